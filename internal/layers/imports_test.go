@@ -1,0 +1,185 @@
+package layers
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// rule says what the packages that match pkg may import of this module. Patterns name a package, or with "/..." a
+// package and all below it. Of several rules that match a package the first counts.
+type rule struct {
+	pkg    string
+	may    []string
+	reason string
+}
+
+// rules are the layers, top to bottom. Every package may also import those in leaves.
+var rules = []rule{
+	{"cmd/...", []string{"..."}, "the programs wire everything together"},
+	{"benchmarks/...", []string{"..."}, "measures every package"},
+	{"interop/...", []string{"..."}, "makes whole databases for the Python side to read"},
+	{"internal/cli/...", []string{
+		"console", "api", "app", "modulestore/...", "course", "olx/...", "content/...", "authz/...", "flags", "schema", "db",
+		"catalog", "user", "courseware", "internal/cli/...",
+	}, "commands may ask any use case or domain package"},
+	{"console/...", []string{"api", "app", "console/..."}, "pages show what the API's types say and the use cases do, and decide nothing"},
+	{"api/...", []string{"app", "api/..."}, "HTTP is one more way to call the use cases"},
+	{"app", []string{
+		"modulestore/...", "course", "olx/...", "content/...", "authz/...", "flags", "schema", "db", "catalog", "user", "courseware",
+	}, "use cases span packages and open the transactions"},
+	{"modulestore/...", []string{"courseware", "modulestore/..."}, "old stores are sources: they end in the course tree and know no database of ours"},
+	{"course", []string{"content/...", "olx", "courseware", "catalog", "db"},
+		"maps the tree to the store: of olx only the codec of one block, not archives; db for the transaction it is given and its lectern_* rows"},
+	{"olx/xmltree", nil, "XML without knowledge of courses"},
+	{"olx/archive", nil, "archives without knowledge of courses"},
+	{"olx/validate", []string{"olx", "olx/xmltree", "olx/archive", "courseware"}, "judges what olx has read; no database"},
+	{"olx", []string{"olx/xmltree", "olx/archive", "courseware"}, "archive and course tree; no database"},
+	{"content", []string{"content/...", "db"}, "the versioned store over its applets"},
+	// Applets stand in one order, and each may use those to its left: tables move between them without a migration.
+	{"content/publishing", []string{"db"}, "first of the applets: entities, versions and pointers know nothing of what they carry"},
+	{"content/media", applets(1), "second: bytes by digest"},
+	{"content/components", applets(2), "third: leaf entities and their media"},
+	{"content/containers", applets(3), "fourth: entities with children"},
+	{"content/collections", applets(4), "fifth: sets of entities"},
+	{"content/backup", applets(5), "last: reads and writes all the others"},
+	{"authz/roleshift", []string{"authz", "flags", "db"}, "moves roles between the flag's two sides"},
+	{"authz", []string{"db"}, "roles and assignments; knows scopes by key only"},
+	{"flags", []string{"db"}, "flags by key only"},
+	{"catalog", []string{"db"}, "owns the catalog and organizations tables"},
+	{"user", []string{"db"}, "owns auth_user"},
+	{"schema", []string{"db"}, "makes and changes tables; knows no rows' meaning"},
+	{"courseware", nil, "the tree in the middle: everything meets in it, so it depends on keys alone"},
+	{"db", nil, "bottom of the database side"},
+	{"internal/dbtest", []string{"db"}, "databases for tests"},
+	{"internal/golden", nil, "files for tests"},
+	{"internal/layers", nil, "this"},
+	{"keys", nil, "identifiers"},
+	{"fault", nil, "kinds of failure"},
+}
+
+// leaves may be imported by every package but each other.
+var leaves = []string{"keys", "fault"}
+
+// forTests may be imported by test files alone.
+var forTests = []string{"internal/golden", "internal/dbtest"}
+
+// bare packages may import nothing but the standard library: they go into other people's programs by themselves.
+var bare = []string{"keys", "fault", "courseware"}
+
+// outside says which packages may import a module (or part of the standard library) that belongs in one place.
+var outside = []rule{
+	{"database/sql/...", []string{"db"}, "one layer talks SQL"},
+	{"modernc.org/...", []string{"db"}, "driver"},
+	{"github.com/go-sql-driver/mysql", []string{"db"}, "driver"},
+	{"github.com/jackc/...", []string{"db"}, "driver"},
+	{"net/http/...", []string{"console/...", "api/...", "internal/cli/...", "cmd/..."}, "domain packages know no HTTP"},
+	{"github.com/spf13/...", []string{"internal/cli/...", "cmd/..."}, "domain packages know no flags"},
+	{"golang.org/x/term", []string{"internal/cli/...", "cmd/..."}, "domain packages know no terminal"},
+	{"archive/...", []string{"olx/archive", "content/backup", "modulestore/..."}, "hostile archives are handled in one place per format"},
+	{"encoding/xml", []string{"olx/xmltree"}, "it loses bytes; xmltree keeps them"},
+	{"testing/...", []string{"internal/golden", "internal/dbtest"}, "not for the program"},
+}
+
+// order of the applets, left to right.
+var order = []string{"content/publishing", "content/media", "content/components", "content/containers", "content/collections", "content/backup"}
+
+// applets returns what the applet at place i may import.
+func applets(i int) []string { return append([]string{"db"}, order[:i]...) }
+
+func TestImports(t *testing.T) {
+	t.Parallel()
+	for _, f := range sources(t) {
+		for _, wrong := range check(f) {
+			t.Error(wrong)
+		}
+	}
+}
+
+// check returns what is wrong with a file's imports.
+func check(f source) (wrong []string) {
+	r, ok := ruleOf(f.pkg)
+	if !ok {
+		return []string{fmt.Sprintf("%s: package %s has no rule: say in rules what it may import", f.path, f.pkg)}
+	}
+	for _, p := range f.imports() {
+		if f.test() {
+			continue // tests may stand on anything, they are nobody's dependency
+		}
+		own, internal := strings.CutPrefix(p, module+"/")
+		switch {
+		case internal && !allowed(f.pkg, r, own):
+			wrong = append(wrong, fmt.Sprintf("%s imports %s: %s may not (%s)", f.path, own, f.pkg, r.reason))
+		case !internal && slices.Contains(bare, f.pkg) && strings.Contains(strings.Split(p, "/")[0], "."):
+			wrong = append(wrong, fmt.Sprintf("%s imports %s: %s has no dependencies", f.path, p, f.pkg))
+		}
+		for _, o := range outside {
+			if !internal && match(o.pkg, p) && !slices.ContainsFunc(o.may, func(pattern string) bool { return match(pattern, f.pkg) }) {
+				wrong = append(wrong, fmt.Sprintf("%s imports %s, which is for %s (%s)", f.path, p, strings.Join(o.may, ", "), o.reason))
+			}
+		}
+	}
+	return wrong
+}
+
+func ruleOf(pkg string) (rule, bool) {
+	i := slices.IndexFunc(rules, func(r rule) bool { return match(r.pkg, pkg) })
+	if i < 0 {
+		return rule{}, false
+	}
+	return rules[i], true
+}
+
+// allowed says whether package pkg, under rule r, may import another package of this module.
+func allowed(pkg string, r rule, other string) bool {
+	if slices.Contains(forTests, other) {
+		return false
+	}
+	if slices.Contains(leaves, other) {
+		return !slices.Contains(leaves, pkg)
+	}
+	return slices.ContainsFunc(r.may, func(pattern string) bool { return match(pattern, other) })
+}
+
+func match(pattern, pkg string) bool {
+	if pattern == "..." {
+		return true
+	}
+	if base, ok := strings.CutSuffix(pattern, "/..."); ok {
+		return pkg == base || strings.HasPrefix(pkg, base+"/")
+	}
+	return pkg == pattern
+}
+
+func TestCheckFindsWrongImports(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		file, imports string
+		want          []string
+	}{
+		{"content/media/a.go", module + "/content/publishing", nil},
+		{"content/media/a.go", module + "/fault", nil},
+		{"content/media/a.go", module + "/content/components",
+			[]string{"content/media/a.go imports content/components: content/media may not (second: bytes by digest)"}},
+		{"content/media/a_test.go", module + "/content/components", nil},
+		{"content/publishing/a.go", module + "/content",
+			[]string{"content/publishing/a.go imports content: content/publishing may not (first of the applets: entities, versions and pointers know nothing of what they carry)"}},
+		{"keys/a.go", module + "/fault", []string{"keys/a.go imports fault: keys may not (identifiers)"}},
+		{"keys/a.go", "github.com/google/uuid", []string{"keys/a.go imports github.com/google/uuid: keys has no dependencies"}},
+		{"keys/a.go", "strings", nil},
+		{"course/a.go", module + "/olx/archive", []string{
+			"course/a.go imports olx/archive: course may not (maps the tree to the store: of olx only the codec of one block, not archives; db for the transaction it is given and its lectern_* rows)"}},
+		{"schema/a.go", "database/sql", []string{"schema/a.go imports database/sql, which is for db (one layer talks SQL)"}},
+		{"cmd/lectern/a.go", module + "/internal/dbtest",
+			[]string{"cmd/lectern/a.go imports internal/dbtest: cmd/lectern may not (the programs wire everything together)"}},
+		{"widgets/a.go", module + "/fault", []string{"widgets/a.go: package widgets has no rule: say in rules what it may import"}},
+	} {
+		f := parse(t, c.file, fmt.Sprintf("package p\n\nimport _ %q\n", c.imports))
+		if diff := cmp.Diff(c.want, check(f)); diff != "" {
+			t.Errorf("%s importing %s (-want +got):\n%s", c.file, c.imports, diff)
+		}
+	}
+}
