@@ -1,0 +1,184 @@
+package keys
+
+import "strings"
+
+// core reads s as a key of a kind: the key and "", or no key and the reason (keys.md §1.3). It allocates only for
+// second spellings and asides.
+func core(kind Kind, s string) (key, string) {
+	if len(s) > maxLen {
+		return key{}, whyLong
+	}
+	colon := strings.IndexByte(s, ':')
+	prefix := s[:max(colon, 0)]
+	switch kind {
+	case KindContext, KindCourse:
+		if colon < 0 {
+			return parseSlash(s)
+		}
+		switch prefix {
+		case "course-v1":
+			return parseCourseV1(s)
+		case "library-v1":
+			return parseLegacyLibrary(s)
+		case "slashes":
+			return parseSlashes(s)
+		case "lib":
+			if kind == KindContext {
+				return parseLibrary(s)
+			}
+			return key{}, "a library of today is a context, but no course"
+		}
+	case KindUsage, KindAsideUsage:
+		switch prefix {
+		case "aside-usage-v1":
+			return parseAside(s, FormAsideUsage1)
+		case "aside-usage-v2":
+			return parseAside(s, FormAsideUsage2)
+		}
+		if kind == KindAsideUsage {
+			break
+		}
+		switch prefix {
+		case "block-v1":
+			return parseBlockV1(s)
+		case "lb":
+			return parseLibraryBlock(s)
+		case "i4x":
+			return parseI4x(s)
+		case "lib-block-v1":
+			return parseLegacyBlock(s)
+		case "location":
+			return parseLocation(s)
+		}
+	case KindAsset:
+		if prefix == "asset-v1" {
+			return parseAssetV1(s)
+		}
+		if strings.HasPrefix(s, forms[FormC4x].lead) {
+			return parseC4x(s)
+		}
+	case KindDefinition, KindAsideDefinition:
+		switch prefix {
+		case "aside-def-v1":
+			return parseAside(s, FormAsideDefinition1)
+		case "aside-def-v2":
+			return parseAside(s, FormAsideDefinition2)
+		}
+		if kind == KindAsideDefinition {
+			break
+		}
+		switch prefix {
+		case "def-v1":
+			return parseDefinitionV1(s)
+		case "bundle-olx":
+			return parseBundle(s)
+		}
+	case KindBlockType:
+		return parseBlockType(s)
+	case KindCollection:
+		return parseCollection(s)
+	case KindContainer:
+		return parseContainer(s)
+	}
+	return key{}, whyPrefix
+}
+
+func parse(kind Kind, s string) (key, error) {
+	k, why := core(kind, s)
+	if why != "" {
+		return key{}, fail(kind, s, why)
+	}
+	return k, nil
+}
+
+func valid(kind Kind, s string) bool {
+	_, why := core(kind, s)
+	return why == ""
+}
+
+// Key is any of this package's kinds of key.
+type Key interface {
+	String() string
+	Kind() Kind
+	Form() Form
+	Deprecated() bool
+	IsZero() bool
+}
+
+// Parse reads a key of any kind, which its prefix tells (a slash, for the deprecated course form). A course or legacy
+// library comes back as a [Course], a library of today as a [Context]. A bare block type has no prefix to be told by
+// and is refused: only block-type-v1: makes a [BlockType] here.
+func Parse(s string) (Key, error) {
+	kind := kindOf(s)
+	if kind == 0 {
+		return nil, fail(0, s, "no known prefix, and not ORG/COURSE/RUN")
+	}
+	return kind.Parse(s)
+}
+
+// kindOf returns the kind of key that s claims to be.
+func kindOf(s string) Kind {
+	colon := strings.IndexByte(s, ':')
+	switch {
+	case strings.HasPrefix(s, forms[FormC4x].lead):
+		return KindAsset
+	case colon < 0 && strings.IndexByte(s, '/') >= 0:
+		return KindCourse
+	case colon < 0:
+		return 0
+	}
+	switch s[:colon] {
+	case "course-v1", "library-v1", "slashes":
+		return KindCourse
+	case "lib":
+		return KindContext
+	case "block-v1", "lib-block-v1", "lb", "location", "i4x", "aside-usage-v1", "aside-usage-v2":
+		return KindUsage
+	case "asset-v1":
+		return KindAsset
+	case "def-v1", "bundle-olx", "aside-def-v1", "aside-def-v2":
+		return KindDefinition
+	case "block-type-v1":
+		return KindBlockType
+	case "lib-collection":
+		return KindCollection
+	case "lct":
+		return KindContainer
+	}
+	return 0
+}
+
+// Parse reads s as a key of kind k.
+func (k Kind) Parse(s string) (Key, error) {
+	raw, err := parse(k, s)
+	if err != nil {
+		return nil, err
+	}
+	switch k {
+	case KindContext:
+		return Context{raw}, nil
+	case KindCourse:
+		return Course{raw}, nil
+	case KindUsage, KindAsideUsage:
+		return Usage{raw}, nil
+	case KindAsset:
+		return Asset{raw}, nil
+	case KindDefinition, KindAsideDefinition:
+		return Definition{raw}, nil
+	case KindBlockType:
+		return BlockType{raw}, nil
+	case KindCollection:
+		return Collection{raw}, nil
+	}
+	return Container{raw}, nil
+}
+
+// ParseKind returns the kind with a name such as "usage", and false if there is none.
+func ParseKind(name string) (Kind, bool) {
+	for k := KindContext; k <= KindAsideDefinition; k++ {
+		if kindNames[k] == name {
+			return k, true
+		}
+	}
+	return 0, false
+}
