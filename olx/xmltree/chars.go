@@ -79,7 +79,7 @@ func IsName(s string) bool {
 	if n > 0 && n < len(s) && s[n] == ':' {
 		s, n = s[n+1:], ncName(s[n+1:])
 	}
-	return n > 0 && n == len(s)
+	return n > 0 && n == len(s) && utf8.ValidString(s)
 }
 
 // IsLegal reports whether every character of s may stand in an XML document. Those that may not are NUL and other
