@@ -1,0 +1,250 @@
+package db
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxStatements bounds the prepared statements kept on one SQLite connection.
+const maxStatements = 256
+
+// conn is one connection of a pool. The pool is database/sql's; statements go past it straight to the driver, which
+// spares the copies, locks and reflection of its Exec, Query and Scan. One goroutine uses a conn at a time.
+type conn struct {
+	driver.Conn
+	d   *DB
+	enc encoder
+
+	nv     []driver.NamedValue    // the arguments of the statement that is being sent, reused
+	vals   []driver.Value         // the row that is being scanned, reused
+	stmts  map[string]driver.Stmt // SQLite: prepared statements by their text
+	inScan bool                   // rows are open: no other statement now
+	dead   bool                   // must not go back to the pool
+}
+
+var errInScan = errors.New("db: a statement inside the scan of another one: collect the rows first")
+
+// IsValid is asked by the pool before a connection goes back.
+func (c *conn) IsValid() bool {
+	if c.dead {
+		return false
+	}
+	v, ok := c.Conn.(driver.Validator)
+	return !ok || v.IsValid()
+}
+
+// ResetSession is asked by the pool before a connection is used again.
+func (c *conn) ResetSession(ctx context.Context) error {
+	if r, ok := c.Conn.(driver.SessionResetter); ok {
+		return r.ResetSession(ctx)
+	}
+	return nil
+}
+
+// Close ends the connection and its statements.
+func (c *conn) Close() error {
+	return errors.Join(c.forget(), c.Conn.Close())
+}
+
+func (c *conn) forget() error {
+	var errs []error
+	for _, st := range c.stmts {
+		errs = append(errs, st.Close())
+	}
+	clear(c.stmts)
+	return errors.Join(errs...)
+}
+
+// control runs a statement of the layer itself: BEGIN, COMMIT, settings.
+func (c *conn) control(ctx context.Context, sql string) error {
+	if err := c.d.fault(sql); err != nil {
+		return err
+	}
+	_, err := c.send(ctx, sql, nil)
+	return err
+}
+
+// bind converts args into c.nv.
+func (c *conn) bind(args []any) ([]driver.NamedValue, error) {
+	c.room(len(args))
+	for i, a := range args {
+		v, err := c.enc.value(a)
+		if err != nil {
+			return nil, fmt.Errorf("argument %d: %w", i+1, err)
+		}
+		c.nv[i].Value = v
+	}
+	return c.nv, nil
+}
+
+// room makes c.nv hold n arguments.
+func (c *conn) room(n int) {
+	if cap(c.nv) < n {
+		c.nv = make([]driver.NamedValue, n)
+	}
+	c.nv = c.nv[:n]
+	for i := range c.nv {
+		c.nv[i].Ordinal = i + 1
+	}
+}
+
+// exec runs one statement of a caller.
+func (c *conn) exec(ctx context.Context, sql string, args []any) (driver.Result, error) {
+	if err := c.d.announce(ctx, c, sql); err != nil {
+		return nil, err
+	}
+	nv, err := c.bind(args)
+	if err != nil {
+		return nil, err
+	}
+	res, err := c.send(ctx, sql, nv)
+	if err != nil {
+		return nil, c.failed(ctx, err)
+	}
+	return res, nil
+}
+
+// send hands a statement without rows to the driver.
+func (c *conn) send(ctx context.Context, sql string, nv []driver.NamedValue) (driver.Result, error) {
+	switch c.d.engine {
+	case SQLite:
+		st, err := c.prepared(ctx, sql)
+		if err != nil {
+			return nil, err
+		}
+		return st.(driver.StmtExecContext).ExecContext(ctx, nv)
+	case PostgreSQL:
+		return c.Conn.(driver.ExecerContext).ExecContext(ctx, c.d.numbered.rewrite(sql), nv)
+	}
+	res, err := c.Conn.(driver.ExecerContext).ExecContext(ctx, sql, nv)
+	if !errors.Is(err, driver.ErrSkip) {
+		return res, err
+	}
+	// The driver would not write the arguments into the statement: it is too large, or their number is wrong.
+	st, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, st.Close()) }()
+	if st.NumInput() != len(nv) {
+		return nil, fmt.Errorf("db: %d arguments for %d placeholders", len(nv), st.NumInput())
+	}
+	return st.(driver.StmtExecContext).ExecContext(ctx, nv)
+}
+
+// query runs one statement with rows and gives each to scan.
+func (c *conn) query(ctx context.Context, sql string, args []any, scan func(*Row) error) (err error) {
+	if err := c.d.announce(ctx, c, sql); err != nil {
+		return err
+	}
+	nv, err := c.bind(args)
+	if err != nil {
+		return err
+	}
+	rows, done, err := c.open(ctx, sql, nv)
+	if err != nil {
+		return c.failed(ctx, err)
+	}
+	c.inScan = true
+	var scanned error
+	defer func() {
+		c.inScan = false
+		if p := recover(); p != nil {
+			c.dead = true
+			_ = rows.Close() // the panic tells more
+			panic(p)
+		}
+		cerr := errors.Join(rows.Close(), done())
+		if err == nil && cerr != nil {
+			err = c.failed(ctx, cerr)
+		}
+		if scanned != nil {
+			err = scanned
+		}
+	}()
+	n := len(rows.Columns())
+	if cap(c.vals) < n {
+		c.vals = make([]driver.Value, n)
+	}
+	row := Row{vals: c.vals[:n], rows: rows}
+	for {
+		if err := rows.Next(row.vals); err == io.EOF {
+			return nil
+		} else if err != nil {
+			return c.failed(ctx, err)
+		}
+		if scanned = scan(&row); scanned != nil {
+			return nil
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+}
+
+// open hands a statement with rows to the driver; done is to be called after the rows are closed.
+func (c *conn) open(ctx context.Context, sql string, nv []driver.NamedValue) (rows driver.Rows, done func() error, err error) {
+	done = func() error { return nil }
+	switch c.d.engine {
+	case SQLite:
+		st, err := c.prepared(ctx, sql)
+		if err != nil {
+			return nil, nil, err
+		}
+		rows, err = st.(driver.StmtQueryContext).QueryContext(ctx, nv)
+		return rows, done, err
+	case PostgreSQL:
+		rows, err = c.Conn.(driver.QueryerContext).QueryContext(ctx, c.d.numbered.rewrite(sql), nv)
+		return rows, done, err
+	}
+	rows, err = c.Conn.(driver.QueryerContext).QueryContext(ctx, sql, nv)
+	if !errors.Is(err, driver.ErrSkip) {
+		return rows, done, err
+	}
+	st, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, sql)
+	if err != nil {
+		return nil, nil, err
+	}
+	if st.NumInput() != len(nv) {
+		return nil, nil, errors.Join(fmt.Errorf("db: %d arguments for %d placeholders", len(nv), st.NumInput()), st.Close())
+	}
+	rows, err = st.(driver.StmtQueryContext).QueryContext(ctx, nv)
+	if err != nil {
+		return nil, nil, errors.Join(err, st.Close())
+	}
+	return rows, st.Close, nil
+}
+
+// prepared returns the SQLite statement for sql, kept from an earlier call where there was one. No two uses of a
+// statement overlap, because a scan admits no other statement.
+func (c *conn) prepared(ctx context.Context, sql string) (driver.Stmt, error) {
+	if st := c.stmts[sql]; st != nil {
+		return st, nil
+	}
+	if len(c.stmts) >= maxStatements {
+		if err := c.forget(); err != nil {
+			return nil, err
+		}
+	}
+	st, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, sql)
+	if err != nil {
+		return nil, err
+	}
+	if c.stmts == nil {
+		c.stmts = map[string]driver.Stmt{}
+	}
+	c.stmts[sql] = st
+	return st, nil
+}
+
+// failed explains a driver error and keeps a broken connection from the pool.
+func (c *conn) failed(ctx context.Context, err error) error {
+	err = c.d.explain(ctx, err)
+	if errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
+		c.dead = true
+	}
+	return err
+}

@@ -1,0 +1,244 @@
+package db
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/openlectern/lectern/fault"
+)
+
+// Tx is a running transaction. It lives only inside the function given to View or Update and is not safe for
+// concurrent use.
+type Tx struct {
+	Queries
+	d        *DB
+	c        *conn
+	now      time.Time
+	readOnly bool
+	done     bool
+	failed   error       // the first statement error: such a transaction cannot commit
+	local    map[any]any // see Local
+}
+
+// Now returns the transaction's one clock reading: UTC, cut to microseconds.
+func (tx *Tx) Now() time.Time { return tx.now }
+
+// View runs fn on one consistent snapshot, in a transaction that cannot write. fn runs once.
+func (d *DB) View(ctx context.Context, fn func(*Tx) error) error {
+	return d.with(ctx, d.readers, func(c *conn) error { return c.transact(ctx, true, fn) })
+}
+
+// Update runs fn in a transaction that may write, and commits what it did, or nothing if it returns an error or panics.
+// The transaction holds SQLite's write lock from its start; on servers it is READ COMMITTED.
+//
+// After a deadlock, a lost race or a busy database, fn runs again from its start in a new transaction, with pauses that
+// grow, for up to about a minute; then the error is a fault.Conflict. So fn must have no effects outside the
+// transaction but setting variables. fn must not call Update, View, Exec or Query of the *DB: on SQLite the first would
+// wait for itself.
+func (d *DB) Update(ctx context.Context, fn func(*Tx) error) error {
+	if err := d.writable(); err != nil {
+		return err
+	}
+	return d.retry(ctx, func() error {
+		return d.with(ctx, d.writers, func(c *conn) error { return c.transact(ctx, false, fn) })
+	})
+}
+
+// Session is one connection outside a transaction, for what needs one: settings of the connection, and DDL on engines
+// where it commits by itself. It is not safe for concurrent use.
+type Session struct {
+	Queries
+	c *conn
+}
+
+// Session runs fn with one writing connection, which is thrown away afterwards with its settings. On SQLite it keeps
+// every other writer of this process waiting. fn runs once.
+func (d *DB) Session(ctx context.Context, fn func(*Session) error) error {
+	if err := d.writable(); err != nil {
+		return err
+	}
+	return d.with(ctx, d.writers, func(c *conn) error {
+		c.dead = true
+		s := &Session{c: c}
+		s.Queries.s = direct{s}
+		return fn(s)
+	})
+}
+
+// Update is [DB.Update] on the session's connection.
+func (s *Session) Update(ctx context.Context, fn func(*Tx) error) error {
+	return s.c.d.retry(ctx, func() error { return s.c.transact(ctx, false, fn) })
+}
+
+// direct is the session of a *Session.
+type direct struct{ s *Session }
+
+func (x direct) kind() Engine { return x.s.c.d.engine }
+
+func (x direct) exec(ctx context.Context, sql string, args []any) (int64, error) {
+	res, err := x.s.c.exec(ctx, sql, args)
+	if err != nil {
+		return 0, err
+	}
+	return res.RowsAffected()
+}
+
+func (x direct) query(ctx context.Context, sql string, args []any, scan func(*Row) error) error {
+	return x.s.c.query(ctx, sql, args, scan)
+}
+
+func (x direct) together(ctx context.Context, _ bool, f func(Querier) error) error {
+	return x.s.Update(ctx, func(tx *Tx) error { return f(tx) })
+}
+
+// running is the session of a *Tx.
+type running struct{ tx *Tx }
+
+func (r running) kind() Engine { return r.tx.d.engine }
+
+func (r running) exec(ctx context.Context, sql string, args []any) (n int64, err error) {
+	err = r.tx.run(true, func(c *conn) error {
+		res, err := c.exec(ctx, sql, args)
+		if err == nil {
+			n, err = res.RowsAffected()
+		}
+		return err
+	})
+	return n, err
+}
+
+func (r running) query(ctx context.Context, sql string, args []any, scan func(*Row) error) error {
+	var scanned error
+	err := r.tx.run(false, func(c *conn) error {
+		err := c.query(ctx, sql, args, func(row *Row) error {
+			scanned = scan(row)
+			return scanned
+		})
+		if scanned != nil {
+			return nil // the caller's error, not the database's
+		}
+		return err
+	})
+	if scanned != nil {
+		return scanned
+	}
+	return err
+}
+
+func (r running) together(_ context.Context, _ bool, f func(Querier) error) error { return f(r.tx) }
+
+var errDone = errors.New("db: the transaction has ended")
+
+// run runs one statement of the transaction and remembers its failure.
+func (tx *Tx) run(write bool, f func(*conn) error) error {
+	switch {
+	case tx.done:
+		return errDone
+	case tx.failed != nil:
+		return fmt.Errorf("db: a statement of this transaction failed before: %w", tx.failed)
+	case write && tx.readOnly:
+		return fmt.Errorf("db: a statement that writes in a view: %w", ErrReadOnly)
+	}
+	err := f(tx.c)
+	if err != nil && !errors.Is(err, errInScan) {
+		tx.failed = err
+	}
+	return err
+}
+
+// transact runs fn in one transaction on c.
+func (c *conn) transact(ctx context.Context, readOnly bool, fn func(*Tx) error) (err error) {
+	d := c.d
+	begin := d.begin
+	if readOnly {
+		begin = d.beginRead
+	}
+	if err := c.control(ctx, begin); err != nil {
+		if err = c.failed(ctx, err); errors.Is(err, ErrUnavailable) && d.engine != SQLite {
+			return &staleError{err}
+		}
+		return err
+	}
+	tx := &Tx{d: d, c: c, now: d.o.Clock().UTC().Truncate(time.Microsecond), readOnly: readOnly}
+	tx.Queries.s = running{tx}
+	ended := false
+	defer func() {
+		tx.done = true
+		if !ended {
+			c.rollback(ctx)
+		}
+	}()
+	err = fn(tx)
+	if tx.failed != nil && (err == nil || errors.Is(tx.failed, ErrRetry)) {
+		// fn must not turn a failure into a success, nor hide that running it again may help.
+		err = tx.failed
+	}
+	if err == nil && !readOnly {
+		err = ctx.Err()
+	}
+	if err != nil {
+		return err
+	}
+	if err := c.control(context.WithoutCancel(ctx), "COMMIT"); err != nil {
+		err = c.failed(context.WithoutCancel(ctx), err)
+		if errors.Is(err, ErrUnavailable) && !readOnly && d.engine != SQLite {
+			err = &fault.Error{Kind: fault.Unavailable, Thing: d.name, Text: "the connection was lost while saving: the change may or may not have been saved",
+				Next: "look whether it is there before trying again", Err: err}
+		}
+		return err
+	}
+	ended = true
+	return nil
+}
+
+// rollback undoes the transaction on c; a connection on which that fails is thrown away, which undoes it as well.
+func (c *conn) rollback(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if _, err := c.send(ctx, "ROLLBACK", nil); err != nil {
+		c.dead = true
+	}
+}
+
+// maxAttempts and maxPause bound how often and how slowly a unit of work is tried again. SQLite's own wait for its
+// write lock (busyTimeout) comes on top of each attempt.
+const (
+	maxAttempts = 25
+	maxPause    = 250 * time.Millisecond
+)
+
+// retry runs unit until it succeeds, fails for another reason than ErrRetry, or has been tried often enough.
+func (d *DB) retry(ctx context.Context, unit func() error) error {
+	for attempt := 1; ; attempt++ {
+		err := unit()
+		if err == nil || !errors.Is(err, ErrRetry) {
+			return err
+		}
+		if attempt == maxAttempts {
+			f := &fault.Error{Kind: fault.Conflict, Thing: d.name, Text: "other writers were in the way every time", Next: "try again when they are done", Err: err}
+			if d.engine == SQLite {
+				f.Text = "another program keeps the database locked"
+			}
+			return f
+		}
+		pause := min(time.Millisecond<<min(attempt, 10), maxPause)
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(rand.N(pause)): // different pauses, so that two losers do not meet again
+		}
+	}
+}
+
+// newPool makes a pool of connections.
+func newPool(k *connector, size int, idle time.Duration) *sql.DB {
+	p := sql.OpenDB(k)
+	p.SetMaxOpenConns(size)
+	p.SetMaxIdleConns(size)
+	p.SetConnMaxIdleTime(idle)
+	return p
+}
