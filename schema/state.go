@@ -1,0 +1,104 @@
+package schema
+
+import (
+	"context"
+
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+)
+
+// Status says what may be done with a database.
+type Status string
+
+// The statuses. Only a Current database is worked on; Create takes an Empty or Partial one.
+const (
+	Empty   Status = "empty"
+	Partial Status = "partial" // Create was killed on the MySQL family
+	Current Status = "current" // as openedx-core 1.15.2 has it
+	Older   Status = "older"   // to be migrated
+	Newer   Status = "newer"   // has migrations that this program does not know
+	Foreign Status = "foreign" // has tables, but none of content
+	Broken  Status = "broken"  // tables and ledger contradict each other
+)
+
+// State is what a database was recognised as.
+type State struct {
+	Status  Status
+	Content string // code of content-migrations.md §3.3, such as "C14"; "MZ" for Partial, which Django does not know
+	Catalog string // "G0", "G1", "G2", or "X2" or "X4" where tables and ledger contradict each other
+	Lectern bool   // the lectern_* tables are all there
+	Reason  string // why it is not Current
+	Next    string // the step that helps
+}
+
+// refusal returns the error for a database in a state that the caller cannot work with.
+func (s State) refusal() error {
+	text := s.Reason
+	if s.Content != "" {
+		text += " (state " + s.Content + ")"
+	}
+	return fault.Errorf(fault.Refused, "database", "%s", text).WithNext(s.Next)
+}
+
+// Require returns nil when the database can be worked on, and fault.Refused with the reason and the next step when not. It
+// reads two small tables in the usual case, so a command may call it each time.
+func Require(ctx context.Context, d *db.DB) error {
+	if ok, err := ready(ctx, d); ok || err != nil {
+		return err
+	}
+	st, err := Recognize(ctx, d)
+	switch {
+	case err != nil:
+		return err
+	case st.Status != Current:
+		return st.refusal()
+	case !st.Lectern:
+		return fault.Errorf(fault.Refused, "database", "Lectern's own tables are missing").WithNext("run lectern db init, which adds them")
+	}
+	return nil
+}
+
+// Prepare is Require for a command that writes: first it makes the tables of a new SQLite database, and adds the lectern_*
+// tables to a database that Django made. A server's database it does not fill by itself: that is for Create.
+func Prepare(ctx context.Context, d *db.DB) error {
+	if ok, err := ready(ctx, d); ok || err != nil {
+		return err
+	}
+	st, err := Recognize(ctx, d)
+	switch {
+	case err != nil:
+		return err
+	case st.Status == Current:
+		return AddLectern(ctx, d)
+	case st.Status == Empty && d.Engine() == db.SQLite:
+		return Create(ctx, d)
+	}
+	return st.refusal()
+}
+
+// ready reports whether the ledgers alone show a database that this program left complete and nobody changed since.
+func ready(ctx context.Context, d *db.DB) (bool, error) {
+	ok := false
+	err := d.View(ctx, func(tx *db.Tx) error {
+		ok = false
+		eng := dialect{engine: d.Engine()}
+		names, err := eng.tableNames(ctx, tx)
+		if err != nil || !names[ownLedger] || !names["django_migrations"] {
+			return err
+		}
+		for i := range all {
+			if !names[all[i].Name] {
+				return nil
+			}
+		}
+		own, err := ownRows(ctx, tx)
+		if err != nil || len(own) != 1 || !own[baseline] {
+			return err
+		}
+		l, err := readLedger(ctx, tx)
+		ok = len(l["openedx_content"]) == len(contentMigrations) && len(l.unknown("openedx_content", contentMigrations)) == 0 &&
+			len(l["openedx_catalog"]) == len(catalogMigrations) && len(l.unknown("openedx_catalog", catalogMigrations)) == 0
+		return err
+	})
+	return ok, err
+}

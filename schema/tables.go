@@ -1,0 +1,26 @@
+package schema
+
+import "slices"
+
+// all holds every table in an order in which they can be made: what a table refers to comes before it.
+var all = slices.Concat(django, organizations, catalog, publishing, containers, media, components, collections, lectern)
+
+var byName = func() map[string]*Table {
+	m := make(map[string]*Table, len(all))
+	for i := range all {
+		m[all[i].Name] = &all[i]
+	}
+	return m
+}()
+
+// Tables returns the definitions of all tables, in an order in which they can be made. They are shared: read only.
+func Tables() []*Table {
+	ts := make([]*Table, len(all))
+	for i := range all {
+		ts[i] = &all[i]
+	}
+	return ts
+}
+
+// Lookup returns the definition of a table, nil when it is none of ours.
+func Lookup(name string) *Table { return byName[name] }

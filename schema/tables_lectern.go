@@ -1,0 +1,58 @@
+package schema
+
+// ownLedger is the ledger of Lectern's own tables. It is the first table made and its row [baseline] the last thing
+// written, so a database in which the row is missing was left half made.
+const ownLedger = "lectern_schema"
+
+// extends makes the primary key of a lectern_* table whose rows say more about rows of another. Like every reference of a
+// lectern_* table it leaves the database to delete the row with the other, as a Django process that deletes a package does
+// not know these tables and must not be stopped by them.
+func extends(c Column) Column {
+	c.PK, c.Rule = true, Drop
+	return c
+}
+
+// lectern are the tables for what Open edX has no room for (design.md §4). They are only ever added to.
+var lectern = []Table{
+	{
+		Name:    ownLedger,
+		Columns: []Column{id4, {Name: "name", Type: key(255), Unique: true}, {Name: "applied", Type: timestamp}},
+	},
+	{
+		Name:    "lectern_package",
+		Columns: []Column{extends(ref4("learning_package_id", learningPackage, Drop)), {Name: "serial", Type: int8}},
+	},
+	{
+		Name: "lectern_changelog",
+		Columns: []Column{extends(ref8("draft_change_log_id", "openedx_content_draftchangelog", Drop)),
+			{Name: "kind", Type: key(32)}, {Name: "message", Type: ci(500)}, {Name: "source", Type: key(500)}},
+	},
+	{
+		Name: "lectern_publishlog",
+		Columns: []Column{extends(ref8("publish_log_id", "openedx_content_publishlog", Drop)),
+			{Name: "kind", Type: key(32)}, {Name: "source", Type: key(500)}},
+	},
+	{
+		Name: "lectern_containerversionmedia",
+		Columns: []Column{id8, ref8("container_version_id", containerVer, Drop), {Name: "path", Type: key(500)},
+			ref8("media_id", mediaTable, Drop)},
+		Indexes: []Index{
+			unique("lectern_cvmedia_uniq_cv_path", "container_version_id", "path"),
+			index("lectern_cvmedia_m_cv", "media_id", "container_version_id"),
+		},
+	},
+	{
+		Name: "lectern_course",
+		Columns: []Column{id8, {Name: "learning_package_id", Type: int4, Unique: true, Ref: learningPackage, Rule: Drop},
+			{Name: "course_key", Type: key(255), Unique: true},
+			{Name: "course_run_id", Type: int8, Null: true, Unique: true, Ref: "openedx_catalog_courserun", Rule: Clear},
+			{Name: "root_entity_id", Type: int8, Unique: true, Ref: entity, Rule: Drop}, created},
+	},
+	{
+		Name: "lectern_label",
+		Columns: []Column{id8, ref4("learning_package_id", learningPackage, Drop), {Name: "name", Type: key(255)},
+			{Name: "moment", Type: char(32)}, created,
+			{Name: "created_by_id", Type: int4, Null: true, Ref: "auth_user", Rule: Clear}},
+		Indexes: []Index{unique("lectern_label_uniq_lp_name", "learning_package_id", "name")},
+	},
+}
