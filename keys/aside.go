@@ -8,9 +8,9 @@ import (
 // An aside is a key that wraps another and adds a name: PREFIX:enc(wrapped)::enc(name) (keys.md §4). The two versions
 // differ in how they escape and in which "::" divides them.
 
-// parseAside reads an aside of the given form. The wrapped key is read by its kind, so what that refuses is refused here.
-func parseAside(s string, form Form) (key, string) {
-	k := key{s: s, form: form}
+// readAside reads an aside of the given form. The wrapped key is read by its kind, so what that refuses is refused here.
+func (k *key) readAside(s string, form Form) string {
+	*k = key{s: s, form: form}
 	body := s[k.body():]
 	v1 := form.firstAside()
 	at := strings.LastIndex(body, "::")
@@ -22,34 +22,34 @@ func parseAside(s string, form Form) (key, string) {
 	case written:
 		left, right = body[:at], body[at+2:]
 	case !v1:
-		return key{}, "want :: between the wrapped key and the aside type"
+		return "want :: between the wrapped key and the aside type"
 	}
 	if !utf8.ValidString(right) {
-		return key{}, whyUTF8
+		return whyUTF8
 	}
 	text, ok := form.unescape(left)
 	if !ok {
-		return key{}, "the wrapped key is not escaped as it must be"
+		return "the wrapped key is not escaped as it must be"
 	}
 	if _, ok := form.unescape(right); !ok {
-		return key{}, "the aside type is not escaped as it must be"
+		return "the aside type is not escaped as it must be"
 	}
-	inner, why := core(form.wraps(), text)
-	if why != "" {
-		return key{}, why
+	var inner key
+	if why := inner.read(form.wraps(), text); why != "" {
+		return why
 	}
 	if v1 && !wrappable(inner.s) {
-		return key{}, whyWrap
+		return whyWrap
 	}
 	if inner.s != text || !written {
 		left = form.escape(inner.s)
 		k.s = forms[form].lead + left + "::" + right
 		if len(k.s) > maxLen {
-			return key{}, whyLong
+			return whyLong
 		}
 	}
 	k.org = uint16(k.body() + len(left))
-	return k, ""
+	return ""
 }
 
 const whyWrap = "an aside of version 1 cannot wrap a key with :: in it or : at its end"
@@ -66,13 +66,14 @@ func (k key) wrap(form Form, asideType string) (key, error) {
 	case form.firstAside() && !wrappable(k.s):
 		return key{}, fail(kind, k.s, whyWrap)
 	}
-	return parse(kind, forms[form].lead+form.escape(k.s)+"::"+form.escape(asideType))
+	return parsed(kind, forms[form].lead+form.escape(k.s)+"::"+form.escape(asideType))
 }
 
 // inner returns the key that an aside wraps.
 func (k key) inner() key {
 	text, _ := k.form.unescape(k.s[k.body():k.org]) // the parser has decoded and read it before
-	in, _ := core(k.form.wraps(), text)
+	var in key
+	in.read(k.form.wraps(), text)
 	return in
 }
 

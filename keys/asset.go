@@ -6,9 +6,9 @@ import "database/sql/driver"
 type Asset struct{ key }
 
 // ParseAsset reads the key of a file.
-func ParseAsset(s string) (Asset, error) {
-	k, err := parse(KindAsset, s)
-	return Asset{k}, err
+func ParseAsset(s string) (k Asset, err error) {
+	err = k.parse(KindAsset, s)
+	return k, err
 }
 
 // ValidAsset reports whether [ParseAsset] accepts s, without making an error.

@@ -18,9 +18,9 @@ type BlockType struct{ key }
 
 // ParseBlockType reads any text: what is not block-type-v1:FAMILY:TYPE is a bare type. It refuses only broken UTF-8, more
 // than 65,535 bytes, and a written-out family xblock.v1 around what would read as another key (keys.md §6.4 d).
-func ParseBlockType(s string) (BlockType, error) {
-	k, err := parse(KindBlockType, s)
-	return BlockType{k}, err
+func ParseBlockType(s string) (k BlockType, err error) {
+	err = k.parse(KindBlockType, s)
+	return k, err
 }
 
 // ValidBlockType reports whether [ParseBlockType] accepts s, without making an error.
@@ -39,25 +39,27 @@ func NewBlockType(family, blockType string) (BlockType, error) {
 	return b, err
 }
 
-func parseBlockType(s string) (key, string) {
+func (k *key) readBlockType(s string) string {
+	*k = key{}
 	if !utf8.ValidString(s) {
-		return key{}, whyUTF8
+		return whyUTF8
 	}
 	family, typ, ok := splitBlockType(s)
 	if ok {
 		if family != xblockFamily && family != xmoduleFamily {
 			at := len(forms[FormBlockType].lead) + len(family)
-			return key{s: s, form: FormBlockType, crs: uint16(at), typ: uint16(len(s))}, ""
+			*k = key{s: s, form: FormBlockType, crs: uint16(at), typ: uint16(len(s))}
+			return ""
 		}
 		if _, _, nested := splitBlockType(typ); nested {
-			return key{}, "would print as the key of another family"
+			return "would print as the key of another family"
 		}
 		s = typ
 	}
-	if s == "" {
-		return key{}, ""
+	if s != "" {
+		*k = key{s: s, form: FormBareType, typ: uint16(len(s))}
 	}
-	return key{s: s, form: FormBareType, typ: uint16(len(s))}, ""
+	return ""
 }
 
 // splitBlockType returns family and type of block-type-v1:FAMILY:TYPE.

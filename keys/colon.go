@@ -8,12 +8,12 @@ import (
 // The forms with a fixed number of fields between colons: libraries of today with what is in them, and the definitions
 // of a retired store (keys.md §2.2). A field that ends in a line break is refused: see keys.md §6.4.
 
-func parseLibrary(s string) (key, string) {
-	k := key{s: s, form: FormLibrary}
+func (k *key) readLibrary(s string) string {
+	*k = key{s: s, form: FormLibrary}
 	if !k.inLib(atEnd) {
-		return key{}, "want lib:ORG:SLUG"
+		return "want lib:ORG:SLUG"
 	}
-	return k, ""
+	return ""
 }
 
 // inLib reads organisation and slug, which sep follows.
@@ -37,68 +37,68 @@ func (k *key) inTyped() bool {
 	return k.id != 0
 }
 
-func parseLibraryBlock(s string) (key, string) {
-	k := key{s: s, form: FormLibraryBlock}
+func (k *key) readLibraryBlock(s string) string {
+	*k = key{s: s, form: FormLibraryBlock}
 	if !k.inTyped() {
-		return key{}, "want lb:ORG:SLUG:TYPE:ID"
+		return "want lb:ORG:SLUG:TYPE:ID"
 	}
-	return k, ""
+	return ""
 }
 
-func parseContainer(s string) (key, string) {
-	k := key{s: s, form: FormContainer}
+func (k *key) readContainer(s string) string {
+	*k = key{s: s, form: FormContainer}
 	if !strings.HasPrefix(s, "lct:") {
-		return key{}, whyPrefix
+		return whyPrefix
 	}
 	if !k.inTyped() {
-		return key{}, "want lct:ORG:SLUG:TYPE:ID"
+		return "want lct:ORG:SLUG:TYPE:ID"
 	}
-	return k, ""
+	return ""
 }
 
-func parseCollection(s string) (key, string) {
-	k := key{s: s, form: FormCollection}
+func (k *key) readCollection(s string) string {
+	*k = key{s: s, form: FormCollection}
 	if !strings.HasPrefix(s, "lib-collection:") {
-		return key{}, whyPrefix
+		return whyPrefix
 	}
 	if k.inLib(':') {
 		k.id = until(s, int(k.crs)+1, classSlug, atEnd)
 	}
 	if k.id == 0 {
-		return key{}, "want lib-collection:ORG:SLUG:ID"
+		return "want lib-collection:ORG:SLUG:ID"
 	}
-	return k, ""
+	return ""
 }
 
-// parseBundle reads bundle-olx:UUID:VERSION:TYPE:PATH, where VERSION is an integer or the name of a draft.
-func parseBundle(s string) (key, string) {
+// readBundle reads bundle-olx:UUID:VERSION:TYPE:PATH, where VERSION is an integer or the name of a draft.
+func (k *key) readBundle(s string) string {
 	const why = "want bundle-olx:UUID:VERSION:TYPE:PATH"
-	k := key{s: s, form: FormBundle}
+	*k = key{s: s, form: FormBundle}
 	i := k.body()
 	const size = 36
 	if len(s) <= i+size || s[i+size] != ':' || !canonicalUUID(s[i:i+size]) {
-		return key{}, "want a UUID in lower case after bundle-olx:"
+		return "want a UUID in lower case after bundle-olx:"
 	}
 	k.id = uint16(i + size)
 	i += size + 1
 	n := strings.IndexByte(s[i:], ':')
 	if n <= 0 {
-		return key{}, why
+		return why
 	}
 	k.ver = uint16(i + n)
 	switch v := s[i : i+n]; {
 	case !utf8.ValidString(v):
-		return key{}, whyUTF8
+		return whyUTF8
 	case allDigits(v) && !integer(v):
-		return key{}, "an integer version has at most 4,300 ASCII digits and no leading zero"
+		return "an integer version has at most 4,300 ASCII digits and no leading zero"
 	}
 	if k.typ = until(s, int(k.ver)+1, classASCII, ':'); k.typ == 0 {
-		return key{}, why
+		return why
 	}
 	if k.crs = until(s, int(k.typ)+1, classPath, atEnd); k.crs == 0 {
-		return key{}, why
+		return why
 	}
-	return k, ""
+	return ""
 }
 
 // canonicalUUID reports whether the 36 bytes of s are a UUID as it is printed; the variant bits do not matter.

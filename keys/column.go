@@ -15,7 +15,7 @@ func (k *key) unmarshal(kind Kind, b []byte) error {
 		*k = key{}
 		return nil
 	}
-	n, err := parse(kind, string(b))
+	n, err := parsed(kind, string(b))
 	if err == nil {
 		*k = n
 	}
@@ -42,7 +42,7 @@ func (k *key) scanColumn(kind Kind, src any) error {
 		*k = key{}
 		return nil
 	}
-	n, err := parse(kind, s)
+	n, err := parsed(kind, s)
 	if err == nil {
 		*k = n
 	}

@@ -7,9 +7,9 @@ import "database/sql/driver"
 type Context struct{ key }
 
 // ParseContext reads the key of a course or library.
-func ParseContext(s string) (Context, error) {
-	k, err := parse(KindContext, s)
-	return Context{k}, err
+func ParseContext(s string) (k Context, err error) {
+	err = k.parse(KindContext, s)
+	return k, err
 }
 
 // ValidContext reports whether [ParseContext] accepts s, without making an error.

@@ -7,9 +7,9 @@ import "database/sql/driver"
 type Course struct{ key }
 
 // ParseCourse reads a course key. slashes:… and the spellings of keys.md §6.3 become the canonical key.
-func ParseCourse(s string) (Course, error) {
-	k, err := parse(KindCourse, s)
-	return Course{k}, err
+func ParseCourse(s string) (k Course, err error) {
+	err = k.parse(KindCourse, s)
+	return k, err
 }
 
 // ValidCourse reports whether [ParseCourse] accepts s, without making an error.

@@ -9,18 +9,18 @@ import "database/sql/driver"
 type Definition struct{ key }
 
 // ParseDefinition reads the key of a definition or of an aside of one.
-func ParseDefinition(s string) (Definition, error) {
-	k, err := parse(KindDefinition, s)
-	return Definition{k}, err
+func ParseDefinition(s string) (k Definition, err error) {
+	err = k.parse(KindDefinition, s)
+	return k, err
 }
 
 // ValidDefinition reports whether [ParseDefinition] accepts s, without making an error.
 func ValidDefinition(s string) bool { return valid(KindDefinition, s) }
 
 // ParseAsideDefinition reads the key of an aside, and refuses those of plain definitions.
-func ParseAsideDefinition(s string) (Definition, error) {
-	k, err := parse(KindAsideDefinition, s)
-	return Definition{k}, err
+func ParseAsideDefinition(s string) (k Definition, err error) {
+	err = k.parse(KindAsideDefinition, s)
+	return k, err
 }
 
 // ValidAsideDefinition reports whether [ParseAsideDefinition] accepts s, without making an error.

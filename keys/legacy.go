@@ -13,60 +13,52 @@ const (
 	whyC4x   = "want /c4x/ORG/COURSE/TYPE/NAME, perhaps with @REVISION"
 )
 
-// parseSlash reads ORG/COURSE/RUN, where the run may be empty.
-func parseSlash(s string) (key, string) {
-	k := key{s: s, form: FormSlash}
+// readSlash reads ORG/COURSE/RUN, where the run may be empty.
+func (k *key) readSlash(s string) string {
+	*k = key{s: s, form: FormSlash}
 	if k.org = until(s, 0, classOld, '/'); k.org == 0 {
-		return key{}, whySlash
+		return whySlash
 	}
 	if k.crs = until(s, int(k.org)+1, classOld, '/'); k.crs == 0 {
-		return key{}, whySlash
+		return whySlash
 	}
 	if scan(s, int(k.crs)+1, classOld) != len(s) {
-		return key{}, whySlash
+		return whySlash
 	}
 	k.run = uint16(len(s))
-	return k, ""
+	return ""
 }
 
-func parseI4x(s string) (key, string) {
-	return parseOld(s, FormI4x, whyI4x)
-}
-
-func parseC4x(s string) (key, string) {
-	return parseOld(s, FormC4x, whyC4x)
-}
-
-// parseOld reads i4x and c4x. The type is any text without a slash.
-func parseOld(s string, form Form, why string) (key, string) {
-	k := key{s: s, form: form}
+// readOld reads i4x and c4x. The type is any text without a slash.
+func (k *key) readOld(s string, form Form, why string) string {
+	*k = key{s: s, form: form}
 	if !strings.HasPrefix(s, forms[form].lead) {
-		return key{}, why
+		return why
 	}
 	if k.org = until(s, k.body(), classOld, '/'); k.org == 0 {
-		return key{}, why
+		return why
 	}
 	if k.crs = until(s, int(k.org)+1, classOld, '/'); k.crs == 0 {
-		return key{}, why
+		return why
 	}
 	i := int(k.crs) + 1
 	n := strings.IndexByte(s[i:], '/')
 	if n <= 0 {
-		return key{}, why
+		return why
 	}
 	if !utf8.ValidString(s[i : i+n]) {
-		return key{}, whyUTF8
+		return whyUTF8
 	}
 	k.typ = uint16(i + n)
 	i += n + 1
 	if k.id = until(s, i, classBID, atEnd); k.id != 0 {
-		return k, ""
+		return ""
 	}
 	if k.id = until(s, i, classBID, '@'); k.id == 0 {
-		return key{}, why
+		return why
 	}
 	if k.branch = until(s, int(k.id)+1, classBID, atEnd); k.branch == 0 {
-		return key{}, why
+		return why
 	}
-	return k, ""
+	return ""
 }

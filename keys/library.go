@@ -7,9 +7,9 @@ import "database/sql/driver"
 type Collection struct{ key }
 
 // ParseCollection reads the key of a collection.
-func ParseCollection(s string) (Collection, error) {
-	k, err := parse(KindCollection, s)
-	return Collection{k}, err
+func ParseCollection(s string) (k Collection, err error) {
+	err = k.parse(KindCollection, s)
+	return k, err
 }
 
 // ValidCollection reports whether [ParseCollection] accepts s, without making an error.
@@ -53,9 +53,9 @@ func (c Collection) Value() (driver.Value, error) { return c.column(KindCollecti
 type Container struct{ key }
 
 // ParseContainer reads the key of a container.
-func ParseContainer(s string) (Container, error) {
-	k, err := parse(KindContainer, s)
-	return Container{k}, err
+func ParseContainer(s string) (k Container, err error) {
+	err = k.parse(KindContainer, s)
+	return k, err
 }
 
 // ValidContainer reports whether [ParseContainer] accepts s, without making an error.

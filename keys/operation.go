@@ -10,7 +10,7 @@ func (k key) withBranch(kind Kind, branch string) (key, error) {
 		if !all(branch, classBID) {
 			return key{}, fail(kind, branch, "not a branch")
 		}
-		return parse(kind, k.s[:k.id]+"@"+branch)
+		return parsed(kind, k.s[:k.id]+"@"+branch)
 	case FormCourse, FormLegacyLibrary, FormBlock, FormLegacyBlock, FormAsset:
 		if !all(branch, classID) {
 			return key{}, fail(kind, branch, "not a branch")
@@ -18,7 +18,7 @@ func (k key) withBranch(kind Kind, branch string) (key, error) {
 		if k.plain() == 0 {
 			return key{}, fail(kind, k.s, whyOnlyVer)
 		}
-		return parse(kind, k.s[:k.plain()]+"+branch@"+branch+k.s[k.course():])
+		return parsed(kind, k.s[:k.plain()]+"+branch@"+branch+k.s[k.course():])
 	case 0:
 		return key{}, fail(kind, k.s, whyZero)
 	}
@@ -39,7 +39,7 @@ func (k key) withoutBranch(kind Kind) (key, error) {
 		case k.branch == 0 && k.ver == 0:
 			return k, nil
 		}
-		return parse(kind, k.s[:k.plain()]+k.s[k.course():])
+		return parsed(kind, k.s[:k.plain()]+k.s[k.course():])
 	case FormAsideUsage1, FormAsideUsage2, FormAsideDefinition1, FormAsideDefinition2:
 		return key{}, fail(kind, k.s, whyNoBranch)
 	}
@@ -53,7 +53,7 @@ func (k key) withVersion(kind Kind, v Version) (key, error) {
 		if k.plain() == 0 {
 			head = forms[k.form].lead
 		}
-		return parse(kind, head+"version@"+v.String()+k.s[k.course():])
+		return parsed(kind, head+"version@"+v.String()+k.s[k.course():])
 	case 0:
 		return key{}, fail(kind, k.s, whyZero)
 	}
@@ -69,7 +69,7 @@ func (k key) withoutVersion(kind Kind) (key, error) {
 		case k.ver == 0:
 			return k, nil
 		}
-		return parse(kind, k.s[:max(k.plain(), k.branch)]+k.s[k.course():])
+		return parsed(kind, k.s[:max(k.plain(), k.branch)]+k.s[k.course():])
 	case FormAsideUsage1, FormAsideUsage2, FormAsideDefinition1, FormAsideDefinition2:
 		return key{}, fail(kind, k.s, whyNoVer)
 	}
@@ -85,7 +85,7 @@ func (k key) versionOnly(kind Kind) (key, error) {
 	if k.plain() == 0 {
 		return k, nil
 	}
-	return parse(kind, forms[k.form].lead+"version@"+v+k.s[k.course():])
+	return parsed(kind, forms[k.form].lead+"version@"+v+k.s[k.course():])
 }
 
 // stored returns what a column holds: no branch, no version. Asides have neither, so one inside them stays.
@@ -108,12 +108,12 @@ func (k key) block(kind Kind, form Form, typ string, typeClass class, id string,
 	lead, course := forms[form].lead, k.s[k.body():]
 	switch form {
 	case FormLibraryBlock, FormContainer:
-		return parse(kind, lead+course+":"+typ+":"+id)
+		return parsed(kind, lead+course+":"+typ+":"+id)
 	}
-	return parse(kind, lead+course+"+type@"+typ+"+block@"+id)
+	return parsed(kind, lead+course+"+type@"+typ+"+block@"+id)
 }
 
 // oldBlock makes an i4x or c4x key; the type is any text without a slash.
 func oldBlock(kind Kind, form Form, org, course, typ, id string) (key, error) {
-	return parse(kind, forms[form].lead+org+"/"+course+"/"+typ+"/"+id)
+	return parsed(kind, forms[form].lead+org+"/"+course+"/"+typ+"/"+id)
 }

@@ -2,98 +2,105 @@ package keys
 
 import "strings"
 
-// core reads s as a key of a kind: the key and "", or no key and the reason (keys.md §1.3). It allocates only for
-// second spellings and asides.
-func core(kind Kind, s string) (key, string) {
+// read reads s as a key of a kind (keys.md §1.3), and returns why it cannot, "" if it can. After a refusal k is of no
+// use. It allocates only for second spellings and asides. Parsers fill the key in place, as it is too large for
+// registers and would be copied at every return.
+func (k *key) read(kind Kind, s string) string {
 	if len(s) > maxLen {
-		return key{}, whyLong
+		return whyLong
 	}
 	colon := strings.IndexByte(s, ':')
 	prefix := s[:max(colon, 0)]
 	switch kind {
 	case KindContext, KindCourse:
 		if colon < 0 {
-			return parseSlash(s)
+			return k.readSlash(s)
 		}
 		switch prefix {
 		case "course-v1":
-			return parseCourseV1(s)
+			return k.readCourseV1(s)
 		case "library-v1":
-			return parseLegacyLibrary(s)
+			return k.readLegacyLibrary(s)
 		case "slashes":
-			return parseSlashes(s)
+			return k.readSlashes(s)
 		case "lib":
 			if kind == KindContext {
-				return parseLibrary(s)
+				return k.readLibrary(s)
 			}
-			return key{}, "a library of today is a context, but no course"
+			return "a library of today is a context, but no course"
 		}
 	case KindUsage, KindAsideUsage:
 		switch prefix {
 		case "aside-usage-v1":
-			return parseAside(s, FormAsideUsage1)
+			return k.readAside(s, FormAsideUsage1)
 		case "aside-usage-v2":
-			return parseAside(s, FormAsideUsage2)
+			return k.readAside(s, FormAsideUsage2)
 		}
 		if kind == KindAsideUsage {
 			break
 		}
 		switch prefix {
 		case "block-v1":
-			return parseBlockV1(s)
+			return k.readBlockV1(s)
 		case "lb":
-			return parseLibraryBlock(s)
+			return k.readLibraryBlock(s)
 		case "i4x":
-			return parseI4x(s)
+			return k.readOld(s, FormI4x, whyI4x)
 		case "lib-block-v1":
-			return parseLegacyBlock(s)
+			return k.readLegacyBlock(s)
 		case "location":
-			return parseLocation(s)
+			return k.readLocation(s)
 		}
 	case KindAsset:
 		if prefix == "asset-v1" {
-			return parseAssetV1(s)
+			return k.readAssetV1(s)
 		}
 		if strings.HasPrefix(s, forms[FormC4x].lead) {
-			return parseC4x(s)
+			return k.readOld(s, FormC4x, whyC4x)
 		}
 	case KindDefinition, KindAsideDefinition:
 		switch prefix {
 		case "aside-def-v1":
-			return parseAside(s, FormAsideDefinition1)
+			return k.readAside(s, FormAsideDefinition1)
 		case "aside-def-v2":
-			return parseAside(s, FormAsideDefinition2)
+			return k.readAside(s, FormAsideDefinition2)
 		}
 		if kind == KindAsideDefinition {
 			break
 		}
 		switch prefix {
 		case "def-v1":
-			return parseDefinitionV1(s)
+			return k.readDefinitionV1(s)
 		case "bundle-olx":
-			return parseBundle(s)
+			return k.readBundle(s)
 		}
 	case KindBlockType:
-		return parseBlockType(s)
+		return k.readBlockType(s)
 	case KindCollection:
-		return parseCollection(s)
+		return k.readCollection(s)
 	case KindContainer:
-		return parseContainer(s)
+		return k.readContainer(s)
 	}
-	return key{}, whyPrefix
+	return whyPrefix
 }
 
-func parse(kind Kind, s string) (key, error) {
-	k, why := core(kind, s)
-	if why != "" {
-		return key{}, fail(kind, s, why)
+// parse makes k the key that s is; after an error it is no key.
+func (k *key) parse(kind Kind, s string) error {
+	if why := k.read(kind, s); why != "" {
+		*k = key{}
+		return fail(kind, s, why)
 	}
-	return k, nil
+	return nil
+}
+
+func parsed(kind Kind, s string) (k key, err error) {
+	err = k.parse(kind, s)
+	return k, err
 }
 
 func valid(kind Kind, s string) bool {
-	_, why := core(kind, s)
-	return why == ""
+	var k key
+	return k.read(kind, s) == ""
 }
 
 // Key is any of this package's kinds of key.
@@ -150,7 +157,7 @@ func kindOf(s string) Kind {
 
 // Parse reads s as a key of kind k.
 func (k Kind) Parse(s string) (Key, error) {
-	raw, err := parse(k, s)
+	raw, err := parsed(k, s)
 	if err != nil {
 		return nil, err
 	}

@@ -13,18 +13,18 @@ const (
 	whyBlock   = "block@ is missing"
 )
 
-// plus reads the fields of a + form (keys.md §2.2) from s[i:], where block@ holds characters of block. It says nothing
-// about which fields a form needs.
-func plus(s string, i int, block class) (key, string) {
-	k := key{s: s}
-	j := 0
+// plus reads the fields of a + form (keys.md §2.2), where block@ holds characters of block. It says nothing about which
+// fields a form needs.
+func (k *key) plus(s string, form Form, block class) string {
+	*k = key{s: s, form: form}
+	i, j := k.body(), 0
 	for n := 0; ; n++ {
 		j = scan(s, i, classID)
 		if j < len(s) && s[j] == '@' {
 			break
 		}
 		if j == i {
-			return k, whyChar
+			return whyChar
 		}
 		switch n {
 		case 0:
@@ -34,13 +34,13 @@ func plus(s string, i int, block class) (key, string) {
 		case 2:
 			k.run = uint16(j)
 		default:
-			return k, whyPlain
+			return whyPlain
 		}
 		if j == len(s) {
-			return k, ""
+			return ""
 		}
 		if s[j] != '+' {
-			return k, whyChar
+			return whyChar
 		}
 		i = j + 1
 	}
@@ -48,41 +48,41 @@ func plus(s string, i int, block class) (key, string) {
 	// table of them was clearly slower.
 	if strings.HasPrefix(s[i:], "branch@") {
 		if j = scan(s, i+len("branch@"), classID); j == i+len("branch@") {
-			return k, whyChar
+			return whyChar
 		}
 		k.branch = uint16(j)
 		if i = j + 1; j == len(s) || s[j] != '+' {
-			return k, ended(s, j)
+			return ended(s, j)
 		}
 	}
 	if strings.HasPrefix(s[i:], "version@") {
 		if j = scan(s, i+len("version@"), classHex); j != i+len("version@")+2*versionSize {
-			return k, whyVersion
+			return whyVersion
 		}
 		k.ver = uint16(j)
 		if i = j + 1; j == len(s) || s[j] != '+' {
-			return k, ended(s, j)
+			return ended(s, j)
 		}
 	}
 	if strings.HasPrefix(s[i:], "type@") {
 		if j = scan(s, i+len("type@"), classID); j == i+len("type@") {
-			return k, whyChar
+			return whyChar
 		}
 		k.typ = uint16(j)
 		if i = j + 1; j == len(s) || s[j] != '+' {
-			return k, ended(s, j)
+			return ended(s, j)
 		}
 	}
 	if strings.HasPrefix(s[i:], "block@") {
 		if j = scan(s, i+len("block@"), block); j == i+len("block@") {
-			return k, whyChar
+			return whyChar
 		}
 		k.id = uint16(j)
 		if j == len(s) || s[j] != '+' {
-			return k, ended(s, j)
+			return ended(s, j)
 		}
 	}
-	return k, whyOrder
+	return whyOrder
 }
 
 // ended returns why a field must not end at s[j]: it may at the end of the text.
@@ -95,7 +95,7 @@ func ended(s string, j int) string {
 
 // inCourse checks the part of a + form that names a course (keys.md §2.3, §6.4 b): a whole course, or a version alone.
 // Anything between would print as less than it says.
-func (k key) inCourse() string {
+func (k *key) inCourse() string {
 	switch {
 	case k.run != 0:
 		return ""
@@ -108,7 +108,7 @@ func (k key) inCourse() string {
 }
 
 // inLibrary is inCourse for legacy libraries (keys.md §6.4 c). A third plain segment is for the caller to drop.
-func (k key) inLibrary() string {
+func (k *key) inLibrary() string {
 	switch {
 	case k.crs != 0:
 		return ""
@@ -120,125 +120,120 @@ func (k key) inLibrary() string {
 	return ""
 }
 
-// parseCourseV1 reads course-v1:… and drops a type and block (keys.md §2.3).
-func parseCourseV1(s string) (key, string) {
-	k, why := plus(s, len("course-v1:"), classBID)
-	if why == "" {
-		why = k.inCourse()
+// inBlock checks that type and block are there. A missing type would print as type None, which is another key (keys.md
+// §6.4 a).
+func (k *key) inBlock() string {
+	switch {
+	case k.typ == 0:
+		return whyType
+	case k.id == 0:
+		return whyBlock
 	}
-	if why != "" {
-		return key{}, why
-	}
-	k.form, k.typ, k.id = FormCourse, 0, 0
-	k.s = s[:k.course()]
-	return k, ""
+	return ""
 }
 
-// parseSlashes reads slashes:…, a second spelling of course-v1:….
-func parseSlashes(s string) (key, string) {
-	c := "course-v1:" + s[len("slashes:"):]
-	if len(c) > maxLen {
-		return key{}, whyLong
-	}
-	return parseCourseV1(c)
+// dropBlock drops the type and block that the keys of courses and legacy libraries may have (keys.md §2.3).
+func (k *key) dropBlock() {
+	k.typ, k.id = 0, 0
+	k.s = k.s[:k.course()]
 }
 
-// parseLegacyLibrary reads library-v1:… and drops a third plain segment, a type and a block.
-func parseLegacyLibrary(s string) (key, string) {
-	k, why := plus(s, len("library-v1:"), classBID)
-	if why == "" {
-		why = k.inLibrary()
+// readCourseV1 reads course-v1:….
+func (k *key) readCourseV1(s string) string {
+	if why := k.plus(s, FormCourse, classBID); why != "" {
+		return why
 	}
-	if why != "" {
-		return key{}, why
+	k.dropBlock()
+	return k.inCourse()
+}
+
+// readSlashes reads slashes:…, a second spelling of course-v1:….
+func (k *key) readSlashes(s string) string {
+	s = forms[FormCourse].lead + s[len("slashes:"):]
+	if len(s) > maxLen {
+		return whyLong
+	}
+	return k.readCourseV1(s)
+}
+
+// readLegacyLibrary reads library-v1:… and drops a third plain segment.
+func (k *key) readLegacyLibrary(s string) string {
+	if why := k.plus(s, FormLegacyLibrary, classBID); why != "" {
+		return why
 	}
 	if k.run != 0 {
-		return parseLegacyLibrary(s[:k.crs] + s[k.run:])
+		return k.readLegacyLibrary(s[:k.crs] + s[k.run:])
 	}
-	k.form, k.typ, k.id = FormLegacyLibrary, 0, 0
-	k.s = s[:k.course()]
-	return k, ""
+	k.dropBlock()
+	return k.inLibrary()
 }
 
-// parseBlockV1 reads block-v1:….
-func parseBlockV1(s string) (key, string) {
-	k, why := plus(s, len("block-v1:"), classID)
-	return k.inBlock(FormBlock, why)
+// readBlockV1 reads block-v1:….
+func (k *key) readBlockV1(s string) string {
+	if why := k.plus(s, FormBlock, classID); why != "" {
+		return why
+	}
+	if why := k.inCourse(); why != "" {
+		return why
+	}
+	return k.inBlock()
 }
 
-// parseAssetV1 reads asset-v1:…, whose path may hold a %.
-func parseAssetV1(s string) (key, string) {
-	k, why := plus(s, len("asset-v1:"), classBID)
-	return k.inBlock(FormAsset, why)
+// readAssetV1 reads asset-v1:…, whose path may hold a %.
+func (k *key) readAssetV1(s string) string {
+	if why := k.plus(s, FormAsset, classBID); why != "" {
+		return why
+	}
+	if why := k.inCourse(); why != "" {
+		return why
+	}
+	return k.inBlock()
 }
 
-func (k key) inBlock(form Form, why string) (key, string) {
-	if why == "" {
-		why = k.inCourse()
+// readLegacyBlock reads lib-block-v1:… and drops a third plain segment.
+func (k *key) readLegacyBlock(s string) string {
+	if why := k.plus(s, FormLegacyBlock, classID); why != "" {
+		return why
 	}
-	switch {
-	case why != "":
-		return key{}, why
-	case k.typ == 0: // printed as type None, so another key (keys.md §6.4 a)
-		return key{}, whyType
-	case k.id == 0:
-		return key{}, whyBlock
+	if k.run != 0 {
+		return k.readLegacyBlock(s[:k.crs] + s[k.run:])
 	}
-	k.form = form
-	return k, ""
+	if why := k.inLibrary(); why != "" {
+		return why
+	}
+	return k.inBlock()
 }
 
-// parseLegacyBlock reads lib-block-v1:… and drops a third plain segment.
-func parseLegacyBlock(s string) (key, string) {
-	k, why := plus(s, len("lib-block-v1:"), classID)
-	if why == "" {
-		why = k.inLibrary()
-	}
-	switch {
-	case why != "":
-		return key{}, why
-	case k.typ == 0:
-		return key{}, whyType
-	case k.id == 0:
-		return key{}, whyBlock
-	case k.run != 0:
-		return parseLegacyBlock(s[:k.crs] + s[k.run:])
-	}
-	k.form = FormLegacyBlock
-	return k, ""
-}
-
-// parseLocation reads location:…, five plain segments.
-func parseLocation(s string) (key, string) {
-	k := key{s: s, form: FormLocation}
-	i := len("location:")
+// readLocation reads location:…, five plain segments.
+func (k *key) readLocation(s string) string {
+	*k = key{s: s, form: FormLocation}
+	i := k.body()
 	for _, end := range [...]*uint16{&k.org, &k.crs, &k.run, &k.typ} {
 		if *end = until(s, i, classID, '+'); *end == 0 {
-			return key{}, whyLocation
+			return whyLocation
 		}
 		i = int(*end) + 1
 	}
 	if k.id = until(s, i, classID, atEnd); k.id == 0 {
-		return key{}, whyLocation
+		return whyLocation
 	}
-	return k, ""
+	return ""
 }
 
 const whyLocation = "want location:ORG+COURSE+RUN+TYPE+ID"
 
-// parseDefinitionV1 reads def-v1:….
-func parseDefinitionV1(s string) (key, string) {
-	k := key{s: s, form: FormDefinition}
-	const at = len("def-v1:")
-	k.id = until(s, at, classHex, '+')
+// readDefinitionV1 reads def-v1:….
+func (k *key) readDefinitionV1(s string) string {
+	*k = key{s: s, form: FormDefinition}
+	k.id = until(s, k.body(), classHex, '+')
 	if k.id == 0 || !strings.HasPrefix(s[k.id:], "+type@") {
-		return key{}, "want def-v1:ID+type@TYPE"
+		return "want def-v1:ID+type@TYPE"
 	}
-	if k.id-uint16(at) != 2*versionSize {
-		return key{}, "a definition id is 24 lower-case hexadecimal digits"
+	if int(k.id)-k.body() != 2*versionSize {
+		return "a definition id is 24 lower-case hexadecimal digits"
 	}
 	if k.typ = until(s, int(k.id)+len("+type@"), classID, atEnd); k.typ == 0 {
-		return key{}, whyChar
+		return whyChar
 	}
-	return k, ""
+	return ""
 }

@@ -9,18 +9,18 @@ import "database/sql/driver"
 type Usage struct{ key }
 
 // ParseUsage reads the key of a block or of an aside of one.
-func ParseUsage(s string) (Usage, error) {
-	k, err := parse(KindUsage, s)
-	return Usage{k}, err
+func ParseUsage(s string) (k Usage, err error) {
+	err = k.parse(KindUsage, s)
+	return k, err
 }
 
 // ValidUsage reports whether [ParseUsage] accepts s, without making an error.
 func ValidUsage(s string) bool { return valid(KindUsage, s) }
 
 // ParseAsideUsage reads the key of an aside, and refuses those of plain blocks.
-func ParseAsideUsage(s string) (Usage, error) {
-	k, err := parse(KindAsideUsage, s)
-	return Usage{k}, err
+func ParseAsideUsage(s string) (k Usage, err error) {
+	err = k.parse(KindAsideUsage, s)
+	return k, err
 }
 
 // ValidAsideUsage reports whether [ParseAsideUsage] accepts s, without making an error.
