@@ -2,7 +2,12 @@ package publishing
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"slices"
 	"time"
+
+	"github.com/google/uuid"
 
 	"github.com/openlectern/lectern/db"
 )
@@ -19,7 +24,39 @@ type Meta struct {
 // ChangeSet is one draft change log being made: what the reference calls a bulk draft context (content-model.md §6),
 // carried as a value. It is valid inside the function given to [Change] only.
 type ChangeSet struct {
-	tx *db.Tx
+	tx     *db.Tx
+	u      *unit
+	pkg    PackageID
+	meta   Meta
+	log    int64 // the row of the log, 0 until it is needed
+	uuid   uuid.UUID
+	moves  []move           // in the order of first touch
+	places map[EntityID]int // of an entity in moves
+	nested bool             // another change set of the package was opened inside
+	closed bool
+}
+
+// move is what a change set did to the draft of one entity so far.
+type move struct {
+	entity  EntityID
+	st      *state
+	old     VersionID // before the change set touched it
+	new     VersionID // where the change set put it last; an inner change set may have moved it on
+	before  RecordID  // that the draft pointed to then
+	record  RecordID  // the stored record of this log, 0 when there is none
+	pending bool      // differs from what is stored
+	dropped bool      // moved back and then touched again: a later move stands for the entity
+}
+
+// effective reports whether the move leaves a record.
+func (m *move) effective() bool { return !m.dropped && m.new != m.old }
+
+// node describes the move for the log.
+func (m *move) node() node {
+	return node{
+		entity: m.entity, old: m.old, new: m.new, now: m.st.draft, direct: true,
+		row: m.st.row, record: m.record, stored: !m.pending, aimed: m.record != 0 && m.st.record == m.record,
+	}
 }
 
 // Change runs fn with a change set of the package and then writes one log with a record for every entity whose draft
@@ -29,59 +66,268 @@ type ChangeSet struct {
 // A Change inside another's fn has a log of its own, whatever the package; the inner ends first. A dependency cycle
 // among drafts at the end is fault.Invalid.
 func Change(ctx context.Context, tx *db.Tx, pkg PackageID, m Meta, fn func(*ChangeSet) error) (*ChangeLog, error) {
-	panic("soon")
+	if err := checkMeta(m.Message, m.Source); err != nil {
+		return nil, err
+	}
+	if err := Lock(ctx, tx, pkg); err != nil {
+		return nil, err
+	}
+	m.At = moment(tx, m.At)
+	u := unitOf(tx)
+	// An outer log begins before an inner one, and what it did is visible inside.
+	for _, outer := range u.open {
+		outer.nested = outer.nested || outer.pkg == pkg
+		if err := outer.begin(ctx); err != nil {
+			return nil, err
+		}
+		if err := outer.flush(ctx); err != nil {
+			return nil, err
+		}
+	}
+	c := &ChangeSet{tx: tx, u: u, pkg: pkg, meta: m, places: map[EntityID]int{}}
+	depth := len(u.open)
+	u.open = append(u.open, c)
+	defer func() {
+		u.open = u.open[:depth]
+		c.closed = true
+	}()
+	if err := fn(c); err != nil {
+		return nil, err
+	}
+	for _, outer := range u.open[:depth] {
+		if err := outer.flush(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return c.finish(ctx)
 }
 
 // Tx returns the transaction of the change set.
 func (c *ChangeSet) Tx() *db.Tx { return c.tx }
 
 // Package returns the package whose drafts are changed.
-func (c *ChangeSet) Package() PackageID { panic("soon") }
+func (c *ChangeSet) Package() PackageID { return c.pkg }
 
 // At returns the time of the log, which is also that of new versions.
-func (c *ChangeSet) At() time.Time { panic("soon") }
+func (c *ChangeSet) At() time.Time { return c.meta.At }
 
 // By returns the user of the log, who also makes the new versions.
-func (c *ChangeSet) By() UserID { panic("soon") }
+func (c *ChangeSet) By() UserID { return c.meta.By }
 
-// NewVersion describes a version to create. Num 0 takes the entity's highest number plus one. Dependencies are a set:
-// order and duplicates do not matter. Created and By are the change set's unless set.
-type NewVersion struct {
-	Entity       EntityID
-	Num          int
-	Title        string
-	Dependencies []EntityID
-	Created      time.Time
-	By           UserID
+var errClosed = errors.New("publishing: the change set is closed")
+
+// touch moves the draft of an entity whose state is known.
+func (c *ChangeSet) touch(e EntityID, st *state, v VersionID) {
+	if st.draft == v && st.row {
+		return
+	}
+	i, ok := c.places[e]
+	if ok && c.moves[i].record == 0 && !c.moves[i].effective() && v != c.moves[i].old {
+		// Its record was cancelled; a new one comes after those made meanwhile (content-model.md §5).
+		c.moves[i].dropped = true
+		ok = false
+	}
+	if !ok {
+		i = len(c.moves)
+		c.places[e] = i
+		c.moves = append(c.moves, move{entity: e, st: st, old: st.draft, before: st.record})
+	}
+	st.draft = v
+	c.moves[i].new = v
+	c.moves[i].pending = true
 }
 
-// CreateVersions creates versions, each of which becomes the draft of its entity, even where its number is lower than
-// the present one's. It returns their ids and numbers, aligned. A number taken is fault.Conflict; an entity or
-// dependency of another package is fault.Invalid, an unknown one fault.NotFound.
-func (c *ChangeSet) CreateVersions(ctx context.Context, list []NewVersion) ([]VersionID, []int, error) {
-	panic("soon")
+// begin writes the row of the log.
+func (c *ChangeSet) begin(ctx context.Context) error {
+	if c.log != 0 {
+		return nil
+	}
+	c.uuid = uuids(1)[0]
+	ids, err := c.tx.InsertIDs(ctx, "openedx_content_draftchangelog",
+		[]string{"uuid", "changed_at", "changed_by_id", "learning_package_id"}, 1, func(_ int, v []any) {
+			v[0], v[1], v[2], v[3] = c.uuid, c.meta.At, null(c.meta.By), c.pkg
+		})
+	if err != nil {
+		return fmt.Errorf("draft log: %w", err)
+	}
+	c.log = ids[0]
+	return nil
 }
-
-// Pointer says which version the draft of an entity is to be; 0 deletes the draft, which any later pointer undoes.
-type Pointer struct {
-	Entity  EntityID
-	Version VersionID
-}
-
-// SetDrafts moves drafts to versions that exist. Where the draft is that version already nothing happens and nothing
-// is logged. A version of another entity is fault.Invalid, an unknown one fault.NotFound.
-func (c *ChangeSet) SetDrafts(ctx context.Context, list []Pointer) error { panic("soon") }
-
-// Reset moves drafts back to what is published: all of the package, or with only those of the given entities. What was
-// never published is deleted, what was deleted is restored (content-model.md §10).
-func (c *ChangeSet) Reset(ctx context.Context, only []EntityID) error { panic("soon") }
 
 // Flush writes the pointers moved so far, so that reads in the same transaction see them. Side effects and digests
 // still wait for the end of the change set.
-func (c *ChangeSet) Flush(ctx context.Context) error { panic("soon") }
+func (c *ChangeSet) Flush(ctx context.Context) error {
+	if c.closed {
+		return errClosed
+	}
+	return c.flush(ctx)
+}
 
-// Reset is [ChangeSet.Reset] as a change set of its own; nil only means the whole package, an empty list nothing. Inside
-// a change set of the same package it joins that one, ignores m and returns nil.
-func Reset(ctx context.Context, tx *db.Tx, pkg PackageID, m Meta, only []EntityID) (*ChangeLog, error) {
-	panic("soon")
+func (c *ChangeSet) flush(ctx context.Context) error {
+	var nodes []node
+	for i := range c.moves {
+		if m := &c.moves[i]; m.pending && m.effective() {
+			nodes = append(nodes, m.node())
+		}
+	}
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	return c.write(ctx, nodes)
+}
+
+// finish computes side effects and digests, writes what is not written yet and closes the log.
+func (c *ChangeSet) finish(ctx context.Context) (*ChangeLog, error) {
+	if err := c.settle(ctx); err != nil {
+		return nil, err
+	}
+	g := newGraph(&drafts, len(c.moves))
+	for i := range c.moves {
+		if m := &c.moves[i]; m.effective() {
+			n := m.node()
+			n.deps, n.depsKnown = c.u.depsOf(n.now)
+			n.apart = m.st.fresh && !m.st.other && !c.nested && (m.st.namer == nil || m.st.namer == c)
+			n.restored = m.old == 0 && m.new != 0 && m.before != 0
+			g.add(n)
+		}
+	}
+	if len(g.nodes) == 0 {
+		if c.log != 0 {
+			if _, err := c.tx.Exec(ctx, `DELETE FROM openedx_content_draftchangelog WHERE id = ?`, c.log); err != nil {
+				return nil, fmt.Errorf("draft log: %w", err)
+			}
+		}
+		return nil, nil
+	}
+	if err := g.solve(ctx, c.tx); err != nil {
+		return nil, err
+	}
+	if err := c.write(ctx, g.nodes); err != nil {
+		return nil, err
+	}
+	if err := g.writeEdges(ctx, c.tx); err != nil {
+		return nil, err
+	}
+	if err := c.annotate(ctx); err != nil {
+		return nil, err
+	}
+	l := &ChangeLog{ID: c.log, UUID: c.uuid, Package: c.pkg, At: c.meta.At, By: c.meta.By}
+	l.Records, l.SideEffects = g.report()
+	return l, nil
+}
+
+// settle stores what moves that came to nothing leave behind: a Draft row without version where there was none, and the
+// removal of records written before (content-model.md §5).
+func (c *ChangeSet) settle(ctx context.Context) error {
+	var bare []EntityID
+	var back []*move
+	for i := range c.moves {
+		m := &c.moves[i]
+		switch {
+		case !m.pending || m.dropped || m.effective():
+			continue
+		case m.record != 0:
+			back = append(back, m)
+		case !m.st.row:
+			bare = append(bare, m.entity)
+			m.st.row = true
+		}
+		m.pending = false
+	}
+	if len(bare) > 0 {
+		if err := c.tx.Insert(ctx, "openedx_content_draft", []string{"entity_id", "version_id", "draft_log_record_id"}, len(bare),
+			func(i int, v []any) { v[0], v[1], v[2] = bare[i], nil, nil }); err != nil {
+			return fmt.Errorf("drafts: %w", err)
+		}
+	}
+	if len(back) == 0 {
+		return nil
+	}
+	entities := make([]EntityID, len(back))
+	records := make([]RecordID, len(back))
+	for i, m := range back {
+		entities[i], records[i] = m.entity, m.record
+	}
+	// The draft goes back to the entity's remaining record with the greatest id, which an inner change set of the same
+	// package may have made.
+	remaining := map[EntityID]RecordID{}
+	err := db.QueryIn(ctx, c.tx, `SELECT entity_id, MAX(id) FROM openedx_content_draftchangelogrecord
+		WHERE draft_change_log_id <> ? AND entity_id IN (?...) GROUP BY entity_id`, entities, []any{c.log}, func(r *db.Row) error {
+		var e, id int64
+		err := r.Scan(&e, &id)
+		remaining[EntityID(e)] = RecordID(id)
+		return err
+	})
+	if err == nil {
+		err = c.tx.UpdateRows(ctx, "openedx_content_draft", "entity_id", []string{"version_id", "draft_log_record_id"}, len(back),
+			func(i int, v []any) {
+				v[0], v[1], v[2] = back[i].entity, null(back[i].st.draft), null(remaining[back[i].entity])
+			})
+	}
+	if err == nil {
+		_, err = db.ExecIn(ctx, c.tx, `DELETE FROM openedx_content_draftchangelogrecord WHERE id IN (?...)`, records, nil)
+	}
+	if err != nil {
+		return fmt.Errorf("cancelled draft changes: %w", err)
+	}
+	for _, m := range back {
+		m.st.record, m.record = remaining[m.entity], 0
+	}
+	return nil
+}
+
+// write stores records and drafts of nodes, and notes in the states and moves what is stored.
+func (c *ChangeSet) write(ctx context.Context, nodes []node) error {
+	if len(nodes) == 0 {
+		return nil
+	}
+	if err := c.begin(ctx); err != nil {
+		return err
+	}
+	if err := drafts.store(ctx, c.tx, c.log, nodes); err != nil {
+		return err
+	}
+	for i := range nodes {
+		n := &nodes[i]
+		if st := c.u.states[n.entity]; st != nil && n.aimed {
+			st.record, st.row = n.record, true
+		}
+		if n.direct {
+			m := &c.moves[c.places[n.entity]]
+			m.record, m.pending = n.record, false
+		}
+	}
+	return nil
+}
+
+// annotate stores what the log's own table has no room for.
+func (c *ChangeSet) annotate(ctx context.Context) error {
+	m := c.meta
+	if (m.Kind == "" || m.Kind == KindOther) && m.Message == "" && m.Source == "" {
+		return nil
+	}
+	if m.Kind == "" {
+		m.Kind = KindOther
+	}
+	err := c.tx.Insert(ctx, "lectern_changelog", []string{"draft_change_log_id", "kind", "message", "source"}, 1, func(_ int, v []any) {
+		v[0], v[1], v[2], v[3] = c.log, string(m.Kind), m.Message, m.Source
+	})
+	if err != nil {
+		return fmt.Errorf("draft log: %w", err)
+	}
+	return nil
+}
+
+func checkMeta(message, source string) error {
+	if err := checkText("message", message, maxTitle); err != nil {
+		return err
+	}
+	return checkText("source", source, maxRef)
+}
+
+// unique returns the sorted distinct ids of list.
+func unique[T ~int64](list []T) []T {
+	list = slices.Clone(list)
+	slices.Sort(list)
+	return slices.Compact(list)
 }

@@ -23,6 +23,14 @@ func null[T ~int64](id T) any {
 	return int64(id)
 }
 
+// orZero gives a nullable id column as an id.
+func orZero[T ~int64](p *int64) T {
+	if p == nil {
+		return 0
+	}
+	return T(*p)
+}
+
 // Kind says what sort of operation made a log. It is Lectern's own mark: a log that another program made is [KindOther].
 type Kind string
 

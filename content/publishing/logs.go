@@ -1,12 +1,16 @@
 package publishing
 
 import (
+	"cmp"
 	"context"
+	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
 )
 
 // Log is the head of a draft log or of a publish log.
@@ -26,9 +30,9 @@ type Log struct {
 // LogFilter narrows [Logs].
 type LogFilter struct {
 	Entities      []EntityID // only logs with a record of one of them; nil means any
-	Direct        bool       // with Entities: only where the version of one of them changed, or it was asked for
+	Changed       bool       // with Entities: only where the version of one of them changed, which leaves out side effects
 	Limit         int        // at most so many; 0 means all
-	Before        *Log       // only logs that come after this one in the listing; a cursor
+	Before        *Log       // only what comes after this one in the listing: a cursor
 	OnlyDrafts    bool
 	OnlyPublishes bool
 }
@@ -36,16 +40,202 @@ type LogFilter struct {
 // Logs returns draft and publish logs of a package, newest first: by time, at the same time publishes before drafts,
 // then by descending id.
 func Logs(ctx context.Context, q db.Querier, pkg PackageID, f LogFilter) ([]Log, error) {
-	panic("soon")
+	var list []Log
+	for _, b := range []*branch{&drafts, &published} {
+		if b.direct && f.OnlyDrafts || !b.direct && f.OnlyPublishes {
+			continue
+		}
+		part, err := logsOf(ctx, q, b, pkg, f)
+		if err != nil {
+			return nil, fmt.Errorf("%s logs: %w", b.name, err)
+		}
+		list = append(list, part...)
+	}
+	slices.SortFunc(list, compareLogs)
+	if f.Limit > 0 && len(list) > f.Limit {
+		list = list[:f.Limit]
+	}
+	if err := countChanges(ctx, q, list); err != nil {
+		return nil, err
+	}
+	return list, nil
+}
+
+// compareLogs orders logs newest first.
+func compareLogs(a, b Log) int {
+	if c := b.At.Compare(a.At); c != 0 {
+		return c
+	}
+	if a.Publish != b.Publish {
+		if a.Publish {
+			return -1
+		}
+		return 1
+	}
+	return cmp.Compare(b.ID, a.ID)
+}
+
+// logsOf returns the first logs of one branch that pass the filter.
+func logsOf(ctx context.Context, q db.Querier, b *branch, pkg PackageID, f LogFilter) ([]Log, error) {
+	sql, args := b.heads+` WHERE l.learning_package_id = ?`, []any{pkg}
+	if f.Before != nil {
+		at := f.Before.At.UTC()
+		switch {
+		case b.direct == f.Before.Publish:
+			sql += ` AND (l.` + b.time + ` < ? OR l.` + b.time + ` = ? AND l.id < ?)`
+			args = append(args, at, at, f.Before.ID)
+		case b.direct: // publishes come before drafts of the same time
+			sql += ` AND l.` + b.time + ` < ?`
+			args = append(args, at)
+		default:
+			sql += ` AND l.` + b.time + ` <= ?`
+			args = append(args, at)
+		}
+	}
+	if f.Entities == nil {
+		sql += ` ORDER BY l.` + b.time + ` DESC, l.id DESC`
+		if f.Limit > 0 {
+			sql += ` LIMIT ?`
+			args = append(args, f.Limit)
+		}
+		return db.All(ctx, q, sql, args, b.scanHead)
+	}
+	ids, err := logsWith(ctx, q, b, f)
+	if err != nil {
+		return nil, err
+	}
+	var list []Log
+	err = db.QueryIn(ctx, q, sql+` AND l.id IN (?...)`, ids, args, func(r *db.Row) error {
+		l, err := b.scanHead(r)
+		list = append(list, l)
+		return err
+	})
+	return list, err
+}
+
+// logsWith returns the logs of one branch that have a record of one of the entities.
+func logsWith(ctx context.Context, q db.Querier, b *branch, f LogFilter) ([]int64, error) {
+	sql := `SELECT DISTINCT r.` + b.log + ` FROM ` + b.record + ` r WHERE r.entity_id IN (?...)`
+	if f.Changed {
+		sql += ` AND COALESCE(r.old_version_id, 0) <> COALESCE(r.new_version_id, 0)`
+	}
+	var ids []int64
+	err := db.QueryIn(ctx, q, sql, unique(f.Entities), nil, func(r *db.Row) error {
+		var id int64
+		err := r.Scan(&id)
+		ids = append(ids, id)
+		return err
+	})
+	return unique(ids), err
+}
+
+// scanHead scans what b.heads selects.
+func (b *branch) scanHead(r *db.Row) (Log, error) {
+	var pkg int64
+	var by *int64
+	var kind, message, source *string
+	l := Log{Publish: b.direct, Kind: KindOther}
+	err := r.Scan(&l.ID, &l.UUID, &pkg, &l.At, &by, &kind, &message, &source)
+	l.Package, l.By = PackageID(pkg), orZero[UserID](by)
+	if kind != nil {
+		l.Kind = Kind(*kind)
+	}
+	if message != nil {
+		l.Message = *message
+	}
+	if source != nil {
+		l.Source = *source
+	}
+	return l, err
+}
+
+// countChanges fills in Changes.
+func countChanges(ctx context.Context, q db.Querier, list []Log) error {
+	for _, b := range []*branch{&drafts, &published} {
+		at := map[int64]*Log{}
+		var ids []int64
+		for i := range list {
+			if list[i].Publish == b.direct {
+				at[list[i].ID] = &list[i]
+				ids = append(ids, list[i].ID)
+			}
+		}
+		err := db.QueryIn(ctx, q, `SELECT r.`+b.log+`, COUNT(*) FROM `+b.record+` r WHERE r.`+b.log+` IN (?...)
+			AND COALESCE(r.old_version_id, 0) <> COALESCE(r.new_version_id, 0) GROUP BY r.`+b.log, ids, nil, func(r *db.Row) error {
+			var id, n int64
+			err := r.Scan(&id, &n)
+			if l := at[id]; l != nil {
+				l.Changes = int(n)
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("%s logs: %w", b.name, err)
+		}
+	}
+	return nil
+}
+
+// oneLog runs b.heads with a condition, nil when it finds none.
+func oneLog(ctx context.Context, q db.Querier, b *branch, where string, args ...any) (*Log, error) {
+	l, ok, err := db.One(ctx, q, b.heads+where, args, b.scanHead)
+	if err != nil {
+		return nil, fmt.Errorf("%s log: %w", b.name, err)
+	}
+	if !ok {
+		return nil, nil
+	}
+	list := []Log{l}
+	if err := countChanges(ctx, q, list); err != nil {
+		return nil, err
+	}
+	return &list[0], nil
 }
 
 // LogByUUID returns the log of a package with this UUID, of either kind, else fault.NotFound.
 func LogByUUID(ctx context.Context, q db.Querier, pkg PackageID, id uuid.UUID) (Log, error) {
-	panic("soon")
+	for _, b := range []*branch{&drafts, &published} {
+		l, err := oneLog(ctx, q, b, ` WHERE l.uuid = ? AND l.learning_package_id = ?`, id, pkg)
+		if err != nil {
+			return Log{}, err
+		}
+		if l != nil {
+			return *l, nil
+		}
+	}
+	return Log{}, fault.Errorf(fault.NotFound, id.String(), "the learning package has no such log")
 }
 
-// LogRecord is a record of a stored log. Direct is nil for publish records older than the column, and for draft records
-// tells whether the version changed.
+// LogByID returns a draft log, or with publish a publish log, by its row id, else fault.NotFound.
+func LogByID(ctx context.Context, q db.Querier, publish bool, id int64) (Log, error) {
+	b := &drafts
+	if publish {
+		b = &published
+	}
+	l, err := oneLog(ctx, q, b, ` WHERE l.id = ?`, id)
+	if err != nil {
+		return Log{}, err
+	}
+	if l == nil {
+		return Log{}, fault.Errorf(fault.NotFound, fmt.Sprintf("%s log %d", b.name, id), "does not exist")
+	}
+	return *l, nil
+}
+
+// LastPublish returns the publish log of the package with the greatest id, nil when it was never published.
+func LastPublish(ctx context.Context, q db.Querier, pkg PackageID) (*Log, error) {
+	return oneLog(ctx, q, &published, ` WHERE l.learning_package_id = ? ORDER BY l.id DESC LIMIT 1`, pkg)
+}
+
+// LastPublishOf returns the publish log that touched the published pointer of an entity last, side effects included;
+// nil when the entity was never published.
+func LastPublishOf(ctx context.Context, q db.Querier, e EntityID) (*Log, error) {
+	return oneLog(ctx, q, &published, ` JOIN openedx_content_publishlogrecord r ON r.publish_log_id = l.id
+		JOIN openedx_content_published p ON p.publish_log_record_id = r.id WHERE p.entity_id = ?`, e)
+}
+
+// LogRecord is a record of a stored log. Direct is nil in publish records older than the column; a draft record, which
+// does not store it, is direct if the version changed.
 type LogRecord struct {
 	ID             RecordID
 	Log            int64
@@ -59,12 +249,34 @@ type LogRecord struct {
 
 // Records returns the records of draft logs, or with publish of publish logs, by log and record id.
 func Records(ctx context.Context, q db.Querier, publish bool, logs []int64) ([]LogRecord, error) {
-	panic("soon")
+	b, direct := &drafts, `NULL`
+	if publish {
+		b, direct = &published, `r.direct`
+	}
+	var list []LogRecord
+	err := db.QueryIn(ctx, q, `SELECT r.id, r.`+b.log+`, r.entity_id, e.entity_ref, r.old_version_id, r.new_version_id,
+		o.version_num, n.version_num, r.dependencies_hash_digest, `+direct+`
+		FROM `+b.record+` r
+		JOIN openedx_content_publishableentity e ON e.id = r.entity_id
+		LEFT JOIN openedx_content_publishableentityversion o ON o.id = r.old_version_id
+		LEFT JOIN openedx_content_publishableentityversion n ON n.id = r.new_version_id
+		WHERE r.`+b.log+` IN (?...)`, unique(logs), nil, func(r *db.Row) error {
+		var l LogRecord
+		var id, e int64
+		var old, now, oldNum, newNum *int64
+		err := r.Scan(&id, &l.Log, &e, &l.Ref, &old, &now, &oldNum, &newNum, &l.Digest, &l.Direct)
+		l.ID, l.Entity, l.Old, l.New = RecordID(id), EntityID(e), orZero[VersionID](old), orZero[VersionID](now)
+		l.OldNum, l.NewNum = int(orZero[int64](oldNum)), int(orZero[int64](newNum))
+		if !publish {
+			changed := l.Old != l.New
+			l.Direct = &changed
+		}
+		list = append(list, l)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s log records: %w", b.name, err)
+	}
+	slices.SortFunc(list, func(a, b LogRecord) int { return cmp.Or(cmp.Compare(a.Log, b.Log), cmp.Compare(a.ID, b.ID)) })
+	return list, nil
 }
-
-// LastPublish returns the publish log of the package with the greatest id, nil when it was never published.
-func LastPublish(ctx context.Context, q db.Querier, pkg PackageID) (*Log, error) { panic("soon") }
-
-// LastPublishOf returns the publish log that touched the published pointer of an entity last, side effects included;
-// nil when the entity was never published.
-func LastPublishOf(ctx context.Context, q db.Querier, e EntityID) (*Log, error) { panic("soon") }

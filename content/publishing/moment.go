@@ -2,6 +2,7 @@ package publishing
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/openlectern/lectern/db"
@@ -43,11 +44,102 @@ type Head struct {
 	Log     int64 // the draft or publish log that moved the pointer here or touched it last; 0 when none is known
 }
 
-// Heads returns the head of every entity of the package that has a live version at the moment, in entity id order.
-func Heads(ctx context.Context, q db.Querier, pkg PackageID, m Moment) ([]Head, error) { panic("soon") }
+// Heads returns the head of every entity of the package that has a live version at the moment, in entity id order. It is
+// one query over the pointers, or over the index (entity, log descending) for a moment of the past; a time costs one
+// more.
+func Heads(ctx context.Context, q db.Querier, pkg PackageID, m Moment) ([]Head, error) {
+	m, err := m.resolve(ctx, q, `learning_package_id = ?`, pkg)
+	if err != nil || m.log < 0 {
+		return nil, err
+	}
+	var list []Head
+	err = q.Query(ctx, m.query()+` WHERE e.learning_package_id = ? ORDER BY e.id`, m.args(pkg), scanHead(&list))
+	if err != nil {
+		return nil, fmt.Errorf("heads: %w", err)
+	}
+	return list, nil
+}
 
-// HeadsOf is [Heads] for some entities; those without a live version are left out. Moments given by time need the
-// entities to be of one package.
+// HeadsOf is [Heads] for some entities, in id order; those without a live version are left out. For a moment given by a
+// time they must be of one package.
 func HeadsOf(ctx context.Context, q db.Querier, ids []EntityID, m Moment) ([]Head, error) {
-	panic("soon")
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	m, err := m.resolve(ctx, q, `learning_package_id = (SELECT learning_package_id FROM openedx_content_publishableentity WHERE id = ?)`, ids[0])
+	if err != nil || m.log < 0 {
+		return nil, err
+	}
+	var list []Head
+	err = db.QueryIn(ctx, q, m.query()+` WHERE e.id IN (?...) ORDER BY e.id`, unique(ids), m.args(), scanHead(&list))
+	if err != nil {
+		return nil, fmt.Errorf("heads: %w", err)
+	}
+	return list, nil
+}
+
+func scanHead(list *[]Head) func(*db.Row) error {
+	return func(r *db.Row) error {
+		var h Head
+		var e, v int64
+		var log *int64
+		err := r.Scan(&e, &h.Ref, &v, &h.Num, &h.Title, &log)
+		h.Entity, h.Version, h.Log = EntityID(e), VersionID(v), orZero[int64](log)
+		*list = append(*list, h)
+		return err
+	}
+}
+
+// resolve turns a time into the last log of the package not after it: that state really was. Without one the log is -1.
+func (m Moment) resolve(ctx context.Context, q db.Querier, of string, arg any) (Moment, error) {
+	if m.at.IsZero() {
+		return m, nil
+	}
+	sql := `SELECT id FROM openedx_content_draftchangelog WHERE ` + of + ` AND changed_at <= ? ORDER BY id DESC LIMIT 1`
+	if m.published {
+		sql = `SELECT id FROM openedx_content_publishlog WHERE ` + of + ` AND published_at <= ? ORDER BY id DESC LIMIT 1`
+	}
+	id, ok, err := db.One(ctx, q, sql, []any{arg, m.at.UTC()}, db.Value[int64])
+	if err != nil {
+		return m, fmt.Errorf("log at a time: %w", err)
+	}
+	if !ok {
+		id = -1
+	}
+	return Moment{published: m.published, log: id}, nil
+}
+
+// args are the arguments of query, then more.
+func (m Moment) args(more ...any) []any {
+	if m.log == 0 {
+		return more
+	}
+	return append([]any{m.log}, more...)
+}
+
+// query selects heads from entities e.
+func (m Moment) query() string {
+	const columns = `SELECT e.id, e.entity_ref, v.id, v.version_num, v.title, `
+	switch {
+	case m.log != 0 && m.published:
+		return columns + `r.publish_log_id FROM openedx_content_publishableentity e
+			JOIN openedx_content_publishlogrecord r ON r.entity_id = e.id AND r.publish_log_id =
+				(SELECT MAX(x.publish_log_id) FROM openedx_content_publishlogrecord x WHERE x.entity_id = e.id AND x.publish_log_id <= ?)
+			JOIN openedx_content_publishableentityversion v ON v.id = r.new_version_id`
+	case m.log != 0:
+		return columns + `r.draft_change_log_id FROM openedx_content_publishableentity e
+			JOIN openedx_content_draftchangelogrecord r ON r.entity_id = e.id AND r.draft_change_log_id =
+				(SELECT MAX(x.draft_change_log_id) FROM openedx_content_draftchangelogrecord x WHERE x.entity_id = e.id AND x.draft_change_log_id <= ?)
+			JOIN openedx_content_publishableentityversion v ON v.id = r.new_version_id`
+	case m.published:
+		return columns + `r.publish_log_id FROM openedx_content_publishableentity e
+			JOIN openedx_content_published p ON p.entity_id = e.id
+			JOIN openedx_content_publishableentityversion v ON v.id = p.version_id
+			LEFT JOIN openedx_content_publishlogrecord r ON r.id = p.publish_log_record_id`
+	default:
+		return columns + `r.draft_change_log_id FROM openedx_content_publishableentity e
+			JOIN openedx_content_draft d ON d.entity_id = e.id
+			JOIN openedx_content_publishableentityversion v ON v.id = d.version_id
+			LEFT JOIN openedx_content_draftchangelogrecord r ON r.id = d.draft_log_record_id`
+	}
 }

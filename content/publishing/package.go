@@ -2,11 +2,13 @@ package publishing
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
 )
 
 // Package is a learning package: the unversioned top of everything. Ref is an opaque string, unique in the database.
@@ -33,30 +35,122 @@ type PackageChange struct {
 // CreatePackage creates an empty package. A blank or over-long ref or title is fault.Invalid, a ref that exists
 // fault.Conflict (content-model.md §16.1).
 func CreatePackage(ctx context.Context, tx *db.Tx, n NewPackage) (Package, error) {
-	panic("soon")
+	if err := checkRef("package ref", n.Ref); err != nil {
+		return Package{}, err
+	}
+	if err := checkTitle("package title", n.Title); err != nil {
+		return Package{}, err
+	}
+	if err := checkText("package description", n.Description, len(n.Description)); err != nil {
+		return Package{}, err
+	}
+	at := moment(tx, n.Created)
+	p := Package{UUID: uuids(1)[0], Ref: n.Ref, Title: n.Title, Description: n.Description, Created: at, Updated: at}
+	ids, err := tx.InsertIDs(ctx, "openedx_content_learningpackage",
+		[]string{"uuid", "package_ref", "title", "description", "created", "updated"}, 1, func(_ int, v []any) {
+			v[0], v[1], v[2], v[3], v[4], v[5] = p.UUID, p.Ref, p.Title, p.Description, p.Created, p.Updated
+		})
+	if err != nil {
+		return Package{}, fmt.Errorf("create package: %w", conflict(err, p.Ref, "a learning package with this ref exists already"))
+	}
+	p.ID = PackageID(ids[0])
+	if err := tx.Insert(ctx, "lectern_package", []string{"learning_package_id", "serial"}, 1, func(_ int, v []any) {
+		v[0], v[1] = p.ID, 1
+	}); err != nil {
+		return Package{}, fmt.Errorf("create package: %w", err)
+	}
+	unitOf(tx).locked[p.ID] = true // an uncommitted row of our own
+	return p, nil
+}
+
+const selectPackage = `SELECT id, uuid, package_ref, title, description, created, updated
+	FROM openedx_content_learningpackage`
+
+func scanPackage(r *db.Row) (p Package, err error) {
+	err = r.Scan(&p.ID, &p.UUID, &p.Ref, &p.Title, &p.Description, &p.Created, &p.Updated)
+	return p, err
 }
 
 // PackageByRef returns the package with exactly this ref, else fault.NotFound.
-func PackageByRef(ctx context.Context, q db.Querier, ref string) (Package, error) { panic("soon") }
-
-// PackageByID returns a package by its row id, else fault.NotFound.
-func PackageByID(ctx context.Context, q db.Querier, id PackageID) (Package, error) { panic("soon") }
-
-// PackageExists reports whether there is a package with exactly this ref.
-func PackageExists(ctx context.Context, q db.Querier, ref string) (bool, error) { panic("soon") }
-
-// Packages returns all packages in id order.
-func Packages(ctx context.Context, q db.Querier) ([]Package, error) { panic("soon") }
-
-// UpdatePackage changes the named fields of a package. With none named nothing changes, Updated included.
-func UpdatePackage(ctx context.Context, tx *db.Tx, id PackageID, c PackageChange) (Package, error) {
-	panic("soon")
+func PackageByRef(ctx context.Context, q db.Querier, ref string) (Package, error) {
+	p, ok, err := db.One(ctx, q, selectPackage+` WHERE package_ref = ?`, []any{ref}, scanPackage)
+	switch {
+	case err != nil:
+		return Package{}, fmt.Errorf("package %s: %w", ref, err)
+	case !ok || p.Ref != ref: // a padded comparison may find a neighbour
+		return Package{}, fault.Errorf(fault.NotFound, ref, "there is no such learning package")
+	}
+	return p, nil
 }
 
-// DeletePackage removes a package and every row that this package owns of it, in an order that foreign keys allow.
-// The packages above must have removed theirs before.
-func DeletePackage(ctx context.Context, tx *db.Tx, id PackageID) error { panic("soon") }
+// PackageByID returns a package by its row id, else fault.NotFound.
+func PackageByID(ctx context.Context, q db.Querier, id PackageID) (Package, error) {
+	p, ok, err := db.One(ctx, q, selectPackage+` WHERE id = ?`, []any{id}, scanPackage)
+	switch {
+	case err != nil:
+		return Package{}, fmt.Errorf("package %d: %w", id, err)
+	case !ok:
+		return Package{}, fault.Errorf(fault.NotFound, fmt.Sprintf("learning package %d", id), "does not exist")
+	}
+	return p, nil
+}
 
-// Lock makes this transaction the only one that may change the package until it ends, by updating a row of the
-// package (design.md §4). Everything here that changes a package takes it; a second call in a transaction is free.
-func Lock(ctx context.Context, tx *db.Tx, pkg PackageID) error { panic("soon") }
+// PackageExists reports whether there is a package with exactly this ref.
+func PackageExists(ctx context.Context, q db.Querier, ref string) (bool, error) {
+	_, err := PackageByRef(ctx, q, ref)
+	if fault.Is(err, fault.NotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// Packages returns all packages in id order.
+func Packages(ctx context.Context, q db.Querier) ([]Package, error) {
+	var list []Package
+	err := q.Query(ctx, selectPackage+` ORDER BY id`, nil, func(r *db.Row) error {
+		p, err := scanPackage(r)
+		list = append(list, p)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("packages: %w", err)
+	}
+	return list, nil
+}
+
+// UpdatePackage changes the named fields of a package. With none named nothing changes, Updated included. The checks
+// are those of [CreatePackage].
+func UpdatePackage(ctx context.Context, tx *db.Tx, id PackageID, c PackageChange) (Package, error) {
+	if err := Lock(ctx, tx, id); err != nil {
+		return Package{}, err
+	}
+	p, err := PackageByID(ctx, tx, id)
+	if err != nil || c.Ref == nil && c.Title == nil && c.Description == nil {
+		return p, err
+	}
+	if c.Ref != nil {
+		p.Ref = *c.Ref
+		if err := checkRef("package ref", p.Ref); err != nil {
+			return Package{}, err
+		}
+	}
+	if c.Title != nil {
+		p.Title = *c.Title
+		if err := checkTitle("package title", p.Title); err != nil {
+			return Package{}, err
+		}
+	}
+	if c.Description != nil {
+		p.Description = *c.Description
+		if err := checkText("package description", p.Description, len(p.Description)); err != nil {
+			return Package{}, err
+		}
+	}
+	p.Updated = moment(tx, c.Updated)
+	if _, err := tx.Exec(ctx, `UPDATE openedx_content_learningpackage
+		SET package_ref = ?, title = ?, description = ?, updated = ? WHERE id = ?`,
+		p.Ref, p.Title, p.Description, p.Updated, p.ID); err != nil {
+		return Package{}, fmt.Errorf("update package: %w", conflict(err, p.Ref, "a learning package with this ref exists already"))
+	}
+	return p, nil
+}
