@@ -28,7 +28,7 @@ type pool struct {
 // state is what tells that a table is as it was.
 type state struct {
 	checksum int64 // of its rows, 0 for none
-	next     int64 // the next AUTO_INCREMENT, 0 without such a column
+	next     int64 // the next AUTO_INCREMENT; MySQL says 1 or nothing of a table without rows, both are 1 here
 }
 
 func (p *pool) prepare() error {
@@ -138,7 +138,7 @@ func states(ctx context.Context, c *db.Session, name string) (map[string]state, 
 	}
 	m := map[string]state{}
 	var qualified []string
-	err := c.Query(ctx, `SELECT table_name, COALESCE(auto_increment, 0) FROM information_schema.tables
+	err := c.Query(ctx, `SELECT table_name, COALESCE(auto_increment, 1) FROM information_schema.tables
 		WHERE table_schema = ? AND table_type = 'BASE TABLE'`, []any{name}, func(r *db.Row) error {
 		var table string
 		var s state
