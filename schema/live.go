@@ -21,7 +21,7 @@ type liveTable struct {
 	indexes   []liveIndex
 	checks    []liveCheck   // those with a name; on the MySQL family all
 	foreign   []liveForeign // by column on SQLite, which has no names
-	unique    []string      // SQLite, PostgreSQL: names of UNIQUE constraints
+	keys      []liveKey     // SQLite, PostgreSQL: named UNIQUE constraints, on PostgreSQL the primary key too
 }
 
 type liveColumn struct {
@@ -55,6 +55,14 @@ type livePart struct {
 type liveCheck struct {
 	name, clause string
 	level        string // MariaDB: Column or Table
+}
+
+// liveKey is a UNIQUE constraint.
+type liveKey struct {
+	name    string
+	primary bool
+	columns string // as quoted in CREATE TABLE on SQLite
+	text    string // PostgreSQL
 }
 
 type liveForeign struct {
@@ -104,7 +112,7 @@ func (l live) sort() {
 		slices.SortFunc(t.foreign, func(a, b liveForeign) int {
 			return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.column, b.column))
 		})
-		slices.Sort(t.unique)
+		slices.SortFunc(t.keys, func(a, b liveKey) int { return cmp.Compare(a.name, b.name) })
 	}
 }
 

@@ -64,7 +64,7 @@ COALESCE(f.relname::text, ''),
 COALESCE((SELECT string_agg(a.attname::text, ',') FROM pg_attribute a WHERE a.attrelid = k.confrelid AND a.attnum = ANY (k.confkey)), ''),
 k.confdeltype::text, k.confupdtype::text
 FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid LEFT JOIN pg_class f ON f.oid = k.confrelid
-WHERE c.relnamespace = current_schema()::regnamespace AND k.contype IN ('c', 'f', 'u')`, nil, func(r *db.Row) error {
+WHERE c.relnamespace = current_schema()::regnamespace AND k.contype IN ('c', 'f', 'p', 'u')`, nil, func(r *db.Row) error {
 		var (
 			table, name, kind, text string
 			f                       liveForeign
@@ -77,8 +77,8 @@ WHERE c.relnamespace = current_schema()::regnamespace AND k.contype IN ('c', 'f'
 		case t == nil:
 		case kind == "c":
 			t.checks = append(t.checks, liveCheck{name: name, clause: text})
-		case kind == "u":
-			t.unique = append(t.unique, name)
+		case kind == "u", kind == "p":
+			t.keys = append(t.keys, liveKey{name: name, primary: kind == "p", text: text})
 		default:
 			f.name, f.text = name, text
 			f.onDelete, f.onUpdate = actions[f.onDelete], actions[f.onUpdate]

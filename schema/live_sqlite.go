@@ -121,7 +121,7 @@ func (t *liveTable) readCreate() {
 			clause := strings.TrimSpace(rest)
 			t.checks = append(t.checks, liveCheck{name: name, clause: clause[1 : len(clause)-1]})
 		case "UNIQUE":
-			t.unique = append(t.unique, name)
+			t.keys = append(t.keys, liveKey{name: name, columns: strings.TrimSpace(rest)})
 		}
 	}
 }

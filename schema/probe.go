@@ -28,7 +28,7 @@ func (p probe) notNull(table, column string) bool {
 // named reports whether a table has an index, constraint or check of that name.
 func (p probe) named(table, name string) bool {
 	t := p.live[table]
-	return t != nil && (t.index(name) != nil || t.check(name) != nil || slices.Contains(t.unique, name))
+	return t != nil && (t.index(name) != nil || t.check(name) != nil || slices.ContainsFunc(t.keys, func(k liveKey) bool { return k.name == name }))
 }
 
 func (p probe) foreign(table, column string) bool {
