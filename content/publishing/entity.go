@@ -124,6 +124,18 @@ func EntityByID(ctx context.Context, q db.Querier, id EntityID) (Entity, error) 
 	return e, nil
 }
 
+// EntityByUUID returns an entity by its UUID, else fault.NotFound.
+func EntityByUUID(ctx context.Context, q db.Querier, id uuid.UUID) (Entity, error) {
+	e, ok, err := db.One(ctx, q, selectEntity+` WHERE e.uuid = ?`, []any{id}, scanEntity)
+	switch {
+	case err != nil:
+		return Entity{}, fmt.Errorf("entity %s: %w", id, err)
+	case !ok:
+		return Entity{}, fault.Errorf(fault.NotFound, id.String(), "there is no such entity")
+	}
+	return e, nil
+}
+
 func noEntity(id EntityID) error {
 	return fault.Errorf(fault.NotFound, fmt.Sprintf("entity %d", id), "does not exist")
 }

@@ -68,6 +68,18 @@ func VersionByNum(ctx context.Context, q db.Querier, e EntityID, num int) (Versi
 	return v, nil
 }
 
+// VersionByUUID returns a version by its UUID, else fault.NotFound.
+func VersionByUUID(ctx context.Context, q db.Querier, id uuid.UUID) (Version, error) {
+	v, ok, err := db.One(ctx, q, selectVersion+` WHERE v.uuid = ?`, []any{id}, scanVersion)
+	switch {
+	case err != nil:
+		return Version{}, fmt.Errorf("version %s: %w", id, err)
+	case !ok:
+		return Version{}, fault.Errorf(fault.NotFound, id.String(), "there is no such version")
+	}
+	return v, nil
+}
+
 // LatestVersions returns for each entity that has versions the one with the highest number, which need be neither the
 // draft nor the published one.
 func LatestVersions(ctx context.Context, q db.Querier, ids []EntityID) (map[EntityID]Version, error) {
