@@ -1,0 +1,70 @@
+package media
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+	"syscall"
+	"time"
+)
+
+// disk is the part of the file system that [Dir] uses: the seam where tests make steps fail.
+type disk interface {
+	MkdirAll(dir string) error
+	CreateTemp(dir, pattern string) (diskFile, error)
+	Open(name string) (io.ReadCloser, error)
+	Stat(name string) (fs.FileInfo, error)
+	ReadDir(dir string) ([]fs.DirEntry, error)
+	Rename(from, to string) error
+	Touch(name string, at time.Time) error
+	Remove(name string) error
+	SyncDir(dir string) error
+}
+
+// diskFile is a file being written.
+type diskFile interface {
+	io.WriteCloser
+	Name() string
+	Share() error // lets other users of the host read it
+	Sync() error
+}
+
+// osDisk is the real one.
+type osDisk struct{}
+
+type osFile struct{ *os.File }
+
+// Share gives the rights that the reference's file storage gives: a temporary file starts with none for others, and a
+// Python process or a web server beside us reads the same folder.
+func (f osFile) Share() error { return f.Chmod(0o644) }
+
+func (osDisk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
+
+func (osDisk) CreateTemp(dir, pattern string) (diskFile, error) {
+	f, err := os.CreateTemp(dir, pattern)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
+}
+
+func (osDisk) Open(name string) (io.ReadCloser, error)   { return os.Open(name) }
+func (osDisk) Stat(name string) (fs.FileInfo, error)     { return os.Stat(name) }
+func (osDisk) ReadDir(dir string) ([]fs.DirEntry, error) { return os.ReadDir(dir) }
+func (osDisk) Rename(from, to string) error              { return os.Rename(from, to) }
+func (osDisk) Touch(name string, at time.Time) error     { return os.Chtimes(name, at, at) }
+func (osDisk) Remove(name string) error                  { return os.Remove(name) }
+
+// SyncDir makes renames in dir durable.
+func (osDisk) SyncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if errors.Is(err, syscall.EINVAL) || errors.Is(err, errors.ErrUnsupported) {
+		err = nil // a file system that cannot sync a folder has nothing more to promise
+	}
+	return errors.Join(err, d.Close())
+}
