@@ -17,7 +17,7 @@ type branch struct {
 	log     string   // their column that names the log
 	edge    string   // table of the side effects
 	direct  bool     // records say whether they were asked for
-	parents string   // query: who depends on some entities, by the stored pointers
+	parents string   // query: who depends on some entities, with version and digest by the stored pointers
 	leaves  string   // query: what some versions depend on, with version and digest by the stored pointers
 	time    string   // column of the log's time
 	heads   string   // query: logs l
@@ -28,9 +28,10 @@ var (
 	drafts = branch{
 		name: "draft", pointer: "openedx_content_draft", aim: "draft_log_record_id",
 		record: "openedx_content_draftchangelogrecord", log: "draft_change_log_id", edge: "openedx_content_draftsideeffect",
-		parents: `SELECT d.referenced_entity_id, p.entity_id, p.version_id
+		parents: `SELECT d.referenced_entity_id, p.entity_id, p.version_id, r.dependencies_hash_digest
 			FROM openedx_content_publishableentityversiondependency d
 			JOIN openedx_content_draft p ON p.version_id = d.referring_version_id
+			LEFT JOIN openedx_content_draftchangelogrecord r ON r.id = p.draft_log_record_id
 			WHERE d.referenced_entity_id IN (?...)`,
 		leaves: `SELECT d.referring_version_id, d.referenced_entity_id, p.version_id, r.dependencies_hash_digest
 			FROM openedx_content_publishableentityversiondependency d
@@ -46,9 +47,10 @@ var (
 		name: "published", pointer: "openedx_content_published", aim: "publish_log_record_id",
 		record: "openedx_content_publishlogrecord", log: "publish_log_id", edge: "openedx_content_publishsideeffect",
 		direct: true,
-		parents: `SELECT d.referenced_entity_id, p.entity_id, p.version_id
+		parents: `SELECT d.referenced_entity_id, p.entity_id, p.version_id, r.dependencies_hash_digest
 			FROM openedx_content_publishableentityversiondependency d
 			JOIN openedx_content_published p ON p.version_id = d.referring_version_id
+			LEFT JOIN openedx_content_publishlogrecord r ON r.id = p.publish_log_record_id
 			WHERE d.referenced_entity_id IN (?...)`,
 		leaves: `SELECT d.referring_version_id, d.referenced_entity_id, p.version_id, r.dependencies_hash_digest
 			FROM openedx_content_publishableentityversiondependency d

@@ -65,7 +65,7 @@ func (g *graph) solve(ctx context.Context, q db.Querier) error {
 	if err := g.loadDeps(ctx, q, g.nodes); err != nil {
 		return err
 	}
-	if err := g.climb(ctx, q); err != nil {
+	if err := g.climb(ctx, q, g.b, direct); err != nil {
 		return err
 	}
 	for i := range g.nodes[:direct] {
@@ -84,6 +84,30 @@ func (g *graph) solve(ctx context.Context, q db.Querier) error {
 	}
 	g.hash()
 	return nil
+}
+
+// mirror completes the graph of a publish after which both branches are the same: then the drafts' pointers and digests,
+// which are complete and stored, are those of the published branch too, and what lies beside the graph need not be
+// read. The nodes hold the drafts' digests. It reports whether that sufficed; databases from before digests lack some.
+func (g *graph) mirror(ctx context.Context, q db.Querier) (ok bool, err error) {
+	direct := len(g.nodes)
+	if err := g.climb(ctx, q, &drafts, 0); err != nil {
+		return false, err
+	}
+	for i := range g.nodes {
+		n := &g.nodes[i]
+		if n.digest == "" && slices.ContainsFunc(n.causes, func(c int32) bool { return g.nodes[c].now != 0 }) {
+			for _, n := range g.nodes[direct:] {
+				delete(g.at, n.entity)
+			}
+			g.nodes = g.nodes[:direct]
+			for i := range g.nodes {
+				g.nodes[i].causes = nil
+			}
+			return false, nil
+		}
+	}
+	return true, g.sort(ctx, q)
 }
 
 // loadDeps reads the dependencies of nodes where they are not known.
@@ -112,13 +136,14 @@ func (g *graph) loadDeps(ctx context.Context, q db.Querier, nodes []node) error 
 	return nil
 }
 
-// climb adds every live entity above the nodes, level by level, each level in the order of entity ids.
-func (g *graph) climb(ctx context.Context, q db.Querier) error {
+// climb adds every live entity above the nodes by the pointers stored on branch b, level by level, each level in the
+// order of entity ids. The causes of the first skip nodes are left to the caller: their pointers are not stored yet.
+func (g *graph) climb(ctx context.Context, q db.Querier, b *branch, skip int) error {
 	type up struct {
 		child, parent EntityID
 		version       VersionID
+		digest        string
 	}
-	direct := int32(len(g.nodes))
 	for level := 0; level < len(g.nodes); {
 		var ask []int64
 		for i := level; i < len(g.nodes); i++ {
@@ -128,10 +153,15 @@ func (g *graph) climb(ctx context.Context, q db.Querier) error {
 		}
 		level = len(g.nodes)
 		var found []up
-		err := db.QueryIn(ctx, q, g.b.parents, ask, nil, func(r *db.Row) error {
+		err := db.QueryIn(ctx, q, b.parents, ask, nil, func(r *db.Row) error {
 			var child, parent, version int64
-			err := r.Scan(&child, &parent, &version)
-			found = append(found, up{EntityID(child), EntityID(parent), VersionID(version)})
+			var digest *string
+			err := r.Scan(&child, &parent, &version, &digest)
+			u := up{child: EntityID(child), parent: EntityID(parent), version: VersionID(version)}
+			if digest != nil {
+				u.digest = *digest
+			}
+			found = append(found, u)
 			return err
 		})
 		if err != nil {
@@ -144,9 +174,9 @@ func (g *graph) climb(ctx context.Context, q db.Querier) error {
 			i, ok := g.at[f.parent]
 			if !ok {
 				i = int32(len(g.nodes))
-				g.add(node{entity: f.parent, old: f.version, new: f.version, now: f.version, row: true})
+				g.add(node{entity: f.parent, old: f.version, new: f.version, now: f.version, row: true, digest: f.digest})
 			}
-			if i >= direct { // a direct node's dependencies are known, and its stored pointer may be outdated
+			if int(i) >= skip {
 				g.nodes[i].causes = append(g.nodes[i].causes, g.at[f.child])
 			}
 		}

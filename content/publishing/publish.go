@@ -29,22 +29,28 @@ func PublishAll(ctx context.Context, tx *db.Tx, pkg PackageID, m PublishMeta) (*
 		return nil, err
 	}
 	var list []node
-	err := tx.Query(ctx, `SELECT d.entity_id, d.version_id, p.entity_id, p.version_id
+	err := tx.Query(ctx, `SELECT d.entity_id, d.version_id, p.entity_id, p.version_id, r.dependencies_hash_digest
 		FROM openedx_content_publishableentity e
 		JOIN openedx_content_draft d ON d.entity_id = e.id
 		LEFT JOIN openedx_content_published p ON p.entity_id = d.entity_id
+		LEFT JOIN openedx_content_draftchangelogrecord r ON r.id = d.draft_log_record_id
 		WHERE e.learning_package_id = ? AND COALESCE(d.version_id, 0) <> COALESCE(p.version_id, 0)
 		ORDER BY e.id`, []any{pkg}, func(r *db.Row) error {
 		var e int64
 		var draft, row, old *int64
-		err := r.Scan(&e, &draft, &row, &old)
-		list = append(list, toPublish(e, draft, row, old, true))
+		var digest *string
+		err := r.Scan(&e, &draft, &row, &old, &digest)
+		n := toPublish(e, draft, row, old, true)
+		if digest != nil && n.now != 0 {
+			n.digest = *digest
+		}
+		list = append(list, n)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("drafts to publish: %w", err)
 	}
-	return publish(ctx, tx, pkg, m, list)
+	return publish(ctx, tx, pkg, m, list, true)
 }
 
 func toPublish(e int64, draft, row, old *int64, direct bool) node {
@@ -73,7 +79,7 @@ func Publish(ctx context.Context, tx *db.Tx, pkg PackageID, list []EntityID, dep
 	if err != nil {
 		return nil, err
 	}
-	return publish(ctx, tx, pkg, m, given)
+	return publish(ctx, tx, pkg, m, given, false)
 }
 
 // Closure returns what [Publish] with dependencies would take along besides the given entities, layer by layer, each in
@@ -235,15 +241,24 @@ func checkShallow(ctx context.Context, q db.Querier, given []node) error {
 	return nil
 }
 
-// publish moves the published pointers of nodes.
-func publish(ctx context.Context, tx *db.Tx, pkg PackageID, m PublishMeta, nodes []node) (*PublishLog, error) {
+// publish moves the published pointers of nodes; all says that afterwards nothing differs from the drafts.
+func publish(ctx context.Context, tx *db.Tx, pkg PackageID, m PublishMeta, nodes []node, all bool) (*PublishLog, error) {
 	l := &PublishLog{UUID: uuids(1)[0], Package: pkg, At: m.At, By: m.By, Message: m.Message}
 	g := newGraph(&published, len(nodes))
 	for i := range nodes {
 		g.add(nodes[i])
 	}
-	if err := g.solve(ctx, tx); err != nil {
-		return nil, err
+	solved := false
+	if all {
+		var err error
+		if solved, err = g.mirror(ctx, tx); err != nil {
+			return nil, err
+		}
+	}
+	if !solved {
+		if err := g.solve(ctx, tx); err != nil {
+			return nil, err
+		}
 	}
 	ids, err := tx.InsertIDs(ctx, "openedx_content_publishlog",
 		[]string{"uuid", "message", "published_at", "published_by_id", "learning_package_id"}, 1, func(_ int, v []any) {
