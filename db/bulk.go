@@ -82,9 +82,11 @@ func (tx *Tx) bulk(ctx context.Context, b *bulk) error {
 	})
 }
 
-// values asks for row i and converts it into nv.
+// values asks for row i and converts it into nv. row runs in the middle of a statement, so it cannot run another.
 func (b *bulk) values(c *conn, i int, nv []driver.NamedValue) error {
+	c.inScan = true
 	b.row(i, b.v)
+	c.inScan = false
 	for k, a := range b.v {
 		v, err := c.enc.value(a)
 		if err != nil {
@@ -134,7 +136,7 @@ func writeList(w *strings.Builder, n int, item func(i int) string) {
 
 // bulkSQLite runs one prepared statement per row: there is no round trip to save, and a statement of many rows is slower
 // to bind. It is one statement for OnStatement.
-func (c *conn) bulkSQLite(ctx context.Context, b *bulk) error {
+func (c *conn) bulkSQLite(ctx context.Context, b *bulk) (err error) {
 	var w strings.Builder
 	switch {
 	case b.update:
@@ -155,11 +157,11 @@ func (c *conn) bulkSQLite(ctx context.Context, b *bulk) error {
 	if err := c.d.announce(ctx, c, sql); err != nil {
 		return err
 	}
-	st, err := c.prepared(ctx, sql)
+	st, done, err := c.prepared(ctx, sql, len(b.cols))
 	if err != nil {
 		return c.failed(ctx, err)
 	}
-	run := st.(driver.StmtExecContext)
+	defer func() { err = errors.Join(err, done()) }()
 	c.room(len(b.cols))
 	// The driver starts a goroutine per statement whose context can end; looking now and then costs nothing.
 	rowCtx := context.WithoutCancel(ctx)
@@ -170,7 +172,7 @@ func (c *conn) bulkSQLite(ctx context.Context, b *bulk) error {
 		if err := b.values(c, i, c.nv); err != nil {
 			return err
 		}
-		res, err := run.ExecContext(rowCtx, c.nv)
+		res, err := st.driver.ExecContext(rowCtx, c.nv)
 		if err != nil {
 			return c.failed(ctx, err)
 		}

@@ -16,7 +16,7 @@ import (
 const (
 	pgRows   = 2000
 	pgBytes  = 4 << 20
-	copyRows = 200
+	copyRows = 500
 )
 
 // bulkPostgres sends statements of many rows.
@@ -76,6 +76,9 @@ func (c *conn) pgCopy(ctx context.Context, b *bulk) error {
 	src.nv = make([]driver.NamedValue, len(b.cols))
 	src.out = make([]any, len(names))
 	_, err := c.Conn.(*stdlib.Conn).Conn().CopyFrom(ctx, pgx.Identifier{b.table}, names, src)
+	if src.panicked != nil {
+		panic(src.panicked)
+	}
 	if src.err != nil {
 		return src.err
 	}
@@ -84,6 +87,8 @@ func (c *conn) pgCopy(ctx context.Context, b *bulk) error {
 	}
 	return nil
 }
+
+var errPanic = errors.New("db: panic in a row function")
 
 // copySource gives the rows of a bulk call to the driver.
 type copySource struct {
@@ -94,11 +99,19 @@ type copySource struct {
 	nv  []driver.NamedValue
 	out []any
 	err error
+	// The driver calls Values from a goroutine of its own, where a panic would end the program.
+	panicked any
 }
 
 func (s *copySource) Next() bool { return s.err == nil && s.i < s.b.n }
 
-func (s *copySource) Values() ([]any, error) {
+func (s *copySource) Values() (row []any, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.panicked, s.err = p, errPanic
+			err = errPanic
+		}
+	}()
 	if s.i%bulkCheck == bulkCheck-1 && s.ctx.Err() != nil {
 		s.err = s.ctx.Err()
 		return nil, s.err

@@ -8,8 +8,12 @@ import (
 	"io"
 )
 
-// maxStatements bounds the prepared statements kept on one SQLite connection.
-const maxStatements = 256
+// maxStatements bounds the prepared statements kept on one SQLite connection, maxKept the length of their text: scripts
+// run once.
+const (
+	maxStatements = 256
+	maxKept       = 16 << 10
+)
 
 // conn is one connection of a pool. The pool is database/sql's; statements go past it straight to the driver, which
 // spares the copies, locks and reflection of its Exec, Query and Scan. One goroutine uses a conn at a time.
@@ -18,14 +22,14 @@ type conn struct {
 	d   *DB
 	enc encoder
 
-	nv     []driver.NamedValue    // the arguments of the statement that is being sent, reused
-	vals   []driver.Value         // the row that is being scanned, reused
-	stmts  map[string]driver.Stmt // SQLite: prepared statements by their text
-	inScan bool                   // rows are open: no other statement now
-	dead   bool                   // must not go back to the pool
+	nv     []driver.NamedValue // the arguments of the statement that is being sent, reused
+	vals   []driver.Value      // the row that is being scanned, reused
+	stmts  map[string]*stmt    // SQLite: prepared statements by their text
+	inScan bool                // rows are open: no other statement now
+	dead   bool                // must not go back to the pool
 }
 
-var errInScan = errors.New("db: a statement inside the scan of another one: collect the rows first")
+var errInScan = errors.New("db: a statement inside the scan or the row function of another one: collect the rows first")
 
 // IsValid is asked by the pool before a connection goes back.
 func (c *conn) IsValid() bool {
@@ -52,7 +56,7 @@ func (c *conn) Close() error {
 func (c *conn) forget() error {
 	var errs []error
 	for _, st := range c.stmts {
-		errs = append(errs, st.Close())
+		errs = append(errs, st.driver.Close())
 	}
 	clear(c.stmts)
 	return errors.Join(errs...)
@@ -108,18 +112,19 @@ func (c *conn) exec(ctx context.Context, sql string, args []any) (driver.Result,
 }
 
 // send hands a statement without rows to the driver.
-func (c *conn) send(ctx context.Context, sql string, nv []driver.NamedValue) (driver.Result, error) {
+func (c *conn) send(ctx context.Context, sql string, nv []driver.NamedValue) (res driver.Result, err error) {
 	switch c.d.engine {
 	case SQLite:
-		st, err := c.prepared(ctx, sql)
+		st, done, err := c.prepared(ctx, sql, len(nv))
 		if err != nil {
 			return nil, err
 		}
-		return st.(driver.StmtExecContext).ExecContext(ctx, nv)
+		res, err := st.driver.ExecContext(ctx, nv)
+		return res, errors.Join(err, done())
 	case PostgreSQL:
 		return c.Conn.(driver.ExecerContext).ExecContext(ctx, c.d.numbered.rewrite(sql), nv)
 	}
-	res, err := c.Conn.(driver.ExecerContext).ExecContext(ctx, sql, nv)
+	res, err = c.Conn.(driver.ExecerContext).ExecContext(ctx, sql, nv)
 	if !errors.Is(err, driver.ErrSkip) {
 		return res, err
 	}
@@ -130,7 +135,7 @@ func (c *conn) send(ctx context.Context, sql string, nv []driver.NamedValue) (dr
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
 	if st.NumInput() != len(nv) {
-		return nil, fmt.Errorf("db: %d arguments for %d placeholders", len(nv), st.NumInput())
+		return nil, countError(len(nv), st.NumInput())
 	}
 	return st.(driver.StmtExecContext).ExecContext(ctx, nv)
 }
@@ -187,15 +192,17 @@ func (c *conn) query(ctx context.Context, sql string, args []any, scan func(*Row
 
 // open hands a statement with rows to the driver; done is to be called after the rows are closed.
 func (c *conn) open(ctx context.Context, sql string, nv []driver.NamedValue) (rows driver.Rows, done func() error, err error) {
-	done = func() error { return nil }
+	done = nothing
 	switch c.d.engine {
 	case SQLite:
-		st, err := c.prepared(ctx, sql)
+		st, done, err := c.prepared(ctx, sql, len(nv))
 		if err != nil {
 			return nil, nil, err
 		}
-		rows, err = st.(driver.StmtQueryContext).QueryContext(ctx, nv)
-		return rows, done, err
+		if rows, err = st.driver.QueryContext(ctx, nv); err != nil {
+			return nil, nil, errors.Join(err, done())
+		}
+		return rows, done, nil
 	case PostgreSQL:
 		rows, err = c.Conn.(driver.QueryerContext).QueryContext(ctx, c.d.numbered.rewrite(sql), nv)
 		return rows, done, err
@@ -209,7 +216,7 @@ func (c *conn) open(ctx context.Context, sql string, nv []driver.NamedValue) (ro
 		return nil, nil, err
 	}
 	if st.NumInput() != len(nv) {
-		return nil, nil, errors.Join(fmt.Errorf("db: %d arguments for %d placeholders", len(nv), st.NumInput()), st.Close())
+		return nil, nil, errors.Join(countError(len(nv), st.NumInput()), st.Close())
 	}
 	rows, err = st.(driver.StmtQueryContext).QueryContext(ctx, nv)
 	if err != nil {
@@ -218,26 +225,60 @@ func (c *conn) open(ctx context.Context, sql string, nv []driver.NamedValue) (ro
 	return rows, st.Close, nil
 }
 
-// prepared returns the SQLite statement for sql, kept from an earlier call where there was one. No two uses of a
-// statement overlap, because a scan admits no other statement.
-func (c *conn) prepared(ctx context.Context, sql string) (driver.Stmt, error) {
-	if st := c.stmts[sql]; st != nil {
-		return st, nil
+func nothing() error { return nil }
+
+type sqliteStmt interface {
+	driver.Stmt
+	driver.StmtExecContext
+	driver.StmtQueryContext
+}
+
+// stmt is a prepared SQLite statement.
+type stmt struct {
+	driver sqliteStmt
+	inputs int // placeholders: the driver would pass over surplus arguments
+}
+
+// prepared returns the SQLite statement for sql, kept from an earlier call where there was one; done is to be called
+// after its use. No two uses of a statement overlap, because a scan admits no other statement.
+func (c *conn) prepared(ctx context.Context, sql string, args int) (st *stmt, done func() error, err error) {
+	done = nothing
+	if st = c.stmts[sql]; st == nil {
+		if st, err = c.prepare(ctx, sql); err != nil {
+			return nil, nil, err
+		}
+		if len(sql) > maxKept {
+			done = st.driver.Close
+		} else {
+			c.stmts[sql] = st
+		}
+	}
+	if st.inputs != args {
+		return nil, nil, errors.Join(countError(args, st.inputs), done())
+	}
+	return st, done, nil
+}
+
+func (c *conn) prepare(ctx context.Context, sql string) (*stmt, error) {
+	if c.stmts == nil {
+		c.stmts = map[string]*stmt{}
 	}
 	if len(c.stmts) >= maxStatements {
 		if err := c.forget(); err != nil {
 			return nil, err
 		}
 	}
-	st, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, sql)
+	ds, err := c.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, sql)
 	if err != nil {
 		return nil, err
 	}
-	if c.stmts == nil {
-		c.stmts = map[string]driver.Stmt{}
-	}
-	c.stmts[sql] = st
+	st := &stmt{driver: ds.(sqliteStmt)}
+	eachPlaceholder(sql, func(int) { st.inputs++ })
 	return st, nil
+}
+
+func countError(args, placeholders int) error {
+	return fmt.Errorf("db: %d arguments for %d placeholders", args, placeholders)
 }
 
 // failed explains a driver error and keeps a broken connection from the pool.

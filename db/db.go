@@ -153,7 +153,7 @@ func (p pool) exec(ctx context.Context, sql string, args []any) (n int64, err er
 }
 
 func (p pool) query(ctx context.Context, sql string, args []any, scan func(*Row) error) error {
-	return p.d.with(ctx, p.d.readers, func(c *conn) error { return c.query(ctx, sql, args, scan) })
+	return p.d.lost(p.d.with(ctx, p.d.readers, func(c *conn) error { return c.query(ctx, sql, args, scan) }))
 }
 
 func (p pool) together(ctx context.Context, write bool, f func(Querier) error) error {

@@ -70,6 +70,9 @@ func mysqlConfig(t target) (*mysql.Config, error) {
 	}
 	cfg.Params["time_zone"] = "'+00:00'"
 	cfg.Params["sql_mode"] = sqlMode
+	if cfg.Collation == "" {
+		cfg.Collation = "utf8mb4_bin" // where two values meet and neither is a column, bytes count, as on the other engines
+	}
 	if err := cfg.Apply(mysql.Charset("utf8mb4", cfg.Collation)); err != nil {
 		return nil, usage("its parameters do not suit the MySQL driver: " + err.Error())
 	}

@@ -98,7 +98,7 @@ func postgresCondition(err error) (error, bool) {
 		return ErrReadOnly, true
 	case "53100":
 		return ErrFull, true
-	case "57P01", "57P02", "57P03", "57P05", "53300", "53200", "28000", "28P01", "3D000":
+	case "57P01", "57P02", "57P03", "57P05", "25P03", "53300", "53200", "28000", "28P01", "3D000":
 		return ErrUnavailable, true
 	}
 	if strings.HasPrefix(e.Code, "08") {

@@ -57,7 +57,7 @@ func (d *DB) openSQLite(ctx context.Context, t target) error {
 	}
 	// The timeout comes first: every later statement may have to wait.
 	w := &connector{d: d, connect: open(mode), set: []string{writerBusy, "PRAGMA foreign_keys = ON", "PRAGMA synchronous = NORMAL",
-		"PRAGMA journal_size_limit = 67108864", "PRAGMA cache_size = -16000"}}
+		"PRAGMA journal_size_limit = 67108864" /* bytes */, "PRAGMA cache_size = -16000" /* KiB */}}
 	d.writers = newPool(w, 1, 0)
 	if err := d.setWAL(ctx); err != nil {
 		return err
@@ -97,10 +97,10 @@ func sqliteDSN(t target, mode string) string {
 	return dsn
 }
 
-// setWAL changes the journal mode if it is another. Changing needs the file alone, and a busy one is not waited for by
-// SQLite; after a few attempts a database that others have open stays in its own mode, which works too.
+// setWAL changes the journal mode if it is another. That needs the file alone; a database that others keep busy stays in
+// its own mode, which works too, until it is opened another time.
 func (d *DB) setWAL(ctx context.Context) error {
-	for attempt := 0; ; attempt++ {
+	for start := time.Now(); ; {
 		err := d.with(ctx, d.writers, func(c *conn) error {
 			mode := ""
 			scan := func(r *Row) error { return r.Scan(&mode) }
@@ -109,16 +109,16 @@ func (d *DB) setWAL(ctx context.Context) error {
 			}
 			return c.query(ctx, "PRAGMA journal_mode = WAL", nil, scan)
 		})
-		if !errors.Is(err, ErrRetry) || attempt == 20 {
-			if errors.Is(err, ErrRetry) {
-				return nil
-			}
+		switch {
+		case !errors.Is(err, ErrRetry):
 			return err
+		case time.Since(start) > 3*time.Second:
+			return nil
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(50 * time.Millisecond):
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (tx *Tx) Now() time.Time { return tx.now }
 
 // View runs fn on one consistent snapshot, in a transaction that cannot write. fn runs once.
 func (d *DB) View(ctx context.Context, fn func(*Tx) error) error {
-	return d.with(ctx, d.readers, func(c *conn) error { return c.transact(ctx, true, fn) })
+	return d.lost(d.with(ctx, d.readers, func(c *conn) error { return c.transact(ctx, true, fn) }))
 }
 
 // Update runs fn in a transaction that may write, and commits what it did, or nothing if it returns an error or panics.
@@ -55,8 +55,9 @@ type Session struct {
 	c *conn
 }
 
-// Session runs fn with one writing connection, which is thrown away afterwards with its settings. On SQLite it keeps
-// every other writer of this process waiting. fn runs once.
+// Session runs fn with one writing connection, which is thrown away afterwards with its settings: a PRAGMA or SET
+// belongs here, as through DB.Exec it would stay on some connection of the pool. On SQLite it keeps every other writer
+// of this process waiting. fn runs once; its statements are not tried again.
 func (d *DB) Session(ctx context.Context, fn func(*Session) error) error {
 	if err := d.writable(); err != nil {
 		return err
@@ -204,26 +205,25 @@ func (c *conn) rollback(ctx context.Context) {
 	}
 }
 
-// maxAttempts and maxPause bound how often and how slowly a unit of work is tried again. SQLite's own wait for its
-// write lock (busyTimeout) comes on top of each attempt.
+// A unit of work is tried again up to maxAttempts times, but not much longer than maxElapsed, with pauses up to maxPause.
+// SQLite's own wait for its write lock (writerBusy) comes on top of each attempt.
 const (
 	maxAttempts = 25
+	minAttempts = 5
+	maxElapsed  = time.Minute
 	maxPause    = 250 * time.Millisecond
 )
 
 // retry runs unit until it succeeds, fails for another reason than ErrRetry, or has been tried often enough.
 func (d *DB) retry(ctx context.Context, unit func() error) error {
+	start := time.Now()
 	for attempt := 1; ; attempt++ {
 		err := unit()
 		if err == nil || !errors.Is(err, ErrRetry) {
 			return err
 		}
-		if attempt == maxAttempts {
-			f := &fault.Error{Kind: fault.Conflict, Thing: d.name, Text: "other writers were in the way every time", Next: "try again when they are done", Err: err}
-			if d.engine == SQLite {
-				f.Text = "another program keeps the database locked"
-			}
-			return f
+		if attempt == maxAttempts || attempt >= minAttempts && time.Since(start) > maxElapsed {
+			return d.lost(err)
 		}
 		pause := min(time.Millisecond<<min(attempt, 10), maxPause)
 		select {
@@ -232,6 +232,19 @@ func (d *DB) retry(ctx context.Context, unit func() error) error {
 		case <-time.After(rand.N(pause)): // different pauses, so that two losers do not meet again
 		}
 	}
+}
+
+// lost tells of an ErrRetry that is not tried again as a fault.Conflict. Other errors stay as they are.
+func (d *DB) lost(err error) error {
+	var f *fault.Error
+	if err == nil || !errors.Is(err, ErrRetry) || errors.As(err, &f) {
+		return err
+	}
+	f = &fault.Error{Kind: fault.Conflict, Thing: d.name, Text: "other writers were in the way every time", Next: "try again when they are done", Err: err}
+	if d.engine == SQLite {
+		f.Text = "another program keeps the database locked"
+	}
+	return f
 }
 
 // newPool makes a pool of connections.
