@@ -29,10 +29,11 @@ type tarPacker struct {
 }
 
 func newTarPacker(w io.Writer, modified time.Time) *tarPacker {
-	z, err := gzip.NewWriterLevel(w, level) // its header has no name and no time unless they are set
+	z, err := gzip.NewWriterLevel(w, level) // its header has no name unless one is set
 	if err != nil {
 		panic(err) // the level is a constant
 	}
+	z.ModTime = time.Unix(0, 0) // how gzip says that there is no time; this package would write the zero Time as 2042
 	chunks := bufio.NewWriterSize(z, chunk)
 	modified = time.Unix(max(modified.Unix(), 0), 0).UTC()
 	return &tarPacker{modified, tar.NewWriter(chunks), chunks, z}
