@@ -5,7 +5,7 @@
 // [BlockType], [Collection], [Container]) is a small struct of that text and the places where its fields end, so a key
 // is comparable with ==, fit for a map key, safe to copy and to share between goroutines, and parsing a canonical text
 // allocates nothing: the key and all its fields are slices of the caller's string. Whoever cuts keys out of a large
-// buffer clones the text first. The zero value of every kind means "no key" and prints as "".
+// buffer clones the text first. (The exception are asides with escapes, which are decoded.) The zero value of every kind means "no key" and prints as "".
 //
 // What holds, within a kind, for every key this package hands out (keys.md §6.4):
 //
