@@ -275,9 +275,7 @@ func (g *graph) report() ([]Record, []SideEffect) {
 		}
 	}
 	slices.SortFunc(records, func(a, b Record) int { return cmp.Compare(a.ID, b.ID) })
-	slices.SortFunc(edges, func(a, b SideEffect) int {
-		return cmp.Or(cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Effect, b.Effect))
-	})
+	slices.SortFunc(edges, compareEdges)
 	return records, edges
 }
 

@@ -280,3 +280,24 @@ func Records(ctx context.Context, q db.Querier, publish bool, logs []int64) ([]L
 	slices.SortFunc(list, func(a, b LogRecord) int { return cmp.Or(cmp.Compare(a.Log, b.Log), cmp.Compare(a.ID, b.ID)) })
 	return list, nil
 }
+
+// SideEffects returns the edges among the records of draft logs, or with publish of publish logs, by cause and effect.
+func SideEffects(ctx context.Context, q db.Querier, publish bool, logs []int64) ([]SideEffect, error) {
+	b := &drafts
+	if publish {
+		b = &published
+	}
+	var list []SideEffect
+	err := db.QueryIn(ctx, q, `SELECT s.cause_id, s.effect_id FROM `+b.edge+` s JOIN `+b.record+` r ON r.id = s.cause_id
+		WHERE r.`+b.log+` IN (?...)`, unique(logs), nil, func(r *db.Row) error {
+		var cause, effect int64
+		err := r.Scan(&cause, &effect)
+		list = append(list, SideEffect{RecordID(cause), RecordID(effect)})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%s side effects: %w", b.name, err)
+	}
+	slices.SortFunc(list, compareEdges)
+	return list, nil
+}

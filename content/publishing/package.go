@@ -119,7 +119,7 @@ func Packages(ctx context.Context, q db.Querier) ([]Package, error) {
 }
 
 // UpdatePackage changes the named fields of a package. With none named nothing changes, Updated included. The checks
-// are those of [CreatePackage].
+// are those of [CreatePackage], but a title may become blank, as the reference allows.
 func UpdatePackage(ctx context.Context, tx *db.Tx, id PackageID, c PackageChange) (Package, error) {
 	if err := Lock(ctx, tx, id); err != nil {
 		return Package{}, err
@@ -136,7 +136,7 @@ func UpdatePackage(ctx context.Context, tx *db.Tx, id PackageID, c PackageChange
 	}
 	if c.Title != nil {
 		p.Title = *c.Title
-		if err := checkTitle("package title", p.Title); err != nil {
+		if err := checkText("package title", p.Title, maxTitle); err != nil {
 			return Package{}, err
 		}
 	}

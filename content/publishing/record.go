@@ -1,6 +1,7 @@
 package publishing
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/google/uuid"
@@ -20,6 +21,10 @@ type Record struct {
 // SideEffect is an edge of a log: the change of one entity changed the state of one that depends on it.
 type SideEffect struct{ Cause, Effect RecordID }
 
+func compareEdges(a, b SideEffect) int {
+	return cmp.Or(cmp.Compare(a.Cause, b.Cause), cmp.Compare(a.Effect, b.Effect))
+}
+
 // ChangeLog is a draft log just made.
 type ChangeLog struct {
 	ID          int64
@@ -28,7 +33,7 @@ type ChangeLog struct {
 	At          time.Time
 	By          UserID
 	Records     []Record     // in id order
-	SideEffects []SideEffect // ordered by the cause's place in Records, then the effect's
+	SideEffects []SideEffect // by cause, then effect
 }
 
 // PublishLog is a publish log just made.
@@ -40,5 +45,5 @@ type PublishLog struct {
 	By          UserID
 	Message     string
 	Records     []Record     // in id order
-	SideEffects []SideEffect // ordered by the cause's place in Records, then the effect's
+	SideEffects []SideEffect // by cause, then effect
 }

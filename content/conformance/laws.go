@@ -1,0 +1,5 @@
+package conformance
+
+import "testing"
+
+func laws(t *testing.T, open Open) {}

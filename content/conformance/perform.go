@@ -1,0 +1,390 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/openlectern/lectern/content/components"
+	"github.com/openlectern/lectern/content/containers"
+	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/user"
+)
+
+// errRaised is the caller's error of the step "raise".
+var errRaised = errors.New("raised")
+
+// stage performs the steps of one scenario on a database.
+type stage struct {
+	d     *db.DB
+	files media.Files
+	refs  map[string]string // of packages, by their name in the scenario
+	users map[string]publishing.UserID
+	flush bool // write pointers after each step of a bulk
+	now   time.Time
+
+	// What the running step did.
+	tx      *db.Tx
+	open    []*publishing.ChangeSet
+	changes []any // *publishing.ChangeLog and *publishing.PublishLog, in the order in which they were finished
+}
+
+func newStage(ctx context.Context, d *db.DB, files media.Files, flush bool) (*stage, error) {
+	s := &stage{d: d, files: files, flush: flush, refs: map[string]string{}, users: map[string]publishing.UserID{"": 0}}
+	err := d.Update(ctx, func(tx *db.Tx) error {
+		for _, name := range []string{"ada", "bob", "cy"} {
+			u, err := user.Create(ctx, tx, user.New{Username: name, Email: name + "@example.org"})
+			if err != nil {
+				return err
+			}
+			s.users[name] = publishing.UserID(u.ID)
+		}
+		return nil
+	})
+	return s, err
+}
+
+// minute returns minute n of the scenarios' time.
+func minute(n int) time.Time {
+	return time.Date(2026, 1, 1, 0, n, 0, 0, time.UTC)
+}
+
+// perform runs a step in a transaction of its own.
+func (s *stage) perform(ctx context.Context, n int, st step) error {
+	s.now = minute(n)
+	return s.d.Update(ctx, func(tx *db.Tx) error {
+		s.tx, s.open, s.changes = tx, nil, nil
+		return s.step(ctx, st)
+	})
+}
+
+func (s *stage) step(ctx context.Context, st step) error {
+	by, ok := s.users[st.By]
+	if !ok {
+		return fmt.Errorf("no user %s", st.By)
+	}
+	switch st.Op {
+	case "package":
+		s.refs[st.Name] = st.Ref
+		_, err := publishing.CreatePackage(ctx, s.tx, publishing.NewPackage{Ref: st.Ref, Title: *st.Title, Created: s.now})
+		return err
+	case "update_package":
+		p, err := s.pkg(ctx, st.Pkg)
+		if err != nil {
+			return err
+		}
+		_, err = publishing.UpdatePackage(ctx, s.tx, p.ID, publishing.PackageChange{Title: st.Title, Updated: s.now})
+		return err
+	case "entity":
+		p, err := s.pkg(ctx, st.Pkg)
+		if err != nil {
+			return err
+		}
+		_, err = publishing.CreateEntities(ctx, s.tx, p.ID, []publishing.NewEntity{{Ref: st.Ref, Created: s.now}})
+		return err
+	case "version":
+		return s.bareVersion(ctx, st, by)
+	case "component":
+		return s.component(ctx, st, by)
+	case "component_version":
+		return s.componentVersion(ctx, st, by)
+	case "container":
+		return s.container(ctx, st, by)
+	case "container_version":
+		return s.containerVersion(ctx, st, by)
+	case "set_draft", "delete":
+		return s.setDraft(ctx, st, by)
+	case "reset":
+		return s.reset(ctx, st, by)
+	case "publish", "publish_all":
+		return s.publish(ctx, st, by)
+	case "bulk":
+		return s.bulk(ctx, st, by)
+	case "raise":
+		return errRaised
+	}
+	return fmt.Errorf("no step %s", st.Op)
+}
+
+func (s *stage) pkg(ctx context.Context, name string) (publishing.Package, error) {
+	return publishing.PackageByRef(ctx, s.tx, s.refs[name])
+}
+
+// find returns entities by their refs, which are unique over all packages of a scenario.
+func (s *stage) find(ctx context.Context, refs ...string) ([]publishing.Entity, error) {
+	packages, err := publishing.Packages(ctx, s.tx)
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]publishing.Entity{}
+	for _, p := range packages {
+		found, err := publishing.EntitiesByRef(ctx, s.tx, p.ID, refs)
+		if err != nil {
+			return nil, err
+		}
+		for ref, e := range found {
+			all[ref] = e
+		}
+	}
+	list := make([]publishing.Entity, len(refs))
+	for i, ref := range refs {
+		e, ok := all[ref]
+		if !ok {
+			return nil, fault.Errorf(fault.NotFound, ref, "no package has this entity")
+		}
+		list[i] = e
+	}
+	return list, nil
+}
+
+// in runs fn in the innermost open change set of the package, or in one of its own.
+func (s *stage) in(ctx context.Context, pkg publishing.PackageID, by publishing.UserID, fn func(*publishing.ChangeSet) error) error {
+	for _, c := range slices.Backward(s.open) {
+		if c.Package() == pkg {
+			return fn(c)
+		}
+	}
+	l, err := publishing.Change(ctx, s.tx, pkg, publishing.Meta{At: s.now, By: by}, fn)
+	if l != nil {
+		s.changes = append(s.changes, l)
+	}
+	return err
+}
+
+func (s *stage) bareVersion(ctx context.Context, st step, by publishing.UserID) error {
+	found, err := s.find(ctx, append([]string{st.Entity}, st.Deps...)...)
+	if err != nil {
+		return err
+	}
+	n := publishing.NewVersion{Entity: found[0].ID, Num: st.Num, Title: *st.Title}
+	for _, e := range found[1:] {
+		n.Dependencies = append(n.Dependencies, e.ID)
+	}
+	return s.in(ctx, found[0].Package, by, func(c *publishing.ChangeSet) error {
+		_, _, err := c.CreateVersions(ctx, []publishing.NewVersion{n})
+		return err
+	})
+}
+
+// mediaOf stores the contents of a step and returns them as files; a null content drops its path.
+func (s *stage) mediaOf(ctx context.Context, pkg publishing.PackageID, st step) ([]components.File, error) {
+	p, err := publishing.PackageByID(ctx, s.tx, pkg)
+	if err != nil {
+		return nil, err
+	}
+	var files []components.File
+	for path, text := range st.Media {
+		if text == nil {
+			files = append(files, components.File{Path: path})
+			continue
+		}
+		made, err := media.GetOrCreate(ctx, s.tx, s.files, p,
+			[]media.New{{Type: media.TypeByExtension(path), Bytes: []byte(*text)}}, media.Options{Created: s.now})
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, components.File{Path: path, Media: made[0].ID})
+	}
+	return files, nil
+}
+
+func (s *stage) component(ctx context.Context, st step, by publishing.UserID) error {
+	p, err := s.pkg(ctx, st.Pkg)
+	if err != nil {
+		return err
+	}
+	ids, err := components.Create(ctx, s.tx, p.ID, []components.NewComponent{{
+		Type: components.Type{Namespace: "xblock.v1", Name: st.Type}, Code: st.Code, Created: s.now, By: by,
+	}})
+	if err != nil || st.Title == nil {
+		return err
+	}
+	files, err := s.mediaOf(ctx, p.ID, st)
+	if err != nil {
+		return err
+	}
+	return s.in(ctx, p.ID, by, func(c *publishing.ChangeSet) error {
+		_, _, err := components.CreateVersions(ctx, c, []components.NewVersion{{Entity: ids[0], Num: 1, Title: *st.Title, Files: files, By: by}})
+		return err
+	})
+}
+
+func (s *stage) componentVersion(ctx context.Context, st step, by publishing.UserID) error {
+	found, err := s.find(ctx, st.Entity)
+	if err != nil {
+		return err
+	}
+	files, err := s.mediaOf(ctx, found[0].Package, st)
+	if err != nil {
+		return err
+	}
+	return s.in(ctx, found[0].Package, by, func(c *publishing.ChangeSet) error {
+		_, _, err := components.NextVersions(ctx, c, []components.NextVersion{{Entity: found[0].ID, Num: st.Num, Title: st.Title, Files: files, By: by}})
+		return err
+	})
+}
+
+// children resolves the children of a step.
+func (s *stage) children(ctx context.Context, st step) ([]containers.Child, error) {
+	if st.Children == nil {
+		return nil, nil
+	}
+	refs := make([]string, len(*st.Children))
+	for i, c := range *st.Children {
+		refs[i] = c.Entity
+	}
+	found, err := s.find(ctx, refs...)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]containers.Child, len(found))
+	for i, e := range found {
+		list[i].Entity = e.ID
+		if pin := (*st.Children)[i].Pin; pin != 0 {
+			v, err := publishing.VersionByNum(ctx, s.tx, e.ID, pin)
+			if err != nil {
+				return nil, err
+			}
+			list[i].Pin = v.ID
+		}
+	}
+	return list, nil
+}
+
+func (s *stage) container(ctx context.Context, st step, by publishing.UserID) error {
+	p, err := s.pkg(ctx, st.Pkg)
+	if err != nil {
+		return err
+	}
+	ids, err := containers.Create(ctx, s.tx, p.ID, []containers.NewContainer{{Type: st.Kind, Code: st.Code, Created: s.now, By: by}})
+	if err != nil || st.Title == nil {
+		return err
+	}
+	children, err := s.children(ctx, st)
+	if err != nil {
+		return err
+	}
+	return s.in(ctx, p.ID, by, func(c *publishing.ChangeSet) error {
+		_, _, err := containers.CreateVersions(ctx, c, []containers.NewVersion{{Entity: ids[0], Num: 1, Title: *st.Title, Children: children, By: by}})
+		return err
+	})
+}
+
+func (s *stage) containerVersion(ctx context.Context, st step, by publishing.UserID) error {
+	found, err := s.find(ctx, st.Entity)
+	if err != nil {
+		return err
+	}
+	children, err := s.children(ctx, st)
+	if err != nil {
+		return err
+	}
+	n := containers.NextVersion{Entity: found[0].ID, Num: st.Num, Title: st.Title, Children: children, By: by}
+	if st.Children != nil {
+		action, ok := map[string]containers.Action{"": containers.Replace, "replace": containers.Replace, "append": containers.Append, "remove": containers.Remove}[st.Action]
+		if !ok {
+			return fmt.Errorf("no action %s", st.Action)
+		}
+		n.Action = action
+	}
+	return s.in(ctx, found[0].Package, by, func(c *publishing.ChangeSet) error {
+		_, _, err := containers.NextVersions(ctx, c, []containers.NextVersion{n})
+		return err
+	})
+}
+
+func (s *stage) setDraft(ctx context.Context, st step, by publishing.UserID) error {
+	of := st.Of
+	if of == "" {
+		of = st.Entity
+	}
+	found, err := s.find(ctx, st.Entity, of)
+	if err != nil {
+		return err
+	}
+	p := publishing.Pointer{Entity: found[0].ID}
+	if st.Op == "set_draft" && st.Version != nil {
+		v, err := publishing.VersionByNum(ctx, s.tx, found[1].ID, *st.Version)
+		if err != nil {
+			return err
+		}
+		p.Version = v.ID
+	}
+	return s.in(ctx, found[0].Package, by, func(c *publishing.ChangeSet) error {
+		return c.SetDrafts(ctx, []publishing.Pointer{p})
+	})
+}
+
+func (s *stage) reset(ctx context.Context, st step, by publishing.UserID) error {
+	p, err := s.pkg(ctx, st.Pkg)
+	if err != nil {
+		return err
+	}
+	l, err := publishing.Reset(ctx, s.tx, p.ID, publishing.Meta{At: s.now, By: by}, nil)
+	if l != nil {
+		s.changes = append(s.changes, l)
+	}
+	return err
+}
+
+func (s *stage) publish(ctx context.Context, st step, by publishing.UserID) error {
+	p, err := s.pkg(ctx, st.Pkg)
+	if err != nil {
+		return err
+	}
+	m := publishing.PublishMeta{At: s.now, By: by, Message: st.Message}
+	if st.Op == "publish_all" {
+		l, err := publishing.PublishAll(ctx, s.tx, p.ID, m)
+		if err != nil {
+			return err
+		}
+		s.changes = append(s.changes, l)
+		return nil
+	}
+	found, err := s.find(ctx, st.Entities...)
+	if err != nil {
+		return err
+	}
+	ids := make([]publishing.EntityID, len(found))
+	for i, e := range found {
+		ids[i] = e.ID
+	}
+	slices.Sort(ids)
+	l, err := publishing.Publish(ctx, s.tx, p.ID, ids, st.Dependencies == nil || *st.Dependencies, m)
+	if err != nil {
+		return err
+	}
+	s.changes = append(s.changes, l)
+	return nil
+}
+
+func (s *stage) bulk(ctx context.Context, st step, by publishing.UserID) error {
+	p, err := s.pkg(ctx, st.Pkg)
+	if err != nil {
+		return err
+	}
+	l, err := publishing.Change(ctx, s.tx, p.ID, publishing.Meta{At: s.now, By: by}, func(c *publishing.ChangeSet) error {
+		s.open = append(s.open, c)
+		defer func() { s.open = s.open[:len(s.open)-1] }()
+		for _, inner := range st.Steps {
+			if err := s.step(ctx, inner); err != nil {
+				return err
+			}
+			if s.flush {
+				if err := c.Flush(ctx); err != nil {
+					return err
+				}
+			}
+		}
+		return nil
+	})
+	if l != nil {
+		s.changes = append(s.changes, l)
+	}
+	return err
+}

@@ -1,0 +1,318 @@
+package conformance
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/golden"
+)
+
+// replay performs every scenario, and those with bulks a second time with pointers written after each inner step.
+func replay(t *testing.T, open Open) {
+	sums := digestRows(t)
+	n := 0
+	golden.Lines(t, "publishing.jsonl", func(line []byte) {
+		n++
+		s, err := parse(line)
+		if err != nil {
+			t.Fatalf("publishing.jsonl, line %d: %v", n, err)
+		}
+		t.Run(s.Name, func(t *testing.T) {
+			t.Parallel()
+			play(t, open(t), s, false, sums[s.Name])
+		})
+		if !slices.ContainsFunc(s.Steps, func(st step) bool { return st.Op == "bulk" }) {
+			return
+		}
+		again, err := parse(line) // the comparison puts things in order where they are
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(s.Name+", flushed", func(t *testing.T) {
+			t.Parallel()
+			play(t, open(t), again, true, sums[s.Name])
+		})
+	})
+}
+
+// player compares one scenario.
+type player struct {
+	*testing.T
+	*stage
+	s    scenario
+	logs map[logKey]int64  // our log for a log of the scenario
+	seen map[logKey]bool   // our logs that were compared
+	sums map[string]string // our digests by the scenario's
+	back map[string]string
+	same bool // version ids are the scenario's, so digests must be too
+}
+
+type logKey struct {
+	publish bool
+	id      int64
+}
+
+func play(t *testing.T, d *db.DB, s scenario, flush bool, sums []digestRow) {
+	ctx := t.Context()
+	st, err := newStage(ctx, d, media.NewDir(t.TempDir()), flush)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &player{T: t, stage: st, s: s, logs: map[logKey]int64{}, seen: map[logKey]bool{}, sums: map[string]string{}, back: map[string]string{}, same: true}
+	for i, step := range s.Steps {
+		want := s.Results[i]
+		before := p.picture(ctx)
+		err := p.perform(ctx, i+1, step)
+		at := fmt.Sprintf("step %d (%s %s%s%s)", i+1, step.Op, step.Pkg, step.Entity, step.Code)
+		if !refused(err, want.Error) {
+			t.Fatalf("%s: error %v, want %s", at, err, want.Error)
+		}
+		if err != nil {
+			if diff := cmp.Diff(before, p.picture(ctx)); diff != "" {
+				t.Errorf("%s failed and left something behind (-before +after):\n%s", at, diff)
+			}
+			continue
+		}
+		p.step(ctx, at, want)
+	}
+	p.final(ctx)
+	p.recompute(ctx)
+	p.digests(ctx, sums)
+}
+
+func (f *failure) String() string {
+	if f == nil {
+		return "none"
+	}
+	return f.Kind + " " + string(f.Text)
+}
+
+// refused reports whether an error is what the scenario wants. The kinds of the reference are its own; ours must be a
+// refusal, not an accident.
+func refused(err error, want *failure) bool {
+	switch {
+	case err == nil || want == nil:
+		return err == nil && want == nil
+	case want.Kind == "raised":
+		return errors.Is(err, errRaised)
+	case want.Kind == "ValidationError", want.Kind == "IntegrityError":
+		return fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict)
+	}
+	return fault.Is(err, fault.Invalid) || fault.Is(err, fault.Conflict) || fault.Is(err, fault.NotFound) || fault.Is(err, fault.Refused)
+}
+
+// picture describes everything that can be read, to show that a failed step changed nothing.
+func (p *player) picture(ctx context.Context) string {
+	var b strings.Builder
+	packages, err := publishing.Packages(ctx, p.d)
+	p.must(err)
+	for _, pkg := range packages {
+		pointers, err := publishing.AllPointers(ctx, p.d, pkg.ID)
+		p.must(err)
+		logs, err := publishing.Logs(ctx, p.d, pkg.ID, publishing.LogFilter{})
+		p.must(err)
+		fmt.Fprintf(&b, "%+v\n%+v\n%+v\n", pkg, pointers, logs)
+		for _, ptr := range pointers {
+			versions, err := publishing.VersionsOf(ctx, p.d, ptr.Entity)
+			p.must(err)
+			fmt.Fprintf(&b, "%+v\n", versions)
+		}
+	}
+	return b.String()
+}
+
+func (p *player) must(err error) {
+	p.Helper()
+	if err != nil {
+		p.Fatal(err)
+	}
+}
+
+// step compares what a step did.
+func (p *player) step(ctx context.Context, at string, want result) {
+	p.compareLogs(ctx, at, false, want.DraftLogs)
+	p.compareLogs(ctx, at, true, want.PublishLogs)
+	var events []event
+	for _, e := range want.Events {
+		switch {
+		case e.Type == "entities_draft_changed" && len(e.Changes) > 0, e.Type == "entities_published":
+			events = append(events, e) // one of a draft log without changes is a defect of the reference
+		}
+	}
+	if len(events) != len(p.changes) {
+		p.Fatalf("%s: %d logs were returned, want %d", at, len(p.changes), len(events))
+	}
+	for i, e := range events {
+		p.compareEvent(ctx, fmt.Sprintf("%s, event %d", at, i+1), p.changes[i], e)
+	}
+}
+
+// compareLogs compares the logs that are new in the database, which correspond to those of the scenario by order.
+func (p *player) compareLogs(ctx context.Context, at string, publish bool, want []log) {
+	packages, err := publishing.Packages(ctx, p.d)
+	p.must(err)
+	var got []publishing.Log
+	for _, pkg := range packages {
+		logs, err := publishing.Logs(ctx, p.d, pkg.ID, publishing.LogFilter{OnlyDrafts: !publish, OnlyPublishes: publish})
+		p.must(err)
+		for _, l := range logs {
+			if k := (logKey{publish, l.ID}); !p.seen[k] {
+				p.seen[k] = true
+				got = append(got, l)
+			}
+		}
+	}
+	slices.SortFunc(got, func(a, b publishing.Log) int { return int(a.ID - b.ID) })
+	slices.SortFunc(want, func(a, b log) int { return int(a.Log - b.Log) })
+	if len(got) != len(want) {
+		p.Fatalf("%s: %d logs (publish: %v), want %d", at, len(got), publish, len(want))
+	}
+	for i := range want {
+		p.compareLog(ctx, fmt.Sprintf("%s, log %d", at, want[i].Log), got[i], want[i])
+	}
+}
+
+func (p *player) compareLog(ctx context.Context, at string, got publishing.Log, want log) {
+	p.logs[logKey{got.Publish, want.Log}] = got.ID
+	pkg, err := publishing.PackageByID(ctx, p.d, got.Package)
+	p.must(err)
+	if pkg.Ref != p.refs[want.Pkg] || !got.At.Equal(minute(want.At)) || got.By != p.user(want.By) || got.Message != want.Message {
+		p.Errorf("%s: got %s %+v, want %+v", at, pkg.Ref, got, want)
+	}
+	records, err := publishing.Records(ctx, p.d, got.Publish, []int64{got.ID})
+	p.must(err)
+	byRecord := map[publishing.RecordID]string{}
+	have, wanted := map[string]record{}, map[string]record{}
+	var order, wantOrder []string
+	for _, r := range records {
+		byRecord[r.ID] = r.Ref
+		x := record{Entity: r.Ref, Old: number(r.OldNum), New: number(r.NewNum)}
+		if got.Publish {
+			x.Direct = r.Direct
+		}
+		have[r.Ref] = x
+		if r.Direct != nil && *r.Direct {
+			order = append(order, r.Ref)
+		}
+	}
+	for _, r := range want.Records {
+		if r.Direct != nil && *r.Direct || r.Direct == nil && !cmp.Equal(r.Old, r.New) {
+			wantOrder = append(wantOrder, r.Entity)
+		}
+		digest := r.Digest
+		r.Digest = ""
+		wanted[r.Entity] = r
+		for _, x := range records {
+			if x.Ref == r.Entity {
+				p.digest(at+", "+r.Entity, x.Digest, digest)
+			}
+		}
+	}
+	if diff := cmp.Diff(wanted, have); diff != "" {
+		p.Errorf("%s: records (-want +got):\n%s", at, diff)
+	}
+	if diff := cmp.Diff(wantOrder, order); diff != "" {
+		p.Errorf("%s: order of direct records (-want +got):\n%s", at, diff)
+	}
+	edges, err := publishing.SideEffects(ctx, p.d, got.Publish, []int64{got.ID})
+	p.must(err)
+	pairs := [][2]string{}
+	for _, e := range edges {
+		pairs = append(pairs, [2]string{byRecord[e.Cause], byRecord[e.Effect]})
+	}
+	full := want.Full
+	if full == nil {
+		full = want.Some
+	}
+	if diff := cmp.Diff(sortPairs(full), sortPairs(pairs)); diff != "" {
+		p.Errorf("%s: side effects (-want +got):\n%s", at, diff)
+	}
+}
+
+func sortPairs(list [][2]string) [][2]string {
+	list = slices.Clone(list)
+	slices.SortFunc(list, func(a, b [2]string) int { return slices.Compare(a[:], b[:]) })
+	return list
+}
+
+// compareEvent compares a returned log with the event that the reference sent.
+func (p *player) compareEvent(ctx context.Context, at string, changed any, want event) {
+	var l publishing.PublishLog
+	publish := false
+	switch c := changed.(type) {
+	case *publishing.PublishLog:
+		l, publish = *c, true
+	case *publishing.ChangeLog:
+		l = publishing.PublishLog{ID: c.ID, UUID: c.UUID, Package: c.Package, At: c.At, By: c.By, Records: c.Records, SideEffects: c.SideEffects}
+	}
+	pkg, err := publishing.PackageByID(ctx, p.d, l.Package)
+	p.must(err)
+	if publish != (want.Type == "entities_published") || pkg.Ref != p.refs[want.Pkg] || l.By != p.user(want.By) ||
+		!l.At.Equal(minute(want.At)) || l.ID != p.logs[logKey{publish, want.Log}] {
+		p.Errorf("%s: got %s %+v, want %+v", at, pkg.Ref, l, want)
+	}
+	stored, err := publishing.Records(ctx, p.d, publish, []int64{l.ID})
+	p.must(err)
+	edges, err := publishing.SideEffects(ctx, p.d, publish, []int64{l.ID})
+	p.must(err)
+	if diff := cmp.Diff(edges, l.SideEffects); diff != "" {
+		p.Errorf("%s: side effects stored and returned (-stored +returned):\n%s", at, diff)
+	}
+	if len(stored) != len(l.Records) {
+		p.Fatalf("%s: %d records stored, %d returned", at, len(stored), len(l.Records))
+	}
+	have, wanted := map[string]change{}, map[string]change{}
+	for i, s := range stored {
+		r := l.Records[i]
+		if s.ID != r.ID || s.Entity != r.Entity || s.Old != r.Old || s.New != r.New || s.Digest != r.Digest || s.Direct == nil || *s.Direct != r.Direct {
+			p.Errorf("%s: stored %+v, returned %+v", at, s, r)
+		}
+		c := change{Entity: s.Ref, Old: number(s.OldNum), New: number(s.NewNum), Restored: r.Restored}
+		if publish {
+			c.Direct = s.Direct
+		}
+		have[s.Ref] = c
+	}
+	for _, c := range want.Changes {
+		wanted[c.Entity] = c
+	}
+	if diff := cmp.Diff(wanted, have); diff != "" {
+		p.Errorf("%s: changes (-want +got):\n%s", at, diff)
+	}
+}
+
+func (p *player) user(name *string) publishing.UserID {
+	if name == nil {
+		return 0
+	}
+	return p.users[*name]
+}
+
+// number gives a version number as the scenarios write it.
+func number(n int) *int {
+	if n == 0 {
+		return nil
+	}
+	return &n
+}
+
+// digest compares a digest. It depends on version ids; where ours are others, equal ones must be equal and different
+// ones different.
+func (p *player) digest(at, got, want string) {
+	was, ok := p.sums[want]
+	of, back := p.back[got]
+	if ok && was != got || back && of != want || (got == "") != (want == "") {
+		p.Errorf("%s: digest %q stands for %q, and was %q for that and %q for itself before", at, got, want, was, of)
+	}
+	p.sums[want], p.back[got] = got, want
+}
