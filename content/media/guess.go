@@ -56,7 +56,7 @@ var shortFor = map[string]string{
 }
 
 // typeOf is the table: for the endings that courses have, what the reference answers on a Debian host. Endings that it
-// does not know there (".yaml") are left out on purpose.
+// does not know there (".yaml"), and those whose type the store cannot hold (".cpp"), are left out on purpose.
 var typeOf = map[string]string{
 	".3g2":         "audio/3gpp2",
 	".3gp":         "audio/3gpp",
@@ -90,7 +90,6 @@ var typeOf = map[string]string{
 	".cif":         "chemical/x-cif",
 	".class":       "application/java-vm",
 	".cpio":        "application/x-cpio",
-	".cpp":         "text/x-c++src",
 	".crt":         "application/x-x509-ca-cert",
 	".csh":         "text/x-csh",
 	".csl":         "application/vnd.citationstyles.style+xml",
@@ -130,7 +129,6 @@ var typeOf = map[string]string{
 	".heic":        "image/heic",
 	".heics":       "image/heic-sequence",
 	".heif":        "image/heif",
-	".hpp":         "text/x-c++hdr",
 	".htm":         "text/html",
 	".html":        "text/html",
 	".ico":         "image/vnd.microsoft.icon",
