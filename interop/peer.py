@@ -1,0 +1,275 @@
+"""Stands for a Django site that works on the same database as Lectern.
+
+    peer.py URL
+
+URL is one of Lectern's (sqlite:PATH, mysql://…, postgres://…); media files are in the folder $LECTERN_MEDIA. Each line
+on stdin is a command, a JSON list of its name and arguments:
+
+    migrate         makes all tables, as a new site does
+    pending         migrations that Django would run, and what it would change to fit its models
+    write CODE      makes a learning package with something of each kind, one of them with that code
+    read REF        says what is in a learning package
+    edit REF        makes a new version of every component and unit of a package, and publishes
+
+For each, one line on stdout has the answer in JSON: {"answer": …} or {"error": traceback}. Only what the packages offer
+to other programs is used, but for the digests.
+"""
+import json
+import os
+import sys
+import traceback
+from datetime import datetime, timezone
+from urllib.parse import unquote, urlsplit
+
+import pymysql
+
+pymysql.install_as_MySQLdb()  # Django asks for mysqlclient, which needs a C compiler
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=timezone.utc)
+
+
+def database(url):
+    if url.startswith("sqlite:"):
+        return {"ENGINE": "django.db.backends.sqlite3", "NAME": url.removeprefix("sqlite:")}
+    u = urlsplit(url)
+    kind = {"mysql": "mysql", "postgres": "postgresql"}[u.scheme]
+    return {
+        "ENGINE": f"django.db.backends.{kind}",
+        "NAME": u.path.lstrip("/"),
+        "HOST": u.hostname,
+        "PORT": u.port or "",
+        "USER": unquote(u.username or ""),
+        "PASSWORD": unquote(u.password or ""),
+        "OPTIONS": {"charset": "utf8mb4"} if kind == "mysql" else {},
+    }
+
+
+def start(url):
+    """Starts Django as a site that has the content packages and what they need."""
+    from django.conf import settings
+    from openedx_content.settings_api import openedx_content_backcompat_apps_to_install
+
+    settings.configure(
+        DEBUG=False,
+        SECRET_KEY="interop",
+        USE_TZ=True,
+        TIME_ZONE="UTC",
+        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
+        DATABASES={"default": database(url)},
+        INSTALLED_APPS=[
+            "django.contrib.contenttypes",
+            "django.contrib.auth",
+            "simple_history",
+            "organizations",
+            "openedx_catalog",
+            "openedx_content",
+            *openedx_content_backcompat_apps_to_install(),
+        ],
+        OPENEDX_LEARNING={
+            "MEDIA": {
+                "BACKEND": "django.core.files.storage.FileSystemStorage",
+                "OPTIONS": {"location": os.environ.get("LECTERN_MEDIA", "")},
+            }
+        },
+    )
+    import logging
+
+    logging.disable(logging.WARNING)
+    import django
+
+    django.setup()
+
+
+def migrate():
+    """Makes all tables, as a new site does."""
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0)
+
+
+def pending():
+    """What `migrate --check` and `makemigrations --check` look at, and whether migrating really does nothing."""
+    from django.core.management import call_command
+    from django.db import connection
+    from django.db.migrations.autodetector import MigrationAutodetector
+    from django.db.migrations.executor import MigrationExecutor
+    from django.db.migrations.state import ProjectState
+    from django.apps import apps
+
+    executor = MigrationExecutor(connection)
+    executor.loader.check_consistent_history(connection)
+    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    changes = MigrationAutodetector(executor.loader.project_state(), ProjectState.from_apps(apps)).changes(
+        graph=executor.loader.graph
+    )
+    written = []
+
+    def watch(execute, sql, params, many, context):
+        if sql.lstrip().split(None, 1)[0].upper() in ("CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE"):
+            written.append(sql)
+        return execute(sql, params, many, context)
+
+    # Permissions and content types are rows that every migrate run completes, whatever is pending.
+    call_command("migrate", verbosity=0)
+    with connection.execute_wrapper(watch):
+        call_command("migrate", verbosity=0)
+    return {
+        "pending": [str(m) for m, _ in plan],
+        # Apps whose models and migrations differ by themselves, on any database, are not of interest here.
+        "changes": sorted(a for a in changes if a.startswith(("openedx_c", "oel_"))),
+        "written": written,
+    }
+
+
+def write(code):
+    """Makes a package with something of each kind, and says what is in it."""
+    from django.contrib.auth import get_user_model
+    from openedx_content import api
+
+    user = get_user_model().objects.create(username="interop").pk
+    package = api.create_learning_package("lp:interop", "Interop: zażółć 🎓", created=NOW).id
+
+    def component(kind, code, title, files):
+        media = {}
+        for path, content in files.items():
+            if isinstance(content, bytes):
+                kept = api.get_or_create_file_media(
+                    package, api.get_or_create_media_type("image/png").id, data=content, created=NOW
+                )
+            else:
+                mime = api.get_or_create_media_type(f"application/vnd.openedx.xblock.v1.{kind}+xml")
+                kept = api.get_or_create_text_media(package, mime.id, text=content, created=NOW)
+            media[path] = kept.id
+        return api.create_component_and_version(
+            package,
+            api.get_or_create_component_type("xblock.v1", kind),
+            code,
+            title=title,
+            created=NOW,
+            created_by=user,
+            media=media,
+        )
+
+    with api.bulk_draft_changes_for(package, changed_at=NOW, changed_by=user):
+        intro, _ = component("html", "intro", "Introduction", {"block.xml": "<html>né à Łódź\n</html>"})
+        quiz, quiz_1 = component(
+            "problem", "quiz", "Quiz", {"block.xml": "<problem/>", "static/figure.png": b"\x89PNG\0\xff"}
+        )
+        gone, _ = component("html", "gone", "Gone", {"block.xml": "<html/>"})
+        unit, _ = api.create_unit_and_version(
+            package, "unit-1", title="Unit", components=[intro, quiz_1, gone], created=NOW, created_by=user
+        )
+        subsection, _ = api.create_subsection_and_version(
+            package, "sub", title="Subsection", units=[unit], created=NOW, created_by=user
+        )
+        api.create_section_and_version(
+            package, "sec", title="Section", subsections=[subsection], created=NOW, created_by=user
+        )
+    api.publish_all_drafts(package, message="first", published_at=NOW, published_by=user)
+    # After that the draft differs: a new version below a pinned and an unpinned place, a deletion, something new.
+    api.create_next_component_version(
+        quiz.id, title="Quiz, better", media_to_replace={"static/figure.png": None}, created=NOW, created_by=user
+    )
+    api.create_next_component_version(intro.id, title="Welcome", media_to_replace={}, created=NOW)
+    api.soft_delete_draft(gone.id, deleted_by=user)
+    component("html", code, "New", {"block.xml": "<html>2</html>"})
+    api.create_collection(package, "best", title="The best", created_by=user, description="of all")
+    api.add_to_collection(package, "best", api.get_publishable_entities(package).filter(entity_ref__contains="quiz"))
+    return read("lp:interop")
+
+
+def edit(ref):
+    """Works on a package as a site's editors would: a new version of every component and container, then publish."""
+    from openedx_content import api
+    from openedx_content.models_api import Component, Container
+
+    package = api.get_learning_package_by_ref(ref).id
+    drafts = {"publishable_entity__learning_package": package, "publishable_entity__draft__version__isnull": False}
+    with api.bulk_draft_changes_for(package, changed_at=NOW):
+        for c in Component.objects.filter(**drafts).order_by("pk"):
+            title = c.versioning.draft.title + " (edited)"
+            api.create_next_component_version(c.id, title=title, media_to_replace={}, created=NOW)
+        for c in Container.objects.filter(container_type__type_code="unit", **drafts).order_by("pk"):
+            api.create_next_container_version(c, title="Unit, edited", created=NOW, created_by=None)
+    api.publish_all_drafts(package, message="edited", published_at=NOW)
+    return read(ref)
+
+
+def read(ref):
+    """What is in a package, and whether the digests of its branches are what Python computes."""
+    from openedx_content import api
+    from openedx_content.applets.publishing.api import hash_for_log_record
+
+    package = api.get_learning_package_by_ref(ref)
+    entities, wrong = {}, []
+
+    def version(v, record):
+        if v is None:
+            return None
+        if record.dependencies_hash_digest != hash_for_log_record(record, {}, {}, None):
+            wrong.append(f"{v.entity.entity_ref} v{v.version_num}")
+        out = {"num": v.version_num, "title": v.title, "digest": record.dependencies_hash_digest}
+        if hasattr(v, "componentversion"):
+            out["media"] = {m.path: content(m.media) for m in v.componentversion.componentversionmedia_set.all()}
+        if hasattr(v, "containerversion"):
+            rows = v.containerversion.entity_list.entitylistrow_set.order_by("order_num")
+            out["children"] = [
+                {"ref": r.entity.entity_ref, "pin": r.entity_version and r.entity_version.version_num} for r in rows
+            ]
+        return out
+
+    def content(media):
+        if media.text is not None and not media.has_file:
+            return media.text
+        with media.read_file() as f:
+            return f"{len(f.read())} bytes, {media.hash_digest}"
+
+    for e in api.get_publishable_entities(package.id).order_by("pk"):
+        entry = {"draft": None, "published": None}
+        if hasattr(e, "component"):
+            entry["type"] = str(e.component.component_type)
+            entry["code"] = e.component.component_code
+        if hasattr(e, "container"):
+            entry["type"] = e.container.container_type.type_code
+            entry["code"] = e.container.container_code
+            entry["unpublished"] = api.contains_unpublished_changes(e.container)
+        if hasattr(e, "draft"):
+            entry["draft"] = version(e.draft.version, e.draft.draft_log_record)
+        if hasattr(e, "published"):
+            entry["published"] = version(e.published.version, e.published.publish_log_record)
+        entities[e.entity_ref] = entry
+    last = api.get_last_publish(package.id)
+    return {
+        "ref": package.package_ref,
+        "title": package.title,
+        "entities": entities,
+        "collections": {
+            c.collection_code: {
+                "title": c.title,
+                "description": c.description,
+                "entities": sorted(c.entities.values_list("entity_ref", flat=True)),
+            }
+            for c in api.get_collections(package.id)
+        },
+        "published_at": last and last.published_at.isoformat(timespec="microseconds"),
+        "wrong_digests": wrong,
+    }
+
+
+COMMANDS = {"migrate": migrate, "pending": pending, "write": write, "edit": edit, "read": read}
+
+
+def main():
+    answers, sys.stdout = sys.stdout, sys.stderr  # nothing else may get between the answers
+    start(sys.argv[1])
+    for line in sys.stdin:
+        name, *args = json.loads(line)
+        try:
+            answer = {"answer": COMMANDS[name](*args)}
+        except Exception:  # whatever it is, the other side must see it
+            answer = {"error": traceback.format_exc()}
+        print(json.dumps(answer), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()
