@@ -1,6 +1,10 @@
 package courseware
 
-import "strings"
+import (
+	"bytes"
+	"slices"
+	"strings"
+)
 
 // BlockID names a block within one course: its type and its name (the url_name of an archive, the block id of a key).
 // The zero value names nothing.
@@ -82,4 +86,11 @@ type Attr struct {
 func (b *Block) Title() string {
 	s, _ := b.Fields.Text("display_name")
 	return s
+}
+
+// Equal reports whether two blocks say the same.
+func (b *Block) Equal(o *Block) bool {
+	return b.ID == o.ID && b.Container == o.Container && b.Form == o.Form && b.Opaque == o.Opaque && b.Path == o.Path &&
+		slices.Equal(b.Children, o.Children) && slices.Equal(b.Fields, o.Fields) && slices.Equal(b.Extra, o.Extra) &&
+		(b.Data == nil) == (o.Data == nil) && bytes.Equal(b.Data, o.Data) && slices.EqualFunc(b.Nodes, o.Nodes, bytes.Equal)
 }

@@ -1,0 +1,162 @@
+package olx
+
+import (
+	"strings"
+
+	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/olx/fields"
+	"github.com/openlectern/lectern/olx/pyjson"
+	"github.com/openlectern/lectern/olx/xmltree"
+)
+
+// childBody reads the body of a legacy container: child blocks, and the elements that a course and a conditional have
+// besides (olx.md §1.7).
+func (d decoder) childBody(b *courseware.Block, n *xmltree.Node, spec *fields.Block) (children []*xmltree.Node) {
+	var show, books []pyjson.Value
+	var asides [][]byte
+	for _, c := range n.Children {
+		switch {
+		case c.Kind == xmltree.Text || c.Kind == xmltree.CData:
+			d.strayText(n, c)
+		case c.Kind != xmltree.Element, isMeta(c):
+		case isAside(c):
+			asides = append(asides, []byte(c.Opaque()))
+		case spec.Tag == "conditional" && c.Name.String() == "show":
+			sources, _ := c.Attr("sources")
+			for _, key := range splitKeys(sources) {
+				show = append(show, pyjson.Str(key))
+			}
+		case spec.Tag == "course" && c.Name.String() == "wiki":
+			d.wiki(b, c)
+		case spec.Tag == "course" && c.Name.String() == "textbook":
+			if book, plain := textbook(c); plain {
+				books = append(books, book)
+			} else {
+				b.Nodes = append(b.Nodes, []byte(c.Opaque()))
+			}
+		default:
+			children = append(children, c)
+		}
+	}
+	if show != nil {
+		b.Fields = b.Fields.With("show_tag_list", fields.Value(pyjson.Value{Kind: pyjson.Array, Items: show}))
+	}
+	if books != nil {
+		b.Fields = b.Fields.With("textbooks", fields.Value(pyjson.Value{Kind: pyjson.Array, Items: books}))
+	}
+	b.Nodes = append(b.Nodes, asides...)
+	return children
+}
+
+func (d decoder) strayText(parent, c *xmltree.Node) {
+	if !xmltree.Blank(c.Text()) {
+		d.note.warn(c.File(), c.Line(), ruleText, "put the text into an html block",
+			"text inside <%s>, which holds blocks only, is left out", parent.Name)
+	}
+}
+
+func (d decoder) wiki(b *courseware.Block, n *xmltree.Node) {
+	slug, ok := n.Attr("slug")
+	if _, have := b.Fields.Lookup("wiki_slug"); !ok || have {
+		d.note.warn(n.File(), n.Line(), ruleElement, "keep one wiki element with a slug", "a wiki element that says nothing is left out")
+		return
+	}
+	b.Fields = b.Fields.With("wiki_slug", courseware.Text(slug))
+}
+
+// textbook reads an image textbook as a pair of title and address; plain is false for one that has more to it.
+func textbook(n *xmltree.Node) (pair pyjson.Value, plain bool) {
+	title, hasTitle := n.Attr("title")
+	url, hasURL := n.Attr("book_url")
+	pair = pyjson.Value{Kind: pyjson.Array, Items: []pyjson.Value{pyjson.Str(title), pyjson.Str(url)}}
+	return pair, hasTitle && hasURL && len(n.Attrs) == 2 && n.Empty() && !n.HasComments()
+}
+
+// rawBody keeps what is between the tags byte for byte. Asides go behind it; meta elements have been read.
+func (d decoder) rawBody(b *courseware.Block, n *xmltree.Node) {
+	var data strings.Builder
+	last := len(n.Children)
+	for last > 0 && tail(n.Children[last-1]) {
+		last--
+	}
+	for i, c := range n.Children {
+		switch {
+		case isAside(c) && i >= last:
+			node := c.Opaque()
+			for _, blank := range n.Children[i+1:] {
+				if blank.Kind == xmltree.Element {
+					break
+				}
+				node += blank.Outer()
+			}
+			b.Nodes = append(b.Nodes, []byte(node))
+		case isAside(c):
+			b.Nodes = append(b.Nodes, []byte(c.Opaque()))
+		case isMeta(c):
+		case i > last && tail(c): // blank text between and behind the asides, kept with them
+		default:
+			data.WriteString(c.Outer())
+		}
+	}
+	if data.Len() > 0 {
+		b.Data = []byte(data.String())
+	}
+}
+
+// tail reports whether a node may stand among the asides at the end of a body.
+func tail(n *xmltree.Node) bool {
+	return isAside(n) || n.Kind == xmltree.Text && xmltree.Blank(n.Inner())
+}
+
+// pureBody reads the body of a pure XBlock: fields that are elements, then child blocks or raw content.
+func (d decoder) pureBody(b *courseware.Block, n *xmltree.Node, spec *fields.Block) (children []*xmltree.Node) {
+	var data strings.Builder
+	var asides [][]byte
+	for _, c := range n.Children {
+		switch {
+		case isAside(c):
+			asides = append(asides, []byte(c.Opaque()))
+		case c.Kind == xmltree.Element && c.Name.Space == optionSpace:
+			d.option(b, c, spec)
+		case !spec.Container():
+			data.WriteString(c.Outer())
+		case c.Kind == xmltree.Element:
+			children = append(children, c)
+		case c.Kind == xmltree.Text || c.Kind == xmltree.CData:
+			d.strayText(n, c)
+		}
+	}
+	if s := data.String(); !xmltree.Blank(s) {
+		b.Data = []byte(s)
+	}
+	b.Nodes = append(b.Nodes, asides...)
+	return children
+}
+
+// option reads a field of a pure XBlock that is a child element (olx.md §1.8.2). One that is neither null nor of the kind
+// that is always an element is kept as it is.
+func (d decoder) option(b *courseware.Block, n *xmltree.Node, spec *fields.Block) {
+	name := n.Name.Local
+	f, known := spec.Field(name)
+	none, _ := n.Attr("none")
+	switch {
+	case none == "true":
+		b.Fields = b.Fields.With(name, courseware.Null)
+	case known && !n.HasElements():
+		v, _ := fields.ReadPure(f.Type, n.Text())
+		b.Fields = b.Fields.With(name, v)
+	default:
+		b.Nodes = append(b.Nodes, []byte(n.Opaque()))
+	}
+}
+
+// splitKeys splits a list of keys as conditionals write it (olx.md §2.4).
+func splitKeys(s string) []string {
+	var keys []string
+	for key := range strings.SplitSeq(s, ";") {
+		if key = strings.TrimSpace(key); key != "" {
+			keys = append(keys, key)
+		}
+	}
+	return keys
+}

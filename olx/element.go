@@ -1,0 +1,255 @@
+package olx
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/olx/fields"
+	"github.com/openlectern/lectern/olx/pyjson"
+	"github.com/openlectern/lectern/olx/xmltree"
+)
+
+const (
+	familyAttr  = "xblock-family"
+	pureFamily  = "xblock.v1"
+	asideFamily = "xblock_asides.v1"
+	optionSpace = "http://code.edx.org/xblock/option"
+	blockSpace  = "http://code.edx.org/xblock/block"
+)
+
+// decoder makes blocks of elements. What is inside child elements that are blocks themselves is left to the caller.
+type decoder struct {
+	note notes
+	// whole: the element stands for the whole block, so settings that archives keep elsewhere may be attributes here.
+	whole bool
+}
+
+// element reads the own settings and the body of a block of a known type. The id and the children's ids are for the
+// caller to set; children are the elements that they come from. The body of an html block that is in another file is left
+// nil.
+func (d decoder) element(n *xmltree.Node, spec *fields.Block) (b *courseware.Block, children []*xmltree.Node) {
+	b = &courseware.Block{Container: spec.Container()}
+	switch spec.Class {
+	case fields.Pure, fields.Assessment:
+		d.pureAttrs(b, n, spec)
+		children = d.pureBody(b, n, spec)
+		d.spaces(b, n)
+	default:
+		d.legacyAttrs(b, n, spec)
+		switch spec.Body {
+		case fields.Children:
+			children = d.childBody(b, n, spec)
+		case fields.HTML:
+			d.htmlBody(b, n)
+		case fields.Video:
+			d.videoBody(b, n)
+		default:
+			d.rawBody(b, n)
+		}
+		d.spaces(b, n)
+		if m := meta(n); m != nil && spec.Body != fields.HTML {
+			d.merge(b, spec, *m, n.File(), n.Line())
+		}
+		sortFields(b)
+	}
+	return b, children
+}
+
+func sortFields(b *courseware.Block) {
+	slices.SortFunc(b.Fields, func(x, y courseware.Field) int { return strings.Compare(x.Name, y.Name) })
+}
+
+// notSettings are the attributes that say where a block is and not what it is.
+func notSetting(name string) bool {
+	switch name {
+	case "url_name", "slug", familyAttr, "x-is-pointer-node", "parent_url", "parent_sequential_url", "index_in_children_list":
+		return true
+	}
+	return false
+}
+
+func (d decoder) legacyAttrs(b *courseware.Block, n *xmltree.Node, spec *fields.Block) {
+	for _, a := range n.Attrs {
+		name := a.Name.String()
+		f, known := spec.Field(name)
+		switch {
+		case notSetting(name):
+		case spec.Body == fields.Video && (name == "youtube" || name == "name"):
+		case known && (!fields.Stripped(name) || d.whole && f.PolicyOnly):
+			d.read(b, n, f, a.Value, fields.ReadLegacy)
+		case spec.Body == fields.Video && (name == "from" || name == "to"):
+			f, _ := spec.Field(map[string]string{"from": "start_time", "to": "end_time"}[name])
+			d.read(b, n, f, a.Value, fields.ReadLegacy)
+		case fields.Stripped(name):
+		default:
+			b.Extra = append(b.Extra, courseware.Attr{Name: name, Value: a.Value})
+		}
+	}
+	if spec.Tag == "conditional" {
+		for i := range b.Extra {
+			if b.Extra[i].Name == "sources" {
+				b.Extra[i].Value = strings.Join(splitKeys(b.Extra[i].Value), ";")
+			}
+		}
+	}
+}
+
+func (d decoder) pureAttrs(b *courseware.Block, n *xmltree.Node, spec *fields.Block) {
+	for _, a := range n.Attrs {
+		name := a.Name.String()
+		f, known := spec.Field(name)
+		switch {
+		case notSetting(name), spec.Tag == "library" && (name == "org" || name == "library"):
+		case spec.Class == fields.Assessment && name == "group_access":
+			d.read(b, n, f, a.Value, fields.ReadLegacy)
+		case spec.Class == fields.Assessment, !known:
+			b.Fields = append(b.Fields, courseware.Field{Name: name, Value: courseware.Text(a.Value)})
+		default:
+			d.read(b, n, f, a.Value, fields.ReadPure)
+		}
+	}
+}
+
+// read sets a field from the text of its attribute.
+func (d decoder) read(
+	b *courseware.Block, n *xmltree.Node, f fields.Field, text string,
+	codec func(fields.Type, string) (courseware.Value, []string),
+) {
+	v, twice := codec(f.Type, text)
+	for _, key := range twice {
+		d.note.warn(n.File(), n.AttrLine(f.Name), ruleSetting, "keep one of them",
+			"attribute %s holds the key %q more than once; the last one counts", f.Name, key)
+	}
+	d.check(f, v, n.File(), n.AttrLine(f.Name))
+	b.Fields = b.Fields.With(f.Name, v)
+}
+
+// check warns of a value that its type cannot use.
+func (d decoder) check(f fields.Field, v courseware.Value, file string, line int) {
+	if fields.Readable(f.Type, v) {
+		return
+	}
+	remedy := "write it as the type of the setting asks"
+	switch f.Type {
+	case fields.Date:
+		remedy = "write it like 2030-01-31T12:00:00Z"
+	case fields.Timedelta:
+		remedy = "write it like 2 days 3600 seconds"
+	case fields.RelativeTime:
+		remedy = "write it like 00:01:30"
+	}
+	d.note.warn(file, line, ruleSetting, remedy, "the value of %s cannot be read and counts as not given; it is kept as it is", f.Name)
+}
+
+// merge sets fields from JSON: a policy entry or a meta element. What is no field becomes an extra attribute.
+func (d decoder) merge(b *courseware.Block, spec *fields.Block, settings pyjson.Value, file string, line int) {
+	for i, name := range settings.Keys {
+		item := settings.Items[i]
+		f, known := spec.Field(name)
+		switch {
+		case name == "xml_attributes" && item.Kind == pyjson.Object:
+			for j, extra := range item.Keys {
+				if !fields.Stripped(extra) && !notSetting(extra) {
+					setUnknown(b, spec, extra, attrText(item.Items[j]))
+				}
+			}
+		case known:
+			v := fields.Normal(f.Type, fields.Value(item))
+			if f.PolicyOnly {
+				v = fields.Value(fields.Parse(v).Sorted())
+			}
+			d.check(f, v, file, line)
+			if old, ok := b.Fields.Lookup(name); ok && pyjson.Equal(fields.Parse(old), fields.Parse(v)) {
+				continue // the same but for the order of keys: the attribute's own spelling stays
+			}
+			b.Fields = b.Fields.With(name, v)
+		case fields.Stripped(name), notSetting(name):
+		default:
+			setUnknown(b, spec, name, attrText(item))
+		}
+	}
+}
+
+// attrText is a JSON value as the text of an attribute.
+func attrText(v pyjson.Value) string {
+	if v.Kind == pyjson.String {
+		return fields.Clean(v.Text)
+	}
+	return v.Line()
+}
+
+// setUnknown sets what is no field of the type: a field as text for a pure XBlock, else an extra attribute.
+func setUnknown(b *courseware.Block, spec *fields.Block, name, value string) {
+	if !xmltree.IsName(name) || strings.Contains(name, ":") {
+		return // no attribute of an element by itself could hold it
+	}
+	if spec.Class == fields.Pure {
+		b.Fields = b.Fields.With(name, courseware.Text(value))
+		return
+	}
+	for i := range b.Extra {
+		if b.Extra[i].Name == name {
+			b.Extra[i].Value = value
+			return
+		}
+	}
+	b.Extra = append(b.Extra, courseware.Attr{Name: name, Value: value})
+}
+
+// spaces keeps the namespace declarations that the element makes or that what is kept of it relies on. Those of the
+// archive format itself are made anew where they are needed.
+func (d decoder) spaces(b *courseware.Block, n *xmltree.Node) {
+	var kept []courseware.Attr
+	for _, a := range n.Start().Attrs {
+		prefix, isSpace := strings.CutPrefix(a.Name, "xmlns")
+		if !isSpace || prefix != "" && prefix[0] != ':' {
+			break // declarations come first
+		}
+		if (a.Value == optionSpace || a.Value == blockSpace) && (prefix == "" || !uses(b, prefix[1:]+":")) {
+			continue
+		}
+		kept = append(kept, courseware.Attr{Name: a.Name, Value: a.Value})
+	}
+	b.Extra = append(kept, b.Extra...)
+}
+
+// uses reports whether something that is kept of an element may rely on a namespace prefix.
+func uses(b *courseware.Block, prefix string) bool {
+	for _, a := range b.Extra {
+		if strings.HasPrefix(a.Name, prefix) {
+			return true
+		}
+	}
+	for _, f := range b.Fields {
+		if strings.HasPrefix(f.Name, prefix) {
+			return true
+		}
+	}
+	return strings.Contains(string(b.Data), prefix)
+}
+
+// isAside reports whether an element is an annex of its parent (olx.md §1.17).
+func isAside(n *xmltree.Node) bool {
+	family, _ := n.Attr(familyAttr)
+	return n.Kind == xmltree.Element && family == asideFamily
+}
+
+// meta returns the settings of an obsolete meta child (olx.md §1.9), nil without one.
+func meta(n *xmltree.Node) *pyjson.Value {
+	for c := range n.Elements() {
+		if isMeta(c) {
+			v, _, _ := pyjson.Parse(c.Text()) // isMeta has read it
+			return &v
+		}
+	}
+	return nil
+}
+
+func isMeta(n *xmltree.Node) bool {
+	if n.Kind != xmltree.Element || n.Name.String() != "meta" || len(n.Attrs) > 0 || n.HasElements() {
+		return false
+	}
+	v, _, err := pyjson.Parse(n.Text())
+	return err == nil && v.Kind == pyjson.Object
+}

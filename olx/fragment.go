@@ -1,0 +1,118 @@
+package olx
+
+import (
+	"slices"
+
+	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/olx/fields"
+	"github.com/openlectern/lectern/olx/pyjson"
+	"github.com/openlectern/lectern/olx/xmltree"
+)
+
+// ParseBlock reads one block from self-contained OLX (olx.md §1.19), as PrintBlock writes it and as clipboards and REST
+// clients send it: settings as attributes, the body inside. The file name is for messages. The name in the block's id is
+// empty where the element has no url_name. Child blocks are refused, because a block is edited without them; an element
+// of an unknown type becomes an opaque block. Errors are of kind fault.Invalid.
+func ParseBlock(src []byte, file string) (*courseware.Block, error) {
+	doc, err := xmltree.Parse(file, src, xmltree.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	n := doc.Root
+	id := courseware.BlockID{Type: n.Name.String()}
+	id.Name, _ = n.Attr("url_name")
+	if id.Name != "" && !validName(id.Name) {
+		return nil, invalid(file, n.AttrLine("url_name"), "the url_name %q cannot be the id of a block", id.Name).
+			WithNext("use letters, digits and _ - ~ . : only")
+	}
+	if impl, ok := fields.Alias(id.Type); ok {
+		n, id.Type = aliased(n, impl), "customtag"
+	}
+	spec := fields.Lookup(id.Type)
+	if spec == nil {
+		if !validName(id.Type) {
+			return nil, invalid(file, n.Line(), "the element %s cannot be the type of a block", id.Type)
+		}
+		return &courseware.Block{ID: id, Opaque: true, Form: courseware.FormInline, Data: []byte(n.Opaque())}, nil
+	}
+	if name, ok := n.Attr("filename"); ok && spec.Class == fields.Legacy {
+		return nil, invalid(file, n.AttrLine("filename"), "a block by itself has its content inside, not in the file %q", name).
+			WithNext("remove the filename attribute and put the content between the tags")
+	}
+	var b *courseware.Block
+	var children []*xmltree.Node
+	if d := (decoder{note: ignore, whole: true}); spec.Class == fields.Detached {
+		b, children = d.detached(n, spec), nil
+	} else {
+		b, children = d.element(n, spec)
+	}
+	if len(children) > 0 {
+		return nil, invalid(file, children[0].Line(), "<%s> is a child block", children[0].Name).
+			WithNext("edit the block without its children; create, move or delete those by themselves")
+	}
+	b.ID = id
+	return b, nil
+}
+
+func invalid(file string, line int, format string, args ...any) *fault.Error {
+	return fault.Errorf(fault.Invalid, place(file, line), format, args...)
+}
+
+// PrintBlock returns one block as self-contained OLX, without its child blocks: a canonical element with a final LF, an
+// html body in CDATA. An opaque block is its element as it stands. ParseBlock reads it back.
+func PrintBlock(b *courseware.Block) []byte {
+	spec := fields.Lookup(b.ID.Type)
+	if b.Opaque || spec == nil {
+		return withLineEnd(nonNil(b.Data))
+	}
+	var e *xmltree.Elem
+	switch {
+	case spec.Class == fields.Detached:
+		e = xmltree.NewElem(b.ID.Type)
+		for _, f := range b.Fields {
+			e.Set(f.Name, fields.Parse(f.Value).Line())
+		}
+		e.Inner = fence(b.Data)
+	default:
+		e = printer{whole: true}.element(b, spec).join(nil)
+		if spec.Body == fields.HTML {
+			inner := []byte(fence(b.Data))
+			for _, aside := range e.Children {
+				inner = aside.Append(inner, 0)
+			}
+			e.Inner, e.Children = string(inner), nil
+		}
+	}
+	if b.ID.Name != "" {
+		e.Attrs = slices.Insert(e.Attrs, 0, xmltree.ElemAttr{Name: "url_name", Value: b.ID.Name})
+	}
+	return e.File()
+}
+
+func withLineEnd(data []byte) []byte {
+	if len(data) == 0 || data[len(data)-1] == '\n' {
+		return data
+	}
+	return append(data, '\n')
+}
+
+// detached reads a detached block from an element, a form that only PrintBlock writes: fields as JSON in attributes.
+func (d decoder) detached(n *xmltree.Node, spec *fields.Block) *courseware.Block {
+	b := &courseware.Block{}
+	for _, a := range n.Attrs {
+		if name := a.Name.String(); !notSetting(name) {
+			v, _, err := pyjson.Parse(a.Value)
+			if err != nil {
+				v = pyjson.Str(a.Value)
+			}
+			b.Fields = b.Fields.With(name, fields.Value(v.Sorted()))
+		}
+	}
+	sortFields(b)
+	d.htmlBody(b, n)
+	if len(n.Children) == 0 && len(b.Fields) > 0 {
+		b.Data = nil // the fields are all there is
+	}
+	return b
+}

@@ -1,0 +1,291 @@
+package olx
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/keys"
+	"github.com/openlectern/lectern/olx/archive"
+	"github.com/openlectern/lectern/olx/fields"
+	"github.com/openlectern/lectern/olx/pyjson"
+	"github.com/openlectern/lectern/olx/xmltree"
+)
+
+// WriteOptions says how an archive is written.
+type WriteOptions struct {
+	// Key names the course or library in the archive; zero means that of the published tree.
+	Key keys.Course
+	// Skipped is told of each drafted block that an archive cannot hold, because its parent is not published: the format
+	// has drafts of units only. It may be nil.
+	Skipped func(courseware.BlockID)
+}
+
+// Write writes the canonical archive of a course or a library (olx.md §3): the published tree, drafts/ for the units that
+// are drafted otherwise, policies and static files. The same state gives the same files. The writer is neither closed
+// nor discarded.
+//
+// Errors are of kind fault.Invalid where a block cannot be named in an archive, and fault.Refused where nothing is
+// published.
+func Write(ctx context.Context, w *archive.Writer, st courseware.State, o WriteOptions) error {
+	if st.Published == nil || st.Published.Blocks[st.Published.Root] == nil {
+		return fault.Errorf(fault.Refused, o.Key.String(), "nothing is published").
+			WithNext("publish first, or export the drafts by themselves")
+	}
+	if o.Key.IsZero() {
+		o.Key = st.Published.Key
+	}
+	x := &exporter{
+		course: st.Published, key: o.Key, move: mover{from: st.Published.Key, to: o.Key},
+		files: map[string][]byte{}, written: map[courseware.BlockID]bool{}, blocks: st.Published.Blocks,
+	}
+	x.published()
+	if st.Draft != nil {
+		x.drafts(st.Draft, o.Skipped)
+	}
+	if x.err != nil {
+		return x.err
+	}
+	return x.flush(ctx, w)
+}
+
+// exporter collects the files of an archive, static ones by how they are opened.
+type exporter struct {
+	course  *courseware.Course
+	key     keys.Course
+	move    mover
+	files   map[string][]byte // from the course directory
+	dir     string            // "" or "drafts/"
+	blocks  map[courseware.BlockID]*courseware.Block
+	written map[courseware.BlockID]bool // in this tree
+	err     error                       // the first
+}
+
+func (x *exporter) add(name string, data []byte) {
+	if err := archive.CheckName(name); err != nil && x.err == nil {
+		x.err = fault.Errorf(fault.Invalid, name, "cannot be the name of a file in an archive: %w", err).
+			WithNext("give the block or the file another name")
+	}
+	if _, again := x.files[name]; again && x.err == nil {
+		x.err = fault.Errorf(fault.Invalid, name, "two things would be this file").WithNext("give one of them another name")
+	}
+	x.files[name] = data
+}
+
+// published adds everything but drafts.
+func (x *exporter) published() {
+	c := x.course
+	root := c.Blocks[c.Root]
+	spec := fields.Lookup(c.Root.Type)
+	if spec == nil {
+		x.err = fault.Errorf(fault.Invalid, c.Root.String(), "a course or a library is expected at the root")
+		return
+	}
+	x.written[c.Root] = true
+	e := printer{}.element(x.moved(root), spec).join(x.children(root))
+	x.add(assetsFile, assetEntries(c, x.move))
+	if c.Root.Type == "library" {
+		e.Attrs = slices.Insert(e.Attrs, 0, xmltree.ElemAttr{Name: "url_name", Value: "library"})
+		e.Set("org", x.key.Org()).Set("library", x.key.Code())
+		x.add("library.xml", e.File())
+		return
+	}
+	run, _ := x.key.Run()
+	pointer := xmltree.NewElem("course").Set("url_name", run).Set("org", x.key.Org()).Set("course", x.key.Code())
+	x.add("course.xml", pointer.Append(nil, 0))
+	x.add("course/"+run+".xml", e.File())
+	x.add("policies/"+run+"/policy.json", x.policy(x.moved(root), spec, run))
+	x.add("policies/"+run+"/grading_policy.json", GradingPolicy(c.GradingPolicy))
+	if c.AssetsXML != nil {
+		x.add(assetsXMLFile, c.AssetsXML)
+	} else {
+		x.add(assetsXMLFile, []byte(noAssets))
+	}
+	for _, f := range detachedFiles(c) {
+		x.add(f.Path, f.Data)
+	}
+}
+
+// policy returns the policy file: all settings of the course, content left out (olx.md §1.11).
+func (x *exporter) policy(b *courseware.Block, spec *fields.Block, run string) []byte {
+	file := pyjson.Str("course/" + run + ".xml")
+	extra := pyjson.Value{Kind: pyjson.Object}.With("filename", pyjson.Value{Kind: pyjson.Array, Items: []pyjson.Value{file, file}})
+	for _, a := range b.Extra {
+		extra = extra.With(a.Name, pyjson.Str(a.Value))
+	}
+	settings := pyjson.Value{Kind: pyjson.Object}.With("xml_attributes", extra)
+	for _, bf := range b.Fields {
+		if f, _ := spec.Field(bf.Name); !f.Content {
+			settings = settings.With(bf.Name, fields.Parse(fields.Normal(f.Type, bf.Value)))
+		}
+	}
+	return pyjson.Value{Kind: pyjson.Object}.With("course/"+run, settings).File()
+}
+
+func (x *exporter) moved(b *courseware.Block) *courseware.Block {
+	return Move(b, x.move.from, x.move.to)
+}
+
+// children returns the elements of the child blocks: pointers for those that have files of their own.
+func (x *exporter) children(b *courseware.Block) []*xmltree.Elem {
+	var list []*xmltree.Elem
+	for _, id := range b.Children {
+		if child := x.blocks[id]; child != nil && !x.written[id] {
+			x.written[id] = true
+			list = append(list, x.child(child))
+		}
+	}
+	return list
+}
+
+// child writes the file of a block where it has one, and returns the element that stands for it in its parent.
+func (x *exporter) child(b *courseware.Block) *xmltree.Elem {
+	spec := fields.Lookup(b.ID.Type)
+	pointer := xmltree.NewElem(b.ID.Type).Set("url_name", b.ID.Name)
+	switch {
+	case (b.Opaque || spec == nil) && b.Form == courseware.FormFile:
+		x.add(x.dir+definitionPath(b.ID), b.Data)
+		return pointer
+	case b.Opaque || spec == nil:
+		if len(b.Data) == 0 {
+			return pointer
+		}
+		return &xmltree.Elem{Verbatim: string(b.Data)}
+	}
+	if !validName(b.ID.Name) && x.err == nil {
+		x.err = fault.Errorf(fault.Invalid, b.ID.String(), "an archive cannot hold a block of this name").
+			WithNext("give the block another name")
+	}
+	e := x.definition(b, spec)
+	if spec.Class != fields.Legacy {
+		return e
+	}
+	x.add(x.dir+definitionPath(b.ID), e.File())
+	return pointer
+}
+
+// definition returns the element that defines a block, with its name where the format has it there, and writes the body of
+// an html block.
+func (x *exporter) definition(b *courseware.Block, spec *fields.Block) *xmltree.Elem {
+	e := printer{}.element(x.moved(b), spec).join(x.children(b))
+	name := xmltree.ElemAttr{Name: "url_name", Value: b.ID.Name}
+	switch {
+	case spec.Body == fields.HTML:
+		p := "html/" + namePath(b.ID.Name)
+		e.Attrs = slices.Insert(e.Attrs, 0, xmltree.ElemAttr{Name: "filename", Value: p[strings.LastIndexByte(p, '/')+1:]})
+		x.add(x.dir+p+".html", nonNil(b.Data))
+	case spec.Body == fields.Video:
+		at := 0
+		if len(e.Attrs) > 0 && e.Attrs[0].Name == "youtube" {
+			at = 1
+		}
+		e.Attrs = slices.Insert(e.Attrs, at, name)
+	case spec.Class == fields.Inline:
+		e.Attrs = append(e.Attrs, name)
+	case spec.Class != fields.Legacy:
+		e.Attrs = slices.Insert(e.Attrs, 0, name)
+	}
+	return e
+}
+
+// drafts adds the units that are drafted otherwise than published, whole (olx.md §1.15, §3.1).
+func (x *exporter) drafts(draft *courseware.Course, skipped func(courseware.BlockID)) {
+	pub := x.course.Blocks
+	x.dir, x.blocks, x.written = "drafts/", draft.Blocks, map[courseware.BlockID]bool{draft.Root: true}
+	var visit func(b *courseware.Block)
+	visit = func(b *courseware.Block) {
+		for i, id := range b.Children {
+			child := draft.Blocks[id]
+			switch {
+			case child == nil || x.written[id]:
+			case !isDraftable(id.Type):
+				x.written[id] = true
+				if pub[id] != nil {
+					visit(child)
+				} else if skipped != nil {
+					skipped(id)
+				}
+			case !x.differs(child, map[courseware.BlockID]bool{}):
+			case !x.draftRoot(child, b.ID, i) && skipped != nil:
+				skipped(id)
+			}
+		}
+	}
+	if root := draft.Blocks[draft.Root]; root != nil {
+		visit(root)
+	}
+}
+
+// differs reports whether a drafted block or one below it is not as it is published.
+func (x *exporter) differs(b *courseware.Block, seen map[courseware.BlockID]bool) bool {
+	if seen[b.ID] {
+		return false
+	}
+	seen[b.ID] = true
+	old := x.course.Blocks[b.ID]
+	if old == nil || old != b && !old.Equal(b) {
+		return true
+	}
+	for _, id := range b.Children {
+		if child := x.blocks[id]; child != nil && x.differs(child, seen) {
+			return true
+		}
+	}
+	return false
+}
+
+// draftRoot writes a draft with what is below it, and where it belongs. It reports false for what the format cannot hold:
+// an element of an unknown type has no place for that.
+func (x *exporter) draftRoot(b *courseware.Block, parent courseware.BlockID, index int) bool {
+	spec := fields.Lookup(b.ID.Type)
+	u, err := x.key.Usage(parent.Type, parent.Name)
+	if b.Opaque || spec == nil || err != nil {
+		return false
+	}
+	x.written[b.ID] = true
+	e := x.definition(b, spec)
+	e.Set("parent_url", u.String()).Set("index_in_children_list", strconv.Itoa(index))
+	x.add("drafts/"+definitionPath(b.ID), e.File())
+	return true
+}
+
+// flush writes the files in their order, static ones as they are opened.
+func (x *exporter) flush(ctx context.Context, w *archive.Writer) error {
+	type entry struct {
+		name string
+		size int64
+		open func() (io.ReadCloser, error)
+		data []byte
+	}
+	folder := x.course.Root.Type + "/"
+	list := make([]entry, 0, len(x.files)+len(x.course.Assets))
+	for name, data := range x.files {
+		list = append(list, entry{name: folder + name, data: data})
+	}
+	for _, a := range x.course.Assets {
+		if a.Size >= 0 {
+			list = append(list, entry{name: folder + "static/" + a.Path, size: a.Size, open: a.Open})
+		}
+	}
+	slices.SortFunc(list, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
+	for _, e := range list {
+		err := ctx.Err()
+		switch {
+		case err != nil:
+		case e.open == nil:
+			err = w.AddBytes(e.name, e.data)
+		default:
+			err = w.Add(e.name, e.size, e.open)
+		}
+		if err != nil {
+			return fmt.Errorf("write %s: %w", e.name, err)
+		}
+	}
+	return nil
+}
