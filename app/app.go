@@ -1,0 +1,190 @@
+// Package app holds the use cases: what a person asks for, from opening the database to the committed result. It is the
+// one place that opens transactions across packages; the command line and, later, the server are thin around it.
+package app
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/openlectern/lectern/content"
+	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/schema"
+	"github.com/openlectern/lectern/user"
+)
+
+// Config says which store to open and for whom (cli.md, "Everywhere").
+type Config struct {
+	DB    string // URL or path; default lectern.db inside Data
+	Data  string // folder; default ./lectern-data
+	Media string // folder of media files; default media inside Data, or beside a SQLite file given by DB
+	User  string // name of the auth_user row that changes are made as; "" is nobody
+	// Write is set by callers that change something: a new SQLite database is made, and missing lectern_* tables are
+	// added. Without it the database must be ready, and is only read.
+	Write bool
+	// DryRun runs everything and commits nothing.
+	DryRun      bool
+	Clock       func() time.Time // default time.Now
+	OnStatement func(sql string) // told every statement; may be nil
+}
+
+// DefaultData is where data live when nothing says otherwise.
+const DefaultData = "lectern-data"
+
+func (c Config) paths() (database, files string) {
+	data := c.Data
+	if data == "" {
+		data = DefaultData
+	}
+	database, files = c.DB, c.Media
+	if database == "" {
+		database = filepath.Join(data, "lectern.db")
+	}
+	if files == "" {
+		files = filepath.Join(data, "media")
+		if path, ok := sqlitePath(c.DB); ok && c.Data == "" {
+			files = path + "-media"
+		}
+	}
+	return database, files
+}
+
+// sqlitePath returns the file that a database URL names; ok is false for servers and for none.
+func sqlitePath(url string) (path string, ok bool) {
+	if url == "" || strings.Contains(url, "://") {
+		return "", false
+	}
+	path, _, _ = strings.Cut(strings.TrimPrefix(url, "sqlite:"), "?")
+	return path, true
+}
+
+// App is an open store. It is safe for concurrent use.
+type App struct {
+	content.Store
+	By     publishing.UserID // whom changes are made as
+	dryRun bool
+	temp   string // folder of a throw-away database, "" otherwise
+}
+
+// Open opens the store. A database that is not ours, older or newer than this program is Refused, naming the next step.
+func Open(ctx context.Context, c Config) (*App, error) {
+	if strings.HasPrefix(c.Media, "s3:") {
+		return nil, fault.Errorf(fault.Refused, c.Media, "object stores are not built in").WithNext("name a folder with --media")
+	}
+	database, files := c.paths()
+	a := &App{dryRun: c.DryRun}
+	if c.DryRun && c.Write {
+		if err := a.throwAway(&database); err != nil {
+			return nil, err
+		}
+	}
+	d, err := db.Open(ctx, database, db.Options{Create: c.Write, ReadOnly: !c.Write, Clock: c.Clock, OnStatement: c.OnStatement})
+	if err != nil {
+		return nil, errors.Join(err, a.removeTemp())
+	}
+	a.DB, a.Files = d, media.NewDir(files)
+	if c.DryRun {
+		a.Files = forgetful{a.Files}
+	}
+	if err := a.ready(ctx, c); err != nil {
+		return nil, errors.Join(err, a.Close())
+	}
+	return a, nil
+}
+
+func (a *App) ready(ctx context.Context, c Config) error {
+	prepare := schema.Require
+	if c.Write {
+		prepare = schema.Prepare
+	}
+	if err := prepare(ctx, a.DB); err != nil {
+		return err
+	}
+	if c.User == "" {
+		return nil
+	}
+	u, err := user.ByName(ctx, a.DB, c.User)
+	a.By = publishing.UserID(u.ID)
+	return err
+}
+
+// throwAway replaces a SQLite database that does not exist by one in a temporary folder, so that a dry run makes nothing.
+func (a *App) throwAway(url *string) (err error) {
+	path, ok := sqlitePath(*url)
+	if !ok {
+		return nil
+	}
+	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
+		return nil // a file that cannot be read is told of when it is opened
+	}
+	if a.temp, err = os.MkdirTemp("", "lectern-dry-run-"); err != nil {
+		return err
+	}
+	*url = filepath.Join(a.temp, "lectern.db")
+	return nil
+}
+
+func (a *App) removeTemp() error {
+	if a.temp == "" {
+		return nil
+	}
+	return os.RemoveAll(a.temp)
+}
+
+// Close closes the database.
+func (a *App) Close() error {
+	var err error
+	if a.DB != nil {
+		err = a.DB.Close()
+	}
+	return errors.Join(err, a.removeTemp())
+}
+
+var errDryRun = errors.New("dry run")
+
+// Update runs fn in a transaction, as [content.Store] does; in a dry run nothing is committed.
+func (a *App) Update(ctx context.Context, fn func(*db.Tx) error) error {
+	if !a.dryRun {
+		return a.Store.Update(ctx, fn)
+	}
+	err := a.Store.Update(ctx, func(tx *db.Tx) error {
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return errDryRun
+	})
+	if errors.Is(err, errDryRun) {
+		return nil
+	}
+	return err
+}
+
+// forgetful is a file store for dry runs: it reads what is there, checks what is put and keeps none of it.
+type forgetful struct{ media.Files }
+
+// Put reads every blob through, so that unreadable input fails as it would, and keeps nothing.
+func (forgetful) Put(ctx context.Context, _ uuid.UUID, blobs []media.Blob) error {
+	for _, b := range blobs {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		r, err := b.Open()
+		if err != nil {
+			return err
+		}
+		_, err = io.Copy(io.Discard, r)
+		if err = errors.Join(err, r.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}

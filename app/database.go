@@ -1,0 +1,82 @@
+package app
+
+import (
+	"context"
+	"errors"
+
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/schema"
+)
+
+// Database is what a database was found to be (cli.md, db status).
+type Database struct {
+	schema.State
+	Engine   db.Engine
+	Version  string           // of the server, or of the SQLite library
+	Authz    string           // age of the tables of permissions, A0 where there are none (authz.md §10)
+	Tables   map[string]int64 // rows of the tables that are Lectern's business
+	Findings []schema.Finding // of Verify
+}
+
+// Status looks at a database, whatever it is, and changes nothing. A SQLite file that does not exist is an empty
+// database, as that is what the first command to write finds.
+func Status(ctx context.Context, c Config) (*Database, error) {
+	c.DryRun, c.Write = true, false
+	return onDatabase(ctx, c, nil)
+}
+
+// Init makes the tables of a new site in an empty database, and adds Lectern's own to one that Django made. A dry run
+// shows what it would find afterwards only where that takes no server.
+func Init(ctx context.Context, c Config) (*Database, error) {
+	c.Write = true
+	return onDatabase(ctx, c, func(d *db.DB, _ *Database) error {
+		if c.DryRun && !c.fresh() {
+			return schema.Check(ctx, d)
+		}
+		return schema.Create(ctx, d)
+	})
+}
+
+// Verify compares a database with what it should be. Findings are no error here.
+func Verify(ctx context.Context, c Config) (*Database, error) {
+	c.Write = false
+	return onDatabase(ctx, c, func(d *db.DB, found *Database) (err error) {
+		found.Findings, err = schema.Verify(ctx, d)
+		return err
+	})
+}
+
+// fresh reports whether c names a SQLite file that does not exist.
+func (c Config) fresh() bool {
+	database, _ := c.paths()
+	path, ok := sqlitePath(database)
+	return ok && missing(path)
+}
+
+// onDatabase opens a database without asking whether it is ready, lets fn work on it and describes it.
+func onDatabase(ctx context.Context, c Config, fn func(*db.DB, *Database) error) (found *Database, err error) {
+	url, _ := c.paths()
+	var a App
+	if c.DryRun {
+		if err := a.throwAway(&url); err != nil {
+			return nil, err
+		}
+	}
+	create := c.Write || a.temp != ""
+	if a.DB, err = db.Open(ctx, url, db.Options{Create: create, ReadOnly: !create, Clock: c.Clock, OnStatement: c.OnStatement}); err != nil {
+		return nil, errors.Join(err, a.removeTemp())
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
+	found = &Database{Engine: a.DB.Engine(), Version: a.DB.Version(), Findings: []schema.Finding{}}
+	if fn != nil {
+		if err := fn(a.DB, found); err != nil {
+			return nil, err
+		}
+	}
+	if found.State, err = schema.Recognize(ctx, a.DB); err != nil {
+		return nil, err
+	}
+	census, err := schema.Count(ctx, a.DB)
+	found.Authz, found.Tables = census.Authz, census.Rows
+	return found, err
+}

@@ -1,0 +1,145 @@
+package course
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/openlectern/lectern/content/components"
+	"github.com/openlectern/lectern/content/containers"
+	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/olx"
+)
+
+// readNodes reads the files of nodes that are held in memory: all but the static files themselves.
+func (c *Course) readNodes(ctx context.Context, q db.Querier, store media.Files, nodes []*node) (map[media.ID][]byte, error) {
+	var ids []media.ID
+	for _, n := range nodes {
+		for _, f := range n.files {
+			if f.media != 0 && !strings.HasPrefix(f.path, filesStatic) {
+				ids = append(ids, f.media)
+			}
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	rows, err := media.ByID(ctx, q, ids, true)
+	if err != nil {
+		return nil, err
+	}
+	content := make(map[media.ID][]byte, len(ids))
+	for id, m := range rows {
+		if m.HasText {
+			content[id] = []byte(m.Text)
+			continue
+		}
+		if content[id], err = readFile(ctx, store, c.Package, m.Digest); err != nil {
+			return nil, fmt.Errorf("read media %s: %w", m.Digest, err)
+		}
+	}
+	return content, nil
+}
+
+func readFile(ctx context.Context, store media.Files, pkg publishing.Package, digest string) ([]byte, error) {
+	r, err := store.Open(ctx, pkg.UUID, digest)
+	if err != nil {
+		return nil, err
+	}
+	defer r.Close()
+	return io.ReadAll(r)
+}
+
+// decode turns a stored node into a block.
+func decode(id courseware.BlockID, n *node, content map[media.ID][]byte) (*courseware.Block, error) {
+	var files []olx.File
+	for _, f := range n.files {
+		if f.path == fileGrading || f.path == fileAssetsXML {
+			continue
+		}
+		data := f.data
+		if f.media != 0 {
+			data = content[f.media]
+		}
+		files = append(files, olx.File{Path: f.path, Data: data})
+	}
+	var children []courseware.BlockID
+	for _, ref := range n.children {
+		if child, ok := refBlock(ref); ok {
+			children = append(children, child)
+		}
+	}
+	b, err := olx.DecodeBlock(id, files, children)
+	if err != nil {
+		return nil, fmt.Errorf("decode %s: %w", id, err)
+	}
+	return b, nil
+}
+
+// asset turns a stored node into a static file that is opened on demand.
+func asset(path string, n *node, c *Course, store media.Files, content map[media.ID][]byte) *courseware.Asset {
+	a := &courseware.Asset{Path: path, EntryKey: assetKey(path), Size: -1}
+	for _, f := range n.files {
+		if f.path == fileAsset {
+			a.Entry = content[f.media]
+			continue
+		}
+		a.Size = f.size
+		a.Open = func() (io.ReadCloser, error) { return store.Open(context.Background(), c.Package.UUID, f.digest) }
+	}
+	return a
+}
+
+// assetKey is the name by which blocks and assets.json know the static file at path (olx.md §1.13).
+func assetKey(path string) string { return olx.AssetKey(path) }
+
+// staticNames returns the asset keys that a text names after "/static/".
+func staticNames(text []byte) []string {
+	var names []string
+	for {
+		_, rest, ok := bytes.Cut(text, []byte("/static/"))
+		if !ok {
+			return names
+		}
+		end := bytes.IndexAny(rest, "\"'&<>?#\\ \t\r\n)")
+		if end < 0 {
+			end = len(rest)
+		}
+		names = append(names, assetKey(string(rest[:end])))
+		text = rest[end:]
+	}
+}
+
+// versionNode is n as it was in another version of its entity.
+func (c *Course) versionNode(ctx context.Context, q db.Querier, n *node, v publishing.Version) (*node, error) {
+	old := &node{ref: n.ref, container: n.container, entity: n.entity, version: v.ID, num: v.Num, title: v.Title}
+	versions := []publishing.VersionID{v.ID}
+	leaf, err := components.Files(ctx, q, versions, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range leaf {
+		old.files = append(old.files, stored(f.Path, f.Media))
+	}
+	box, err := containers.Files(ctx, q, versions, false)
+	if err != nil {
+		return nil, err
+	}
+	for _, f := range box {
+		old.files = append(old.files, stored(f.Path, f.Media))
+	}
+	sortFiles(old.files)
+	return old, nil
+}
+
+func stored(path string, m media.Media) file {
+	return file{path: path, digest: m.Digest, size: m.Size, mime: m.Type.String(), media: m.ID}
+}
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,38 @@
+package course
+
+import (
+	"context"
+
+	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/keys"
+)
+
+// Rerun copies the course into a new one under another key, with its own references and links moved along. With at nil
+// both branches are copied, else the state of that moment, which is published in the new course. A course that exists
+// under the new key is a Conflict.
+func (c *Course) Rerun(ctx context.Context, tx *db.Tx, files media.Files, to keys.Course, at *Moment, a Author) (*Report, error) {
+	if _, err := Find(ctx, tx, to); err == nil {
+		return nil, fault.Errorf(fault.Conflict, to.String(), "the course exists").WithNext("choose another key")
+	} else if !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	if to.IsCourse() != c.Key.IsCourse() {
+		return nil, fault.Errorf(fault.Usage, to.String(), "a %s is not run again as a %s", noun(c.Key), noun(to))
+	}
+	var state courseware.State
+	var err error
+	if at == nil {
+		state, err = c.LoadState(ctx, tx, files)
+	} else {
+		state.Published, err = c.Load(ctx, tx, files, *at)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return Import{Key: to, State: state, By: a.By, Kind: publishing.KindRerun, Message: a.Message,
+		Source: c.Key.String()}.Run(ctx, tx, files)
+}

@@ -1,0 +1,294 @@
+package course
+
+import (
+	"context"
+	"slices"
+
+	"github.com/openlectern/lectern/content/components"
+	"github.com/openlectern/lectern/content/containers"
+	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+)
+
+// writer turns wanted nodes into entities and versions of one course, whole sets at a time.
+type writer struct {
+	tx       *db.Tx
+	media    media.Files
+	course   *Course
+	entities map[string]publishing.EntityID // every entity of the package by ref, live or not
+	progress func(done, total int)          // of the nodes that get a new version; may be nil
+}
+
+func newWriter(ctx context.Context, tx *db.Tx, files media.Files, c *Course) (*writer, error) {
+	entities, err := publishing.Entities(ctx, tx, c.Package.ID)
+	if err != nil {
+		return nil, err
+	}
+	w := &writer{tx: tx, media: files, course: c, entities: make(map[string]publishing.EntityID, len(entities))}
+	for _, e := range entities {
+		w.entities[e.Ref] = e.ID
+	}
+	return w, nil
+}
+
+// apply moves the drafts of the course from current to want: nodes that already are as wanted are left alone, nodes that
+// are so in one of others get that version again, all else gets a new version, and what want lacks is deleted, apart
+// from the refs in keep.
+func (w *writer) apply(ctx context.Context, cs *publishing.ChangeSet, want, current *tree, keep map[string]bool, others ...*tree) error {
+	var fresh, missing []*node
+	var pointers []publishing.Pointer
+	for n := range want.live() {
+		ref := n.ref
+		if now := current.nodes[ref]; now != nil && sameIn(want, n, now) {
+			continue
+		}
+		if _, exists := w.entities[ref]; !exists {
+			missing = append(missing, n)
+			fresh = append(fresh, n)
+			continue
+		}
+		if v := versionIn(want, n, others); v != 0 {
+			pointers = append(pointers, publishing.Pointer{Entity: w.entities[ref], Version: v})
+			continue
+		}
+		fresh = append(fresh, n)
+	}
+	for now := range current.live() {
+		if want.nodes[now.ref] == nil && !keep[now.ref] {
+			pointers = append(pointers, publishing.Pointer{Entity: now.entity})
+		}
+	}
+	if err := w.create(ctx, missing, cs.By()); err != nil {
+		return err
+	}
+	for _, n := range fresh {
+		n.children = withDeleted(want, n)
+	}
+	if err := w.version(ctx, cs, fresh); err != nil {
+		return err
+	}
+	return cs.SetDrafts(ctx, pointers)
+}
+
+// versionIn returns the version that already holds n in one of trees, 0 when none does.
+func versionIn(want *tree, n *node, trees []*tree) publishing.VersionID {
+	for _, t := range trees {
+		if old := t.nodes[n.ref]; old != nil && sameIn(want, n, old) {
+			return old.version
+		}
+	}
+	return 0
+}
+
+// withDeleted returns the list to store for n: its children, and where n was read from the store the deleted ones of its
+// old list in their places, so that undoing a deletion brings the block back where it was.
+func withDeleted(want *tree, n *node) []string {
+	if n.stored == nil {
+		return n.children
+	}
+	behind := map[string][]string{} // live child, or "" for the start → the deleted ones after it
+	last := ""
+	for _, child := range n.stored {
+		switch {
+		case want.nodes[child] == nil:
+			behind[last] = append(behind[last], child)
+		case slices.Contains(n.children, child):
+			last = child
+		}
+	}
+	list := slices.Clone(behind[""])
+	for _, child := range n.children {
+		list = append(append(list, child), behind[child]...)
+	}
+	return list
+}
+
+// create makes the entities of nodes that have none yet and remembers their ids.
+func (w *writer) create(ctx context.Context, nodes []*node, by publishing.UserID) error {
+	if len(nodes) == 0 {
+		return nil
+	}
+	containerCodes, componentCodes, err := w.codesInUse(ctx)
+	if err != nil {
+		return err
+	}
+	var boxes []containers.NewContainer
+	var leaves []components.NewComponent
+	var boxRefs, leafRefs []string
+	for _, n := range nodes {
+		if id, ok := refBlock(n.ref); ok && n.container {
+			boxes = append(boxes, containers.NewContainer{Type: containerType(id.Type), Code: containerCodes.take(id.Name),
+				Ref: n.ref, Created: w.tx.Now(), By: by})
+			boxRefs = append(boxRefs, n.ref)
+			continue
+		}
+		kind, name := componentType(n.ref)
+		if componentCodes[kind] == nil {
+			componentCodes[kind] = codes{}
+		}
+		leaves = append(leaves, components.NewComponent{Type: kind, Code: componentCodes[kind].take(name),
+			Ref: n.ref, Created: w.tx.Now(), By: by})
+		leafRefs = append(leafRefs, n.ref)
+	}
+	boxIDs, err := containers.Create(ctx, w.tx, w.course.Package.ID, boxes)
+	if err != nil {
+		return err
+	}
+	leafIDs, err := components.Create(ctx, w.tx, w.course.Package.ID, leaves)
+	if err != nil {
+		return err
+	}
+	for i, ref := range boxRefs {
+		w.entities[ref] = boxIDs[i]
+	}
+	for i, ref := range leafRefs {
+		w.entities[ref] = leafIDs[i]
+	}
+	return nil
+}
+
+// componentType splits a leaf's ref into its component type and the name its code is made of.
+func componentType(ref string) (components.Type, string) {
+	if id, ok := refBlock(ref); ok {
+		return components.Type{Namespace: blockNamespace, Name: id.Type}, id.Name
+	}
+	path, _ := refAsset(ref)
+	return components.Type{Namespace: assetNamespace, Name: assetType}, path
+}
+
+// codesInUse reads the codes of the package: containers share one set over all types, components one a type (law 73).
+func (w *writer) codesInUse(ctx context.Context) (codes, map[components.Type]codes, error) {
+	boxes, leaves := codes{}, map[components.Type]codes{}
+	if len(w.entities) == 0 {
+		return boxes, leaves, nil
+	}
+	have, err := containers.Containers(ctx, w.tx, w.course.Package.ID, true)
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range have {
+		boxes[fold(c.Code)] = true
+	}
+	typed, err := components.Components(ctx, w.tx, w.course.Package.ID, components.Filter{})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, c := range typed {
+		if leaves[c.Type] == nil {
+			leaves[c.Type] = codes{}
+		}
+		leaves[c.Type][fold(c.Code)] = true
+	}
+	return boxes, leaves, nil
+}
+
+// batch bounds how many nodes are turned into rows at a time, and so the memory that takes.
+const batch = 2000
+
+// version gives every node its next version, which becomes its draft.
+func (w *writer) version(ctx context.Context, cs *publishing.ChangeSet, nodes []*node) error {
+	for done := 0; done < len(nodes); done += batch {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		part := nodes[done:min(done+batch, len(nodes))]
+		if err := w.versionBatch(ctx, cs, part); err != nil {
+			return err
+		}
+		if w.progress != nil {
+			w.progress(done+len(part), len(nodes))
+		}
+	}
+	return nil
+}
+
+func (w *writer) versionBatch(ctx context.Context, cs *publishing.ChangeSet, nodes []*node) error {
+	if err := w.store(ctx, nodes); err != nil {
+		return err
+	}
+	var boxes []containers.NewVersion
+	var leaves []components.NewVersion
+	for _, n := range nodes {
+		var files []components.File
+		for _, f := range n.files {
+			files = append(files, components.File{Path: f.path, Media: f.media})
+		}
+		if !n.container {
+			leaves = append(leaves, components.NewVersion{Entity: w.entities[n.ref], Title: n.title, Files: files})
+			continue
+		}
+		v := containers.NewVersion{Entity: w.entities[n.ref], Title: n.title, Files: files}
+		for _, child := range n.children {
+			id, ok := w.entities[child]
+			if !ok {
+				return fault.Errorf(fault.Internal, n.ref, "child %s has no entity", child)
+			}
+			v.Children = append(v.Children, containers.Child{Entity: id})
+		}
+		boxes = append(boxes, v)
+	}
+	if _, _, err := components.CreateVersions(ctx, cs, leaves); err != nil {
+		return err
+	}
+	_, _, err := containers.CreateVersions(ctx, cs, boxes)
+	return err
+}
+
+// store writes the files of nodes that are not media of the package yet.
+func (w *writer) store(ctx context.Context, nodes []*node) error {
+	var content []media.New
+	var to []*file
+	for _, n := range nodes {
+		for i := range n.files {
+			if f := &n.files[i]; f.media == 0 {
+				content = append(content, f.content())
+				to = append(to, f)
+			}
+		}
+	}
+	stored, err := media.GetOrCreate(ctx, w.tx, w.media, w.course.Package, content, media.Options{Limit: -1})
+	if err != nil {
+		return err
+	}
+	for i, m := range stored {
+		to[i].media = m.ID
+	}
+	return nil
+}
+
+// content describes a wanted file to package media: text in the row where that can hold it, static files on disk.
+func (f *file) content() media.New {
+	if f.open != nil {
+		return media.New{Type: f.mime, Open: f.open, Size: f.size, Digest: f.digest}
+	}
+	text := string(f.data)
+	return media.New{Type: f.mime, Text: &text}
+}
+
+// refs returns the set of refs in t for which is returns true.
+func (t *tree) refs(is func(*node) bool) map[string]bool {
+	out := map[string]bool{}
+	for ref, n := range t.nodes {
+		if is(n) {
+			out[ref] = true
+		}
+	}
+	return out
+}
+
+// equal reports whether two trees hold the same, apart from refs in keep that only b has.
+func equal(want, have *tree, keep map[string]bool) bool {
+	for ref, n := range want.nodes {
+		if old := have.nodes[ref]; old == nil || !sameIn(want, n, old) {
+			return false
+		}
+	}
+	for ref := range have.nodes {
+		if want.nodes[ref] == nil && !keep[ref] {
+			return false
+		}
+	}
+	return true
+}
