@@ -64,17 +64,17 @@ func letters(ctx context.Context, q db.Querier) (ctype string, ok bool, err erro
 }
 
 // AddLectern adds the lectern_* tables to a database that is current otherwise; where they are there it does nothing. A
-// database in any other state is fault.Refused.
+// database in any other state, or without the catalog that they refer to, is fault.Refused.
 func AddLectern(ctx context.Context, d *db.DB) error {
 	st, err := Recognize(ctx, d)
 	if err != nil {
 		return err
 	}
-	if st.Status != Current {
-		return st.refusal()
-	}
-	if st.Lectern {
+	if st.Lectern && st.Status == Current {
 		return nil
+	}
+	if st.Status != Current || st.Catalog == "G0" {
+		return st.refusal()
 	}
 	var own []*Table
 	for _, t := range Tables() {

@@ -98,7 +98,10 @@ FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`,
 	return err
 }
 
-var collate = regexp.MustCompile(`(?i)\bCOLLATE\s+"?(\w+)`)
+var (
+	collate     = regexp.MustCompile(`(?i)\bCOLLATE\s+"?(\w+)`)
+	inlineCheck = regexp.MustCompile(`(?i)\bCHECK\s*\(([^()]*)\)`)
+)
 
 // readCreate takes from the text of CREATE TABLE what no pragma tells.
 func (t *liveTable) readCreate() {
@@ -113,6 +116,9 @@ func (t *liveTable) readCreate() {
 				c.collation = m[1]
 			}
 			c.counts = strings.Contains(strings.ToUpper(rest), " AUTOINCREMENT")
+			if m := inlineCheck.FindStringSubmatch(rest); m != nil {
+				t.checks = append(t.checks, liveCheck{clause: m[1]})
+			}
 			continue
 		}
 		name, rest = word(rest)

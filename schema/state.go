@@ -25,7 +25,7 @@ const (
 type State struct {
 	Status  Status
 	Content string // code of content-migrations.md §3.3, such as "C14"; "MZ" for Partial, which Django does not know
-	Catalog string // "G0", "G1", "G2", or "X2" or "X4" where tables and ledger contradict each other
+	Catalog string // "G0" (no catalog, as courses need it), "G1", "G2", or "X2" or "X4" where tables and ledger disagree
 	Lectern bool   // the lectern_* tables are all there
 	Reason  string // why it is not Current
 	Next    string // the step that helps
@@ -33,11 +33,11 @@ type State struct {
 
 // refusal returns the error for a database in a state that the caller cannot work with.
 func (s State) refusal() error {
-	text := s.Reason
-	if s.Content != "" {
-		text += " (state " + s.Content + ")"
+	text, next := s.Reason, s.Next
+	if s.Status == Current {
+		text, next = "the openedx_catalog tables are missing, which courses need", nextMigrate+" --catalog"
 	}
-	return fault.Errorf(fault.Refused, "database", "%s", text).WithNext(s.Next)
+	return fault.Errorf(fault.Refused, "database", "%s (state %s)", text, s.Content).WithNext(next)
 }
 
 // Require returns nil when the database can be worked on, and fault.Refused with the reason and the next step when not. It
@@ -50,7 +50,7 @@ func Require(ctx context.Context, d *db.DB) error {
 	switch {
 	case err != nil:
 		return err
-	case st.Status != Current:
+	case st.Status != Current, st.Catalog == "G0":
 		return st.refusal()
 	case !st.Lectern:
 		return fault.Errorf(fault.Refused, "database", "Lectern's own tables are missing").WithNext("run lectern db init, which adds them")
