@@ -36,8 +36,10 @@ var rules = []rule{
 		"maps the tree to the store: of olx only the codec of one block, not archives; db for the transaction it is given and its lectern_* rows"},
 	{"olx/xmltree", nil, "XML without knowledge of courses"},
 	{"olx/archive", nil, "archives without knowledge of courses"},
-	{"olx/validate", []string{"olx", "olx/xmltree", "olx/archive", "courseware"}, "judges what olx has read; no database"},
-	{"olx", []string{"olx/xmltree", "olx/archive", "courseware"}, "archive and course tree; no database"},
+	{"olx/pyjson", nil, "JSON as Python writes it, without knowledge of courses"},
+	{"olx/fields", []string{"olx/pyjson", "olx/xmltree", "courseware"}, "block types and values as data; no archives"},
+	{"olx/validate", []string{"olx/...", "courseware"}, "judges what olx has read; no database"},
+	{"olx", []string{"olx/xmltree", "olx/archive", "olx/pyjson", "olx/fields", "courseware"}, "archive and course tree; no database"},
 	{"content", []string{"content/...", "db"}, "the versioned store over its applets"},
 	// Applets stand in one order, and each may use those to its left: tables move between them without a migration.
 	{"content/publishing", []string{"db"}, "first of the applets: entities, versions and pointers know nothing of what they carry"},
