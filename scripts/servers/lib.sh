@@ -8,8 +8,6 @@
 
 set -euo pipefail
 
-HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
-
 say() { printf '%s: %s\n' "$NAME" "$*" >&2; }
 
 die() {
