@@ -56,30 +56,23 @@ func begin(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, list []Memb
 // write stores the changes and marks all their collections as modified.
 func (b *batch) write(ctx context.Context, by publishing.UserID) error {
 	now := b.tx.Now()
-	var added, removed []Member
+	var added []member
+	removed := map[member]bool{}
 	for i := range b.changes {
 		c := &b.changes[i]
 		c.Collection.Modified = now
 		for _, e := range c.Added {
-			added = append(added, Member{Collection: c.Collection.ID, Entity: e})
+			added = append(added, member{c.Collection.ID, e})
 		}
 		for _, e := range c.Removed {
-			removed = append(removed, Member{Collection: c.Collection.ID, Entity: e})
+			removed[member{c.Collection.ID, e}] = true
 		}
 	}
 	if err := insertMembers(ctx, b.tx, added, now, by); err != nil {
 		return err
 	}
-	for part := range byCollection(removed) {
-		ids := make([]int64, len(part))
-		for i, m := range part {
-			ids[i] = int64(m.Entity)
-		}
-		_, err := db.ExecIn(ctx, b.tx, "DELETE FROM openedx_content_collectionpublishableentity WHERE collection_id = ? AND entity_id IN (?...)",
-			ids, []any{int64(part[0].Collection)})
-		if err != nil {
-			return err
-		}
+	if err := deleteMembers(ctx, b.tx, removed); err != nil {
+		return err
 	}
 	ids := make([]int64, len(b.changes))
 	for i, c := range b.changes {
@@ -89,28 +82,41 @@ func (b *batch) write(ctx context.Context, by publishing.UserID) error {
 	return err
 }
 
-// insertMembers adds rows of members; a zero Created is now, a zero By the given user.
-func insertMembers(ctx context.Context, tx *db.Tx, list []Member, now time.Time, by publishing.UserID) error {
+// member is what a row is about.
+type member struct {
+	collection ID
+	entity     publishing.EntityID
+}
+
+func insertMembers(ctx context.Context, tx *db.Tx, list []member, now time.Time, by publishing.UserID) error {
 	cols := []string{"created", "collection_id", "created_by_id", "entity_id"}
 	return tx.Insert(ctx, "openedx_content_collectionpublishableentity", cols, len(list), func(i int, v []any) {
-		v[0], v[1], v[2], v[3] = now, int64(list[i].Collection), user(by), int64(list[i].Entity)
+		v[0], v[1], v[2], v[3] = now, int64(list[i].collection), user(by), int64(list[i].entity)
 	})
 }
 
-// byCollection cuts members, which lie collection by collection, into one part per collection.
-func byCollection(list []Member) func(yield func([]Member) bool) {
-	return func(yield func([]Member) bool) {
-		for len(list) > 0 {
-			n := slices.IndexFunc(list, func(m Member) bool { return m.Collection != list[0].Collection })
-			if n < 0 {
-				n = len(list)
-			}
-			if !yield(list[:n]) {
-				return
-			}
-			list = list[n:]
-		}
+// deleteMembers finds the rows' ids first, so that it takes as few statements for one entity in many collections as for
+// many entities in one.
+func deleteMembers(ctx context.Context, tx *db.Tx, gone map[member]bool) error {
+	var of []ID
+	for m := range gone {
+		of = append(of, m.collection)
 	}
+	var ids []int64
+	err := db.QueryIn(ctx, tx, "SELECT id, collection_id, entity_id FROM openedx_content_collectionpublishableentity WHERE collection_id IN (?...)",
+		distinct(of), nil, func(r *db.Row) error {
+			var id, c, e int64
+			err := r.Scan(&id, &c, &e)
+			if gone[member{ID(c), publishing.EntityID(e)}] {
+				ids = append(ids, id)
+			}
+			return err
+		})
+	if err != nil {
+		return err
+	}
+	_, err = db.ExecIn(ctx, tx, "DELETE FROM openedx_content_collectionpublishableentity WHERE id IN (?...)", ids, nil)
+	return err
 }
 
 // mustBeOf refuses entities of another package.
