@@ -73,7 +73,9 @@ func PrintBlock(b *courseware.Block) []byte {
 		for _, f := range b.Fields {
 			e.Set(f.Name, fields.Parse(f.Value).Line())
 		}
-		e.Inner = fence(b.Data)
+		if e.Inner = fence(b.Data); e.Inner == "" && b.Data != nil && len(b.Fields) > 0 {
+			e.Inner = "<![CDATA[]]>" // an empty file, which is not the same as none
+		}
 	default:
 		e = printer{whole: true}.element(b, spec).join(nil)
 		if spec.Body == fields.HTML {

@@ -13,8 +13,14 @@ import (
 )
 
 // speeds are the playing speeds of the youtube attribute and the fields of their ids, in the order they are written.
-var speeds = [...]struct{ speed, field string }{
-	{"0.75", "youtube_id_0_75"}, {"1.00", "youtube_id_1_0"}, {"1.25", "youtube_id_1_25"}, {"1.50", "youtube_id_1_5"},
+var speeds = [...]struct {
+	speed, field string
+	standard     bool // has a video when it is not set
+}{
+	{"0.75", "youtube_id_0_75", false},
+	{"1.00", "youtube_id_1_0", true},
+	{"1.25", "youtube_id_1_25", false},
+	{"1.50", "youtube_id_1_5", false},
 }
 
 // videoBody reads what a video says in child elements and in the youtube attribute (olx.md §6.4). The attributes have
@@ -95,7 +101,7 @@ func (d decoder) youtube(b *courseware.Block, n *xmltree.Node, sources bool) {
 	}
 	for _, s := range speeds {
 		_, own := n.Attr(s.field)
-		if id := ids[s.speed]; !own && (id != "" || sources) {
+		if id := ids[s.speed]; !own && (id != "" || sources && s.standard) { // the others are empty when not given
 			b.Fields = b.Fields.With(s.field, courseware.Text(id))
 		}
 	}
