@@ -15,7 +15,7 @@ import (
 func (s *site) edit(block, text string, base *int) error {
 	return s.do(func(tx *db.Tx, c *Course) error {
 		src := `<problem display_name="` + id(block).Name + `"><p>` + text + `</p></problem>`
-		_, err := c.Edit(s.t.Context(), tx, s.files, id(block), []byte(src), base, Author{Message: "edit"})
+		_, err := c.Edit(s.ctx, tx, s.files, id(block), []byte(src), base, Author{Message: "edit"})
 		return err
 	})
 }
@@ -26,28 +26,28 @@ func (s *site) create(block, text, parent string, index int) error {
 		if id(block).Type == "problem" {
 			src = `<problem display_name="` + id(block).Name + `"><p>` + text + `</p></problem>`
 		}
-		_, _, err := c.Create(s.t.Context(), tx, s.files, id(block), []byte(src), Position{id(parent), index}, Author{})
+		_, _, err := c.Create(s.ctx, tx, s.files, id(block), []byte(src), Position{id(parent), index}, Author{})
 		return err
 	})
 }
 
 func (s *site) move(parent string, index int, blocks ...string) error {
 	return s.do(func(tx *db.Tx, c *Course) error {
-		_, err := c.Move(s.t.Context(), tx, s.files, ids(blocks...), Position{id(parent), index}, nil, Author{})
+		_, err := c.Move(s.ctx, tx, s.files, ids(blocks...), Position{id(parent), index}, nil, Author{})
 		return err
 	})
 }
 
 func (s *site) remove(blocks ...string) error {
 	return s.do(func(tx *db.Tx, c *Course) error {
-		_, err := c.Delete(s.t.Context(), tx, s.files, ids(blocks...), nil, Author{})
+		_, err := c.Delete(s.ctx, tx, s.files, ids(blocks...), nil, Author{})
 		return err
 	})
 }
 
 func (s *site) publish(blocks ...string) (w *Written, err error) {
 	err = s.do(func(tx *db.Tx, c *Course) (err error) {
-		w, err = c.Publish(s.t.Context(), tx, s.files, ids(blocks...), Author{Message: "publish"})
+		w, err = c.Publish(s.ctx, tx, s.files, ids(blocks...), Author{Message: "publish"})
 		return err
 	})
 	return w, err
@@ -55,7 +55,7 @@ func (s *site) publish(blocks ...string) (w *Written, err error) {
 
 func (s *site) discard(blocks ...string) (w *Written, err error) {
 	err = s.do(func(tx *db.Tx, c *Course) (err error) {
-		w, err = c.Discard(s.t.Context(), tx, ids(blocks...), Author{})
+		w, err = c.Discard(s.ctx, tx, ids(blocks...), Author{})
 		return err
 	})
 	return w, err
@@ -63,11 +63,11 @@ func (s *site) discard(blocks ...string) (w *Written, err error) {
 
 func (s *site) restore(moment string, blocks ...string) error {
 	return s.do(func(tx *db.Tx, c *Course) error {
-		m, err := c.Resolve(s.t.Context(), tx, moment)
+		m, err := c.Resolve(s.ctx, tx, moment)
 		if err != nil {
 			return err
 		}
-		_, err = c.Restore(s.t.Context(), tx, s.files, m, ids(blocks...), Author{})
+		_, err = c.Restore(s.ctx, tx, s.files, m, ids(blocks...), Author{})
 		return err
 	})
 }
@@ -76,7 +76,7 @@ func (s *site) restore(moment string, blocks ...string) error {
 func (s *site) moment(of string) (name string) {
 	s.t.Helper()
 	s.must(s.do(func(tx *db.Tx, c *Course) error {
-		m, err := c.Resolve(s.t.Context(), tx, of)
+		m, err := c.Resolve(s.ctx, tx, of)
 		name = m.Name()
 		return err
 	}))

@@ -21,7 +21,8 @@ func tables(d *db.DB) error { return schema.Create(context.Background(), d) }
 
 // site is a database with files beside it, for one test.
 type site struct {
-	t     *testing.T
+	t     testing.TB
+	ctx   context.Context
 	db    *db.DB
 	files media.Files
 	key   keys.Course
@@ -29,16 +30,16 @@ type site struct {
 
 func onEveryEngine(t *testing.T, fn func(t *testing.T, s *site)) {
 	dbtest.EachReady(t, tables, func(t *testing.T, d *db.DB) {
-		fn(t, &site{t: t, db: d, files: media.NewDir(t.TempDir()), key: mustKey(t, "course-v1:Org+C1+R1")})
+		fn(t, &site{t: t, ctx: t.Context(), db: d, files: media.NewDir(t.TempDir()), key: mustKey(t, "course-v1:Org+C1+R1")})
 	})
 }
 
 func onSQLite(t *testing.T) *site {
 	t.Helper()
-	return &site{t: t, db: dbtest.Ready(t, db.SQLite, tables), files: media.NewDir(t.TempDir()), key: mustKey(t, "course-v1:Org+C1+R1")}
+	return &site{t: t, ctx: t.Context(), db: dbtest.Ready(t, db.SQLite, tables), files: media.NewDir(t.TempDir()), key: mustKey(t, "course-v1:Org+C1+R1")}
 }
 
-func mustKey(t *testing.T, s string) keys.Course {
+func mustKey(t testing.TB, s string) keys.Course {
 	t.Helper()
 	key, err := keys.ParseCourse(s)
 	if err != nil {
@@ -117,7 +118,7 @@ func staticFile(path, text string) *courseware.Asset {
 }
 
 func (s *site) update(fn func(tx *db.Tx) error) error {
-	return s.db.Update(s.t.Context(), fn)
+	return s.db.Update(s.ctx, fn)
 }
 
 func (s *site) must(err error) {
@@ -137,7 +138,7 @@ func (s *site) bring(im Import, trees ...string) (*Report, error) {
 	}
 	var report *Report
 	err := s.update(func(tx *db.Tx) (err error) {
-		report, err = im.Run(s.t.Context(), tx, s.files)
+		report, err = im.Run(s.ctx, tx, s.files)
 		return err
 	})
 	return report, err
@@ -146,7 +147,7 @@ func (s *site) bring(im Import, trees ...string) (*Report, error) {
 // do runs fn on the course in one transaction.
 func (s *site) do(fn func(tx *db.Tx, c *Course) error) error {
 	return s.update(func(tx *db.Tx) error {
-		c, err := Find(s.t.Context(), tx, s.key)
+		c, err := Find(s.ctx, tx, s.key)
 		if err != nil {
 			return err
 		}
@@ -158,20 +159,20 @@ func (s *site) do(fn func(tx *db.Tx, c *Course) error) error {
 func (s *site) at(moment string) string {
 	s.t.Helper()
 	var out strings.Builder
-	err := s.db.View(s.t.Context(), func(tx *db.Tx) error {
-		c, err := Find(s.t.Context(), tx, s.key)
+	err := s.db.View(s.ctx, func(tx *db.Tx) error {
+		c, err := Find(s.ctx, tx, s.key)
 		if err != nil {
 			return err
 		}
-		m, err := c.Resolve(s.t.Context(), tx, moment)
+		m, err := c.Resolve(s.ctx, tx, moment)
 		if err != nil {
 			return err
 		}
-		t, err := c.snapshot(s.t.Context(), tx, m.state())
+		t, err := c.snapshot(s.ctx, tx, m.state())
 		if err != nil {
 			return err
 		}
-		loaded, err := c.courseware(s.t.Context(), tx, s.files, t)
+		loaded, err := c.courseware(s.ctx, tx, s.files, t)
 		if err != nil {
 			return err
 		}
@@ -222,11 +223,11 @@ func render(out *strings.Builder, c *courseware.Course, id courseware.BlockID, d
 func (s *site) version(block string) (num int) {
 	s.t.Helper()
 	s.must(s.do(func(tx *db.Tx, c *Course) error {
-		m, err := c.Resolve(s.t.Context(), tx, "draft")
+		m, err := c.Resolve(s.ctx, tx, "draft")
 		if err != nil {
 			return err
 		}
-		t, err := c.snapshot(s.t.Context(), tx, m.state())
+		t, err := c.snapshot(s.ctx, tx, m.state())
 		if err != nil {
 			return err
 		}
@@ -243,7 +244,7 @@ func (s *site) rows() map[string]int {
 	s.t.Helper()
 	out := map[string]int{}
 	for _, table := range schema.Tables() {
-		n, _, err := db.One(s.t.Context(), s.db, "SELECT COUNT(*) FROM "+table.Name, nil,
+		n, _, err := db.One(s.ctx, s.db, "SELECT COUNT(*) FROM "+table.Name, nil,
 			func(r *db.Row) (n int, err error) { return n, r.Scan(&n) })
 		s.must(err)
 		out[table.Name] = n
