@@ -305,7 +305,8 @@ func (c *Course) insert(t *tree, ref string, at Position) error {
 	return nil
 }
 
-// Move puts blocks, in the order given, under a parent from an index on. A block cannot go below itself.
+// Move puts blocks, in the order given, under a parent from an index on; with no parent each stays under its own. A block
+// cannot go below itself.
 func (c *Course) Move(ctx context.Context, tx *db.Tx, files media.Files, ids []courseware.BlockID, at Position, base *int, a Author) (*Report, error) {
 	return c.rework(ctx, tx, files, a.meta(publishing.KindEdit), nil, func(now *tree) (*tree, error) {
 		want := now.clone()
@@ -332,6 +333,9 @@ func (c *Course) Move(ctx context.Context, tx *db.Tx, files media.Files, ids []c
 			next := at
 			if at.Index >= 0 {
 				next.Index += i
+			}
+			if at.Parent.IsZero() {
+				next.Parent, _ = refBlock(now.parents()[blockRef(id)])
 			}
 			if err := c.insert(want, blockRef(id), next); err != nil {
 				return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/keys"
+	"github.com/openlectern/lectern/olx"
 )
 
 // Rerun copies the course into a new one under another key, with its own references and links moved along. With at nil
@@ -33,6 +34,21 @@ func (c *Course) Rerun(ctx context.Context, tx *db.Tx, files media.Files, to key
 	if err != nil {
 		return nil, err
 	}
+	state.Published = moved(state.Published, c.Key, to)
+	if state.Draft != nil {
+		state.Draft = moved(state.Draft, c.Key, to)
+	}
 	return Import{Key: to, State: state, By: a.By, Kind: publishing.KindRerun, Message: a.Message,
 		Source: c.Key.String()}.Run(ctx, tx, files)
+}
+
+// moved returns a course under another key, its references and links with it.
+func moved(c *courseware.Course, from, to keys.Course) *courseware.Course {
+	out := *c
+	out.Key, out.Root = to, RootID(to)
+	out.Blocks = make(map[courseware.BlockID]*courseware.Block, len(c.Blocks))
+	for id, b := range c.Blocks {
+		out.Blocks[id] = olx.Move(b, from, to)
+	}
+	return &out
 }
