@@ -103,7 +103,7 @@ func Open(ctx context.Context, c Config) (*App, error) {
 
 func (a *App) ready(ctx context.Context, c Config) error {
 	prepare := schema.Require
-	if c.Write {
+	if c.Write && (!c.DryRun || a.temp != "") {
 		prepare = schema.Prepare
 	}
 	if err := prepare(ctx, a.DB); err != nil {
@@ -123,14 +123,20 @@ func (a *App) throwAway(url *string) (err error) {
 	if !ok {
 		return nil
 	}
-	if _, err := os.Stat(path); !errors.Is(err, os.ErrNotExist) {
-		return nil // a file that cannot be read is told of when it is opened
+	if !missing(path) {
+		return nil
 	}
 	if a.temp, err = os.MkdirTemp("", "lectern-dry-run-"); err != nil {
 		return err
 	}
 	*url = filepath.Join(a.temp, "lectern.db")
 	return nil
+}
+
+// missing reports whether there is nothing at path. What cannot be looked at is told of when it is opened.
+func missing(path string) bool {
+	_, err := os.Stat(path)
+	return errors.Is(err, os.ErrNotExist)
 }
 
 func (a *App) removeTemp() error {

@@ -10,19 +10,26 @@ import (
 	"github.com/openlectern/lectern/keys"
 )
 
-// Block shows one block at a moment; "" means the key's branch, else draft.
-func (a *App) Block(ctx context.Context, key keys.Usage, moment string) (out *course.BlockView, err error) {
-	in, id, err := course.BlockOf(key)
-	if err != nil {
-		return nil, err
-	}
+// Blocks shows blocks at a moment; "" means each key's branch, else draft.
+func (a *App) Blocks(ctx context.Context, blocks []keys.Usage, moment string) (out []*course.BlockView, err error) {
 	err = a.View(ctx, func(tx *db.Tx) error {
-		c, m, err := a.at(ctx, tx, in, moment, "draft")
-		if err != nil {
-			return err
+		out = out[:0]
+		for _, key := range blocks {
+			in, id, err := course.BlockOf(key)
+			if err != nil {
+				return err
+			}
+			c, m, err := a.at(ctx, tx, in, moment, "draft")
+			if err != nil {
+				return err
+			}
+			v, err := c.Block(ctx, tx, a.Files, id, m)
+			if err != nil {
+				return err
+			}
+			out = append(out, v)
 		}
-		out, err = c.Block(ctx, tx, a.Files, id, m)
-		return err
+		return nil
 	})
 	return out, err
 }

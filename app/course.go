@@ -1,10 +1,15 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"io"
+	"slices"
+	"strings"
 	"time"
 
+	"github.com/openlectern/lectern/content/media"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/db"
@@ -12,6 +17,7 @@ import (
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/olx"
 	"github.com/openlectern/lectern/olx/archive"
+	"github.com/openlectern/lectern/user"
 )
 
 // Progress is told how far a long operation is: which step, and how many of how many of its items are done.
@@ -37,17 +43,25 @@ type ImportResult struct {
 // Import reads an archive and brings the course it holds to that state, in one transaction. When the archive cannot be
 // read nothing is changed, and the findings of the result tell why.
 func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *ImportResult, err error) {
+	result := &ImportResult{Findings: []courseware.Finding{}}
+	o.Progress.begin("reading the archive")
 	src, err := archive.Open(ctx, path, archive.Limits{}, archive.Options{})
 	if err != nil {
-		return nil, err
+		result.refused(err)
+		return result, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	read, err := olx.Read(ctx, src, olx.ReadOptions{Lenient: o.Lenient, Target: o.Key, Library: o.Library})
-	result := &ImportResult{Findings: []courseware.Finding{}}
+	read, err := olx.Read(ctx, src, olx.ReadOptions{Lenient: o.Lenient, Target: o.Key})
 	if read != nil {
 		result.Findings = append(result.Findings, read.Findings...)
 	}
 	if err != nil {
+		return result, err
+	}
+	if err := o.expects(path, read.Source); err != nil {
+		return result, err
+	}
+	if _, err := a.Sweep(ctx, media.GuardAge); err != nil {
 		return result, err
 	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
@@ -61,6 +75,33 @@ func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *Impo
 		result.Report.Forget()
 	}
 	return result, err
+}
+
+// expects refuses an archive of the other kind than the one meant.
+func (o ImportOptions) expects(path string, source keys.Course) error {
+	switch {
+	case o.Library && source.IsCourse():
+		return fault.Errorf(fault.Invalid, path, "this is a course, not a library").WithNext("import it with: lectern course import " + path)
+	case !o.Library && !source.IsCourse():
+		return fault.Errorf(fault.Invalid, path, "this is a library, not a course").WithNext("import it with: lectern library import " + path)
+	}
+	return nil
+}
+
+// refused makes a finding of an archive that is refused as a whole.
+func (r *ImportResult) refused(err error) {
+	var bad *archive.Error
+	if errors.As(err, &bad) {
+		r.Findings = append(r.Findings, courseware.Finding{File: cmp.Or(bad.Member, bad.Archive), Rule: bad.Rule,
+			Severity: courseware.Error, Message: bad.Text, Remedy: "pack it again: plain files and folders only, each once"})
+	}
+}
+
+// begin tells of a step whose length is not known.
+func (p Progress) begin(name string) {
+	if p != nil {
+		p(name, 0, 0)
+	}
 }
 
 func (p Progress) step(name string) func(done, total int) {
@@ -77,6 +118,8 @@ type Exported struct {
 	Files  int     `json:"files"`
 	Bytes  int64   `json:"bytes"`
 	SHA256 *string `json:"sha256"` // null for a folder
+	// Skipped are the drafted blocks that the format cannot hold, because their parents are not published (olx.md §1.15).
+	Skipped []string `json:"skipped"`
 }
 
 // Export writes a course to an archive: without a moment the published tree with drafts/ beside it, with one that state
@@ -104,22 +147,49 @@ func (a *App) Export(ctx context.Context, key keys.Course, path, moment string) 
 	if err != nil {
 		return nil, err
 	}
-	w, err := archive.Create(ctx, path, modified)
+	out := &Exported{Course: state.Published.Key.String(), At: m.Name(), Skipped: []string{}}
+	w, err := a.target(ctx, path, modified)
 	if err != nil {
 		return nil, err
 	}
-	if err := olx.Write(ctx, w, state, olx.WriteOptions{}); err != nil {
+	if err := olx.Write(ctx, w, state, olx.WriteOptions{Skipped: func(id courseware.BlockID) {
+		name := id.String()
+		if k, err := state.Published.Key.Usage(id.Type, id.Name); err == nil {
+			name = k.String()
+		}
+		out.Skipped = append(out.Skipped, name)
+	}}); err != nil {
 		return nil, errors.Join(err, w.Discard())
 	}
 	written, err := w.Close()
 	if err != nil {
 		return nil, err
 	}
-	out := &Exported{Course: state.Published.Key.String(), At: m.Name(), Files: written.Files, Bytes: written.Bytes}
+	if a.dryRun && folder(path) {
+		written.Bytes, written.SHA256 = written.Content, "" // as it would be
+	}
+	out.Files, out.Bytes = written.Files, written.Bytes
 	if written.SHA256 != "" {
 		out.SHA256 = &written.SHA256
 	}
 	return out, nil
+}
+
+// target starts the archive at path; in a dry run one that is written nowhere.
+func (a *App) target(ctx context.Context, path string, modified time.Time) (*archive.Writer, error) {
+	switch {
+	case !a.dryRun:
+		return archive.Create(ctx, path, modified)
+	case strings.HasSuffix(strings.ToLower(path), ".zip"):
+		return archive.NewZip(ctx, io.Discard, modified), nil
+	}
+	return archive.NewTarGz(ctx, io.Discard, modified), nil
+}
+
+// folder reports whether an export to path is a folder (archive.Create).
+func folder(path string) bool {
+	path = strings.ToLower(path)
+	return !strings.HasSuffix(path, ".tar.gz") && !strings.HasSuffix(path, ".tgz") && !strings.HasSuffix(path, ".zip")
 }
 
 func hasBranch(key keys.Course) bool {
@@ -324,8 +394,14 @@ func (a *App) Unlabel(ctx context.Context, key keys.Course, name string) (out []
 	return out, err
 }
 
+// HistoryEntry is an entry of a history with the name of who made it.
+type HistoryEntry struct {
+	course.HistoryEntry
+	Name *string // nil for nobody, and for somebody who is no user any more
+}
+
 // History lists the change logs and publish logs of a course, newest first.
-func (a *App) History(ctx context.Context, key keys.Course, block *courseware.BlockID, limit int, before string) (out []course.HistoryEntry, err error) {
+func (a *App) History(ctx context.Context, key keys.Course, block *courseware.BlockID, limit int, before string) (out []HistoryEntry, err error) {
 	err = a.View(ctx, func(tx *db.Tx) error {
 		c, err := course.Find(ctx, tx, key)
 		if err != nil {
@@ -339,8 +415,35 @@ func (a *App) History(ctx context.Context, key keys.Course, block *courseware.Bl
 			}
 			f.Before = &m
 		}
-		out, err = c.History(ctx, tx, f)
+		entries, err := c.History(ctx, tx, f)
+		if err != nil {
+			return err
+		}
+		out, err = named(ctx, tx, entries)
 		return err
 	})
 	return out, err
+}
+
+// named adds the names of the people to a history.
+func named(ctx context.Context, q db.Querier, entries []course.HistoryEntry) ([]HistoryEntry, error) {
+	var ids []user.ID
+	for _, e := range entries {
+		if e.By != 0 {
+			ids = append(ids, user.ID(e.By))
+		}
+	}
+	slices.Sort(ids)
+	names, err := user.Names(ctx, q, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	out := make([]HistoryEntry, len(entries))
+	for i, e := range entries {
+		out[i].HistoryEntry = e
+		if name, ok := names[user.ID(e.By)]; ok {
+			out[i].Name = &name
+		}
+	}
+	return out, nil
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/schema"
@@ -29,11 +30,16 @@ func Status(ctx context.Context, c Config) (*Database, error) {
 // shows what it would find afterwards only where that takes no server.
 func Init(ctx context.Context, c Config) (*Database, error) {
 	c.Write = true
+	fresh := c.fresh()
 	return onDatabase(ctx, c, func(d *db.DB, _ *Database) error {
-		if c.DryRun && !c.fresh() {
-			return schema.Check(ctx, d)
+		if !c.DryRun || fresh {
+			return schema.Create(ctx, d)
 		}
-		return schema.Create(ctx, d)
+		st, err := schema.Recognize(ctx, d)
+		if err == nil && !slices.Contains([]schema.Status{schema.Empty, schema.Partial, schema.Current}, st.Status) {
+			err = schema.Require(ctx, d) // says why not
+		}
+		return err
 	})
 }
 

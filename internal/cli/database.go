@@ -1,0 +1,117 @@
+package cli
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"github.com/openlectern/lectern/app"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/schema"
+)
+
+// database is the document of the commands about databases.
+type database struct {
+	Engine   db.Engine        `json:"engine"`
+	State    string           `json:"state"` // of the content tables, as States.Content
+	States   states           `json:"states"`
+	Version  string           `json:"version"`
+	Tables   map[string]int64 `json:"tables"`
+	Steps    []struct{}       `json:"steps"` // of a plan; these commands have none
+	Findings []schema.Finding `json:"findings"`
+	found    *app.Database
+}
+
+// states are the ages of the three families of tables.
+type states struct {
+	Content string `json:"content"`
+	Catalog string `json:"catalog"`
+	Authz   string `json:"authz"`
+}
+
+func newDatabase(f *app.Database) database {
+	return database{
+		Engine: f.Engine, State: f.Content, States: states{f.Content, f.Catalog, f.Authz}, Version: f.Version,
+		Tables: f.Tables, Steps: []struct{}{}, Findings: f.Findings, found: f,
+	}
+}
+
+func (d database) text(w *textWriter) {
+	w.line("%s %s", d.Engine, d.Version)
+	w.line("state %s (%s): content %s, catalog %s, permissions %s", d.State, d.found.Status, d.States.Content, d.States.Catalog, d.States.Authz)
+	if d.found.Reason != "" {
+		w.line("  %s", d.found.Reason)
+		w.line("  next: %s", d.found.Next)
+	}
+	empty := 0
+	for _, name := range slices.Sorted(maps.Keys(d.Tables)) {
+		if n := d.Tables[name]; n > 0 {
+			w.row("  "+name, n)
+		} else {
+			empty++
+		}
+	}
+	if empty > 0 {
+		w.line("  and %s without rows", count(empty, "table", "tables"))
+	}
+	for _, f := range d.Findings {
+		w.line("%s: %s: %s %s: %q, should be %q", f.Severity, f.Code, f.Table, f.Key, plain(f.Value), plain(f.Proposed))
+		w.line("    %s", f.Next)
+	}
+}
+
+func (c *cli) databaseCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "db", Short: "Make a database, see what it is, check it"}
+	cmd.AddCommand(
+		c.onDatabase(&cobra.Command{
+			Use:   "init",
+			Short: "Make the tables",
+			Long: `Init makes the tables of a new site in an empty database: those of Open edX for content and catalog, and Lectern's own
+beside them. To a database that Open edX made it adds Lectern's own. Where all is there it does nothing, and a database
+that is neither is refused and not touched. SQLite files need no init: the first command that writes makes them.`,
+			Example: `  lectern db init --db postgres://lectern:secret@localhost:5432/lectern`,
+		}, app.Init),
+		c.onDatabase(&cobra.Command{
+			Use:     "status",
+			Short:   "Show what a database is",
+			Long:    `Status tells the age of the tables, why the database cannot be used if it cannot, and how many rows there are.`,
+			Example: `  lectern db status --json`,
+		}, app.Status),
+		c.onDatabase(&cobra.Command{
+			Use:   "verify",
+			Short: "Compare a database with what it should be",
+			Long: `Verify compares every table with its definition and looks for rows that contradict each other. It changes nothing. The
+status is 1 when something is wrong; warnings and notes alone leave it 0.`,
+			Example: `  lectern db verify`,
+		}, app.Verify),
+	)
+	return cmd
+}
+
+func (c *cli) onDatabase(cmd *cobra.Command, do func(context.Context, app.Config) (*app.Database, error)) *cobra.Command {
+	cmd.Args = cobra.NoArgs
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		found, err := do(cmd.Context(), c.config(reading))
+		if err != nil {
+			return err
+		}
+		if err := c.print(newDatabase(found)); err != nil {
+			return err
+		}
+		wrong := 0
+		for _, f := range found.Findings {
+			if f.Severity == schema.Error {
+				wrong++
+			}
+		}
+		if wrong > 0 {
+			return fault.Errorf(fault.Invalid, "database", "%s from what it should be", count(wrong, "difference", "differences")).
+				WithNext("take the step that each finding names")
+		}
+		return nil
+	}
+	return cmd
+}

@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/openlectern/lectern/fault"
+)
+
+// fail tells of the failure of a command and returns the status to exit with.
+func (c *cli) fail(ctx context.Context, err error) int {
+	f := c.failure(ctx, err)
+	if werr := c.printer().failure(f); werr != nil {
+		return fault.Unavailable.Exit() // there is nowhere left to say it
+	}
+	return f.Kind.Exit()
+}
+
+// failure makes of any error one that can be told.
+func (c *cli) failure(ctx context.Context, err error) *fault.Error {
+	if ctx.Err() != nil {
+		return &fault.Error{Kind: fault.Interrupted, Text: "interrupted before it was done", Next: "run the command again", Err: err}
+	}
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f
+	}
+	var path *fs.PathError
+	switch kind := fault.KindOf(err); {
+	case kind == fault.Interrupted:
+		return &fault.Error{Kind: kind, Text: "it took too long", Next: "run the command again", Err: err}
+	case errors.As(err, &path):
+		return fault.Errorf(fault.Unavailable, path.Path, "cannot %s: %w", path.Op, path.Err)
+	}
+	return fault.Errorf(fault.Internal, "", "%w", err).WithNext("this is a fault of Lectern: please report it with the command and this message")
+}
+
+func usage(thing, format string, args ...any) *fault.Error {
+	return fault.Errorf(fault.Usage, thing, format, args...)
+}
+
+// both says an error and where things are that it left.
+func withNext(err error, next string) error {
+	var f *fault.Error
+	if !errors.As(err, &f) {
+		f = fault.Errorf(fault.KindOf(err), "", "%w", err)
+	}
+	out := *f
+	if out.Err = err; out.Next != "" {
+		next = fmt.Sprintf("%s; %s", out.Next, next)
+	}
+	out.Next = next
+	return &out
+}

@@ -1,0 +1,80 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/openlectern/lectern/app"
+	"github.com/openlectern/lectern/course"
+	"github.com/openlectern/lectern/courseware"
+)
+
+// imported is the document of an import.
+type imported struct {
+	report
+	Findings []courseware.Finding `json:"findings"`
+}
+
+func (d imported) text(w *textWriter) {
+	writeFindings(w, d.Findings)
+	d.report.text(w)
+}
+
+func (c *cli) importCommand(n noun) *cobra.Command {
+	o := app.ImportOptions{Library: n.library}
+	var key string
+	cmd := &cobra.Command{
+		Use:   "import SRC",
+		Short: "Bring a " + n.one + " to the state of an archive or folder",
+		Long: `Import reads a .tar.gz, .zip or folder and brings the ` + n.one + ` to that state: it is made where there is none,
+else only what differs gets a new version, and importing the same archive twice writes nothing the second time.
+
+All of it is one transaction: when anything is wrong nothing is changed, and every finding is listed. With --lenient
+blocks that cannot be read are kept as they are instead.`,
+		Args: cobra.ExactArgs(1),
+		Example: `  lectern ` + n.one + ` import ` + n.one + `.tar.gz
+  lectern ` + n.one + ` import folder --key ` + n.form + ` --dry-run`,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if key != "" {
+				if o.Key, err = n.key(key); err != nil {
+					return err
+				}
+			}
+			meter, progress := c.progress()
+			o.Progress = progress
+			return c.with(cmd.Context(), writing, func(a *app.App) error {
+				result, err := a.Import(cmd.Context(), args[0], o)
+				meter.end()
+				return c.printed(c.imported(n, result, o.Key.String()), err)
+			})
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&key, "key", "", "`key` to import under (default the archive's own)")
+	f.BoolVar(&o.Lenient, "lenient", false, "keep blocks that cannot be read as they are")
+	f.BoolVar(&o.DraftsOnly, "drafts-only", false, "publish nothing")
+	f.BoolVar(&o.KeepAssets, "keep-assets", true, "keep static files that the archive lacks")
+	f.StringVarP(&o.Message, "message", "m", "", "`text` for the history")
+	return cmd
+}
+
+// imported makes the document of an import, also of one that failed on findings; nil when it came to none.
+func (c *cli) imported(n noun, r *app.ImportResult, key string) document {
+	if r == nil {
+		return nil
+	}
+	if r.Report == nil {
+		r.Report = &course.Report{Course: key}
+	}
+	return imported{c.report(n, "imported", r.Report), r.Findings}
+}
+
+// printed prints a document, if there is one, and returns the error that came with it.
+func (c *cli) printed(d document, err error) error {
+	if d == nil {
+		return err
+	}
+	if perr := c.print(d); err == nil {
+		err = perr
+	}
+	return err
+}

@@ -1,0 +1,88 @@
+package cli
+
+import (
+	"github.com/spf13/cobra"
+
+	"github.com/openlectern/lectern/app"
+	"github.com/openlectern/lectern/user"
+)
+
+// addedUser is the document of a new user.
+type addedUser struct {
+	Username string  `json:"username"`
+	Email    string  `json:"email"`
+	Link     *string `json:"link"` // to set a password; null where no server would answer it
+}
+
+func (d addedUser) text(w *textWriter) {
+	w.line("user %s <%s> added; name it in changes with: --as %s", d.Username, d.Email, d.Username)
+}
+
+// userList is the document of all users.
+type userList struct {
+	Users []user.User `json:"users"`
+}
+
+func (d userList) text(w *textWriter) {
+	if len(d.Users) == 0 {
+		w.line("no users yet; add one with: lectern user add NAME --email ADDRESS")
+		return
+	}
+	w.row("USER", "E-MAIL", "NAME", "ROLE")
+	for _, u := range d.Users {
+		role := ""
+		switch {
+		case !u.Active:
+			role = "disabled"
+		case u.Superuser:
+			role = "superuser"
+		case u.Staff:
+			role = "staff"
+		}
+		w.row(u.Username, u.Email, u.Name, role)
+	}
+}
+
+func (c *cli) userCommand() *cobra.Command {
+	cmd := &cobra.Command{Use: "user", Short: "Add and list the people whom history names"}
+	var n user.New
+	add := &cobra.Command{
+		Use:     "add NAME --email ADDRESS",
+		Short:   "Add a user",
+		Long:    `Add makes the row of a person, whom --as then names. The user has no password yet, so nobody can sign in with it.`,
+		Args:    cobra.ExactArgs(1),
+		Example: `  lectern user add jo --email jo@example.org --name "Jo Lamb"`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			n.Username = args[0]
+			return c.with(cmd.Context(), writing, func(a *app.App) error {
+				u, err := a.AddUser(cmd.Context(), n)
+				if err != nil {
+					return err
+				}
+				return c.print(addedUser{Username: u.Username, Email: u.Email})
+			})
+		},
+	}
+	f := add.Flags()
+	f.StringVar(&n.Email, "email", "", "e-mail `address`")
+	f.StringVar(&n.Name, "name", "", "full `name`")
+	f.BoolVar(&n.Staff, "staff", false, "make the user staff")
+	f.BoolVar(&n.Superuser, "superuser", false, "make the user a superuser")
+	list := &cobra.Command{
+		Use:     "list",
+		Short:   "List the users",
+		Args:    cobra.NoArgs,
+		Example: `  lectern user list`,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return c.with(cmd.Context(), reading, func(a *app.App) error {
+				all, err := a.Users(cmd.Context())
+				if err != nil {
+					return err
+				}
+				return c.print(userList{all})
+			})
+		},
+	}
+	cmd.AddCommand(add, list)
+	return cmd
+}
