@@ -40,8 +40,8 @@ func (s State) refusal() error {
 	return fault.Errorf(fault.Refused, "database", "%s (state %s)", text, s.Content).WithNext(next)
 }
 
-// Require returns nil when the database can be worked on, and fault.Refused with the reason and the next step when not. It
-// reads two small tables in the usual case, so a command may call it each time.
+// Require returns nil when the database can be worked on, and fault.Refused with the reason and the next step when not. In
+// the usual case it reads the list of tables and two small ones, so a command may call it each time.
 func Require(ctx context.Context, d *db.DB) error {
 	if ok, err := ready(ctx, d); ok || err != nil {
 		return err
@@ -96,8 +96,10 @@ func ready(ctx context.Context, d *db.DB) (bool, error) {
 			return err
 		}
 		l, err := readLedger(ctx, tx)
-		ok = len(l["openedx_content"]) == len(contentMigrations) && len(l.unknown("openedx_content", contentMigrations)) == 0 &&
-			len(l["openedx_catalog"]) == len(catalogMigrations) && len(l.unknown("openedx_catalog", catalogMigrations)) == 0
+		ok = len(l["openedx_content"]) == len(contentMigrations) && len(l["openedx_catalog"]) == len(catalogMigrations)
+		for _, m := range Migrations() {
+			ok = ok && l.has(m)
+		}
 		return err
 	})
 	return ok, err

@@ -1,0 +1,51 @@
+package schema
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/internal/dbtest"
+)
+
+func TestMarkdown(t *testing.T) {
+	t.Parallel()
+	page := Markdown()
+	for _, x := range Tables() {
+		if n := strings.Count(page, "### "+x.Name+"\n"); n != 1 {
+			t.Errorf("table %s has %d headings, want 1", x.Name, n)
+		}
+	}
+	for _, want := range []string{
+		"| package_ref | KEY(500) |  |  |",
+		"| version_id | FK8, unique, NULL | openedx_content_publishableentityversion.id | restrict |",
+		"- Unique `oel_publishing_lp_uniq_key` (package_ref)",
+		"- Index `oel_content_idx_lp_rsize` (learning_package_id, size DESC)",
+		"- Check `oel_container_code_regex`: `container_code ~ '^[\\w.-]+\\Z'`",
+		"- Unique `oex_catalog_courserun_catalog_course_run_code_uniq` (catalog_course_id, run_code) WHERE NOT (course_key LIKE 'ccx%')",
+		"| UUID | char(32) | char(32) | uuid | uuid |",
+	} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+}
+
+func TestCounts(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		t.Parallel()
+		ctx := context.Background()
+		if got, err := Counts(ctx, d); err != nil || len(got) != 0 {
+			t.Errorf("of an empty database: %v, %v", got, err)
+		}
+		if err := Create(ctx, d); err != nil {
+			t.Fatal(err)
+		}
+		got, err := Counts(ctx, d)
+		if err != nil || len(got) != len(all) || got["openedx_content_containertype"] != 3 || got["auth_user"] != 0 {
+			t.Errorf("of a new site: %v, %v", got, err)
+		}
+	})
+}
