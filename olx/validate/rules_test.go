@@ -271,6 +271,15 @@ func TestRules(t *testing.T) {
 		{"draft without parent", with("drafts/vertical/x.xml",
 			`<vertical display_name="V" parent_url="i4x://o/c/sequential/none" index_in_children_list="0"><problem url_name="p"/></vertical>`),
 			[]string{"drafts/vertical/x.xml:1 error DanglingReference"}},
+		{"draft", with("drafts/vertical/x.xml", `<vertical display_name="V" parent_url="i4x://o/c/sequential/s" index_in_children_list="0"><html url_name="d"/></vertical>`,
+			"drafts/html/d.xml", `<html filename="d"/>`, "drafts/html/d.html", "</b>"),
+			[]string{"drafts/html/d.html:1 warning InvalidHTML", "drafts/html/d.xml:1 warning MissingDisplayName"}},
+		{"draft of a unit that is published", with("drafts/vertical/v.xml", `<vertical display_name="" parent_url="i4x://o/c/sequential/s" index_in_children_list="0"><html url_name="h"/></vertical>`),
+			[]string{"drafts/vertical/v.xml warning MissingDisplayName"}},
+		{"library", map[string]string{
+			"library.xml":   `<library url_name="library" xblock-family="xblock.v1" display_name="L" org="o" library="l"><problem url_name="p"/></library>`,
+			"problem/p.xml": `<problem showanswer="sometimes"><p/></problem>`,
+		}, []string{"problem/p.xml:1 error InvalidSetting", "problem/p.xml:1 warning MissingDisplayName"}},
 		{"other courses", with("html/h.html", "<a href='/c4x/a/b/asset/x.png'>x</a>\n<a href='https://example.com/courses/course-v1:a+b+c/about'>x</a>\n"+
 			"<a href='/courses/a/b/c/info'>x</a>\n<a href='/courses/course-v1:o+c+r/info'>x</a>"),
 			[]string{"html/h.html:1 info ForeignLink", "html/h.html:2 info ForeignLink", "html/h.html:3 info ForeignLink"}},
