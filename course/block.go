@@ -49,6 +49,9 @@ type Side struct {
 
 // Block shows a block as it was at a moment; NotFound when it was not there.
 func (c *Course) Block(ctx context.Context, q db.Querier, files media.Files, id courseware.BlockID, m Moment) (*BlockView, error) {
+	if m.now { // the usual case, whatever the size of the course
+		return c.blockNow(ctx, q, files, id, m)
+	}
 	t, err := c.snapshot(ctx, q, m.state())
 	if err != nil {
 		return nil, err
@@ -58,6 +61,61 @@ func (c *Course) Block(ctx context.Context, q db.Querier, files media.Files, id 
 		return nil, err
 	}
 	return c.view(ctx, q, files, t, published, id)
+}
+
+func (c *Course) blockNow(ctx context.Context, q db.Querier, files media.Files, id courseware.BlockID, m Moment) (*BlockView, error) {
+	ref := blockRef(id)
+	parent, err := c.parent(ctx, q, ref, m.Published)
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	t, err := c.part(ctx, q, m.state(), ref, parent)
+	if err != nil {
+		return nil, err
+	}
+	published, err := c.part(ctx, q, publishing.Published(), ref)
+	if err != nil {
+		return nil, err
+	}
+	return c.view(ctx, q, files, t, published, id)
+}
+
+// near reads the drafts of refs and of their parents; the whole drafts where one of refs holds other blocks, for what is
+// done to it may concern everything below.
+func (c *Course) near(refs ...string) func(context.Context, db.Querier) (*tree, error) {
+	return func(ctx context.Context, q db.Querier) (*tree, error) {
+		t, err := c.part(ctx, q, publishing.Draft(), refs...)
+		if err != nil {
+			return nil, err
+		}
+		with := refs
+		for n := range t.live() {
+			if n.container {
+				return c.whole(ctx, q)
+			}
+			parent, err := c.parent(ctx, q, n.ref, false)
+			if err != nil {
+				return nil, err
+			}
+			with = append(with, parent)
+		}
+		return c.part(ctx, q, publishing.Draft(), with...)
+	}
+}
+
+// only reads the drafts of refs.
+func (c *Course) only(refs ...string) func(context.Context, db.Querier) (*tree, error) {
+	return func(ctx context.Context, q db.Querier) (*tree, error) {
+		return c.part(ctx, q, publishing.Draft(), refs...)
+	}
+}
+
+func blockRefs(ids []courseware.BlockID) []string {
+	refs := make([]string, len(ids))
+	for i, id := range ids {
+		refs[i] = blockRef(id)
+	}
+	return refs
 }
 
 func (c *Course) view(ctx context.Context, q db.Querier, files media.Files, t, published *tree, id courseware.BlockID) (*BlockView, error) {
@@ -113,8 +171,8 @@ func (a Author) meta(kind publishing.Kind) publishing.Meta {
 // Edit replaces the OLX of a block, which keeps its children. With base not nil the edit is a Conflict, with both sides
 // as data, when the draft is no longer the version with that number. An edit that changes nothing writes nothing.
 func (c *Course) Edit(ctx context.Context, tx *db.Tx, files media.Files, id courseware.BlockID, src []byte, base *int, a Author) (*Report, error) {
-	return c.rework(ctx, tx, files, a.meta(publishing.KindEdit), nil, func(now *tree) (*tree, error) {
-		ref := blockRef(id)
+	ref := blockRef(id)
+	return c.rework(ctx, tx, files, a.meta(publishing.KindEdit), c.only(ref), nil, func(now *tree) (*tree, error) {
 		n := now.nodes[ref]
 		if n == nil {
 			return nil, c.noDraft(id)
@@ -233,7 +291,7 @@ func (c *Course) Create(ctx context.Context, tx *db.Tx, files media.Files, id co
 		id.Name = newName()
 	}
 	b.ID = id
-	report, err := c.rework(ctx, tx, files, a.meta(publishing.KindEdit), nil, func(now *tree) (*tree, error) {
+	report, err := c.rework(ctx, tx, files, a.meta(publishing.KindEdit), c.only(blockRef(id), blockRef(at.Parent)), nil, func(now *tree) (*tree, error) {
 		if err := c.free(ctx, tx, now, id); err != nil {
 			return nil, err
 		}
@@ -305,12 +363,18 @@ func (c *Course) insert(t *tree, ref string, at Position) error {
 	return nil
 }
 
-// Move puts blocks, in the order given, under a parent from an index on; with no parent each stays under its own. A block
-// cannot go below itself.
+// Move puts blocks, in the order given, under a parent from an index on. A block cannot go below itself.
 func (c *Course) Move(ctx context.Context, tx *db.Tx, files media.Files, ids []courseware.BlockID, at Position, base *int, a Author) (*Report, error) {
-	return c.rework(ctx, tx, files, a.meta(publishing.KindEdit), nil, func(now *tree) (*tree, error) {
+	target := blockRef(at.Parent)
+	read := func(ctx context.Context, q db.Querier) (*tree, error) {
+		t, err := c.near(blockRefs(ids)...)(ctx, q)
+		if err != nil || t.nodes[t.root] != nil {
+			return t, err
+		}
+		return c.part(ctx, q, publishing.Draft(), append(slices.Clone(t.order), target)...)
+	}
+	return c.rework(ctx, tx, files, a.meta(publishing.KindEdit), read, nil, func(now *tree) (*tree, error) {
 		want := now.clone()
-		moving := map[string]bool{}
 		for _, id := range ids {
 			ref := blockRef(id)
 			up, ok := now.parents()[ref]
@@ -321,10 +385,9 @@ func (c *Course) Move(ctx context.Context, tx *db.Tx, files media.Files, ids []c
 				return nil, c.stale(ctx, tx, files, id, now.nodes[ref], *base)
 			case !ok:
 				return nil, fault.Errorf(fault.Refused, c.blockKey(id), "it stands under no parent, so it cannot move")
-			case slices.Contains(now.below(ref), blockRef(at.Parent)):
+			case slices.Contains(now.below(ref), target):
 				return nil, fault.Errorf(fault.Invalid, c.blockKey(at.Parent), "a block cannot go below itself: it is in %s", c.blockKey(id))
 			}
-			moving[ref] = true
 			p := want.nodes[up].copy()
 			p.children = slices.DeleteFunc(p.children, func(r string) bool { return r == ref })
 			want.put(p)
@@ -333,9 +396,6 @@ func (c *Course) Move(ctx context.Context, tx *db.Tx, files media.Files, ids []c
 			next := at
 			if at.Index >= 0 {
 				next.Index += i
-			}
-			if at.Parent.IsZero() {
-				next.Parent, _ = refBlock(now.parents()[blockRef(id)])
 			}
 			if err := c.insert(want, blockRef(id), next); err != nil {
 				return nil, err
@@ -348,14 +408,14 @@ func (c *Course) Move(ctx context.Context, tx *db.Tx, files media.Files, ids []c
 // Delete takes blocks, with everything below them, out of the draft. Their parents' lists stay as they are, so that
 // undoing brings them back in their places (design.md §4).
 func (c *Course) Delete(ctx context.Context, tx *db.Tx, files media.Files, ids []courseware.BlockID, base *int, a Author) (*Report, error) {
-	return c.rework(ctx, tx, files, a.meta(publishing.KindDelete), nil, func(now *tree) (*tree, error) {
+	return c.rework(ctx, tx, files, a.meta(publishing.KindDelete), c.near(blockRefs(ids)...), nil, func(now *tree) (*tree, error) {
 		want := now.clone()
 		for _, id := range ids {
 			ref := blockRef(id)
 			switch n := now.nodes[ref]; {
 			case n == nil:
 				return nil, c.noDraft(id)
-			case ref == now.root:
+			case id == c.RootID():
 				return nil, fault.Errorf(fault.Refused, c.blockKey(id), "the root of a course cannot be deleted").
 					WithNext("delete the course with: lectern course delete " + c.Key.String())
 			case base != nil && *base != n.num:

@@ -189,10 +189,7 @@ func ensure(ctx context.Context, tx *db.Tx, key keys.Course, title, language str
 		return nil, false, err
 	}
 	c.Package = pkg
-	w, err := newWriter(ctx, tx, nil, c)
-	if err != nil {
-		return nil, false, err
-	}
+	w := newWriter(tx, nil, c)
 	root := &node{ref: blockRef(c.RootID()), container: true}
 	if err := w.create(ctx, []*node{root}, by); err != nil {
 		return nil, false, err

@@ -99,10 +99,7 @@ func (im Import) Run(ctx context.Context, tx *db.Tx, files media.Files) (*Report
 			keep[ref] = keep[ref] || published.nodes[ref] == nil
 		}
 	}
-	w, err := newWriter(ctx, tx, files, c)
-	if err != nil {
-		return nil, err
-	}
+	w := newWriter(tx, files, c)
 	w.progress = im.Progress
 
 	report := count(wereDrafts, drafts, keep)

@@ -14,7 +14,7 @@ import (
 // Remove takes every block and file out of the drafts and publishes that, so the course leaves the list. Nothing is
 // lost: [Course.Restore] brings it back from any moment before.
 func (c *Course) Remove(ctx context.Context, tx *db.Tx, files media.Files, a Author) (*Report, error) {
-	report, err := c.rework(ctx, tx, files, a.meta(publishing.KindDelete), nil, func(now *tree) (*tree, error) {
+	report, err := c.rework(ctx, tx, files, a.meta(publishing.KindDelete), c.whole, nil, func(now *tree) (*tree, error) {
 		return newTree(now.root, 0), nil
 	})
 	if err != nil {

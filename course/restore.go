@@ -26,7 +26,7 @@ func (c *Course) Restore(ctx context.Context, tx *db.Tx, files media.Files, m Mo
 	meta := a.meta(publishing.KindRestore)
 	meta.Source = m.Name()
 	return c.rework(ctx, tx, files, meta,
-		[]*tree{then}, func(now *tree) (*tree, error) {
+		c.whole, []*tree{then}, func(now *tree) (*tree, error) {
 			if len(blocks) == 0 {
 				return then, nil
 			}
@@ -41,12 +41,13 @@ func (c *Course) Restore(ctx context.Context, tx *db.Tx, files media.Files, m Mo
 }
 
 // rework changes the drafts of a course to what edit makes of them, in one change log, and counts the difference.
-// Nodes that are as in one of others get that version again.
-func (c *Course) rework(ctx context.Context, tx *db.Tx, files media.Files, meta publishing.Meta, others []*tree, edit func(now *tree) (*tree, error)) (*Report, error) {
+// read gives as much of the drafts as edit needs. Nodes that are as in one of others get that version again.
+func (c *Course) rework(ctx context.Context, tx *db.Tx, files media.Files, meta publishing.Meta,
+	read func(context.Context, db.Querier) (*tree, error), others []*tree, edit func(now *tree) (*tree, error)) (*Report, error) {
 	if err := publishing.Lock(ctx, tx, c.Package.ID); err != nil {
 		return nil, err
 	}
-	now, err := c.snapshot(ctx, tx, publishing.Draft())
+	now, err := read(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
@@ -54,10 +55,7 @@ func (c *Course) rework(ctx context.Context, tx *db.Tx, files media.Files, meta 
 	if err != nil {
 		return nil, err
 	}
-	w, err := newWriter(ctx, tx, files, c)
-	if err != nil {
-		return nil, err
-	}
+	w := newWriter(tx, files, c)
 	report := count(now, want, nil)
 	report.Course = c.Key.String()
 	log, err := publishing.Change(ctx, tx, c.Package.ID, meta, func(cs *publishing.ChangeSet) error {
@@ -107,7 +105,7 @@ func (c *Course) bringBack(want, now, then *tree, ref string) error {
 
 // prune takes out of all lists of children what is not in the tree any more, and what gone names.
 func (t *tree) prune(gone map[string]bool) {
-	out := func(r string) bool { return gone[r] || t.nodes[r] == nil }
+	out := func(r string) bool { return gone[r] || !t.has(r) }
 	for ref, n := range t.nodes {
 		if slices.ContainsFunc(n.children, out) {
 			n = n.copy()
@@ -133,7 +131,7 @@ func placeLike(p, then *node, ref string) int {
 }
 
 func (t *tree) clone() *tree {
-	return &tree{nodes: maps.Clone(t.nodes), root: t.root, order: slices.Clone(t.order)}
+	return &tree{nodes: maps.Clone(t.nodes), beyond: t.beyond, root: t.root, order: slices.Clone(t.order)}
 }
 
 // put adds a node or takes the place of the one with its ref.

@@ -17,6 +17,48 @@ func (c *Course) snapshot(ctx context.Context, q db.Querier, at publishing.Momen
 	if err != nil {
 		return nil, err
 	}
+	return c.assemble(ctx, q, heads, at)
+}
+
+// whole reads the drafts as they are.
+func (c *Course) whole(ctx context.Context, q db.Querier) (*tree, error) {
+	return c.snapshot(ctx, q, publishing.Draft())
+}
+
+// part reads some nodes only, whatever the size of the course; refs that do not live at the moment are left out.
+func (c *Course) part(ctx context.Context, q db.Querier, at publishing.Moment, refs ...string) (*tree, error) {
+	entities, err := publishing.EntitiesByRef(ctx, q, c.Package.ID, refs)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]publishing.EntityID, 0, len(entities))
+	for _, e := range entities {
+		ids = append(ids, e.ID)
+	}
+	slices.Sort(ids)
+	heads, err := publishing.HeadsOf(ctx, q, ids, at)
+	if err != nil {
+		return nil, err
+	}
+	return c.assemble(ctx, q, heads, at)
+}
+
+// parent returns the ref of the block that lists ref among its live children on a branch of now; "" when none does.
+func (c *Course) parent(ctx context.Context, q db.Querier, ref string, published bool) (string, error) {
+	e, err := publishing.EntityByRef(ctx, q, c.Package.ID, ref)
+	if err != nil {
+		return "", err
+	}
+	up, err := containers.With(ctx, q, e.ID, true, published)
+	if err != nil || len(up) == 0 {
+		return "", err
+	}
+	p, err := publishing.EntityByID(ctx, q, up[0].ID)
+	return p.Ref, err
+}
+
+// assemble makes a tree of heads.
+func (c *Course) assemble(ctx context.Context, q db.Querier, heads []publishing.Head, at publishing.Moment) (*tree, error) {
 	nodes := make(map[publishing.EntityID]*node, len(heads))
 	byVersion := make(map[publishing.VersionID]*node, len(heads))
 	versions := make([]publishing.VersionID, len(heads))
@@ -47,7 +89,7 @@ func (c *Course) snapshot(ctx context.Context, q db.Querier, at publishing.Momen
 	if err != nil {
 		return nil, err
 	}
-	refs, err := childRefs(ctx, q, nodes, children)
+	refs, beyond, err := childRefs(ctx, q, nodes, children, at)
 	if err != nil {
 		return nil, err
 	}
@@ -56,7 +98,7 @@ func (c *Course) snapshot(ctx context.Context, q db.Querier, at publishing.Momen
 		n.container = true
 		for _, child := range list {
 			n.stored = append(n.stored, refs[child.Entity])
-			if nodes[child.Entity] != nil {
+			if ref := refs[child.Entity]; nodes[child.Entity] != nil || beyond[ref] {
 				n.children = append(n.children, refs[child.Entity])
 			}
 		}
@@ -64,13 +106,16 @@ func (c *Course) snapshot(ctx context.Context, q db.Querier, at publishing.Momen
 	for _, n := range nodes {
 		sortFiles(n.files)
 	}
-	return arrange(blockRef(c.RootID()), nodes), nil
+	t := arrange(blockRef(c.RootID()), nodes)
+	t.beyond = beyond
+	return t, nil
 }
 
-// childRefs returns the refs of all children, those that are not live included.
-func childRefs(ctx context.Context, q db.Querier, live map[publishing.EntityID]*node,
-	children map[publishing.VersionID][]containers.Child) (map[publishing.EntityID]string, error) {
-	refs := make(map[publishing.EntityID]string, len(live))
+// childRefs returns the refs of all children, those that are not live included, and which of those that are not in nodes
+// live at the moment.
+func childRefs(ctx context.Context, q db.Querier, live map[publishing.EntityID]*node, children map[publishing.VersionID][]containers.Child,
+	at publishing.Moment) (refs map[publishing.EntityID]string, beyond map[string]bool, err error) {
+	refs, beyond = make(map[publishing.EntityID]string, len(live)), map[string]bool{}
 	var gone []publishing.EntityID
 	for _, list := range children {
 		for _, child := range list {
@@ -83,14 +128,21 @@ func childRefs(ctx context.Context, q db.Querier, live map[publishing.EntityID]*
 		}
 	}
 	if len(gone) == 0 {
-		return refs, nil
+		return refs, beyond, nil
 	}
 	slices.Sort(gone)
 	entities, err := publishing.EntitiesByID(ctx, q, gone)
+	if err != nil {
+		return nil, nil, err
+	}
 	for id, e := range entities {
 		refs[id] = e.Ref
 	}
-	return refs, err
+	heads, err := publishing.HeadsOf(ctx, q, gone, at)
+	for _, h := range heads {
+		beyond[h.Ref] = true
+	}
+	return refs, beyond, err
 }
 
 // arrange puts nodes in order: the tree from its root in document order, then everything without a parent by ref.

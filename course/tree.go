@@ -9,11 +9,13 @@ import (
 	"github.com/openlectern/lectern/content/publishing"
 )
 
-// tree is a course at one moment: its live blocks and static files by entity ref.
+// tree is a course at one moment: its live blocks and static files by entity ref. A part of a course is a tree too: it
+// knows of the children that it does not hold whether they live.
 type tree struct {
-	nodes map[string]*node
-	root  string
-	order []string // refs in a stable order: parents before children, then detached blocks and files; may name refs that are gone
+	nodes  map[string]*node
+	beyond map[string]bool // live children that are not in nodes
+	root   string
+	order  []string // refs in a stable order: parents before children, then detached blocks and files; may name refs that are gone
 }
 
 // node is one block or static file of a tree. A node read from the store knows its entity and version; a wanted one
@@ -45,6 +47,9 @@ type file struct {
 func newTree(root string, n int) *tree {
 	return &tree{nodes: make(map[string]*node, n), root: root, order: make([]string, 0, n)}
 }
+
+// has reports whether ref lives in the tree, or beyond the part of the course that it holds.
+func (t *tree) has(ref string) bool { return t.nodes[ref] != nil || t.beyond[ref] }
 
 func (t *tree) add(n *node) {
 	t.nodes[n.ref] = n
@@ -111,7 +116,7 @@ func sameIn(want *tree, n, stored *node) bool {
 	}
 	i := 0
 	for _, child := range stored.stored {
-		if want.nodes[child] == nil {
+		if !want.has(child) {
 			continue
 		}
 		if i == len(n.children) || n.children[i] != child {

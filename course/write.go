@@ -17,26 +17,54 @@ type writer struct {
 	tx       *db.Tx
 	media    media.Files
 	course   *Course
-	entities map[string]publishing.EntityID // every entity of the package by ref, live or not
+	entities map[string]publishing.EntityID // by ref, live or not: those that know was asked for
 	progress func(done, total int)          // of the nodes that get a new version; may be nil
 }
 
-func newWriter(ctx context.Context, tx *db.Tx, files media.Files, c *Course) (*writer, error) {
-	entities, err := publishing.Entities(ctx, tx, c.Package.ID)
-	if err != nil {
-		return nil, err
+func newWriter(tx *db.Tx, files media.Files, c *Course) *writer {
+	return &writer{tx: tx, media: files, course: c, entities: map[string]publishing.EntityID{}}
+}
+
+// know reads the entities of everything that the nodes of trees are or list.
+func (w *writer) know(ctx context.Context, trees ...*tree) error {
+	var ask []string
+	for _, t := range trees {
+		for n := range t.live() {
+			switch _, known := w.entities[n.ref]; {
+			case known:
+			case n.entity != 0:
+				w.entities[n.ref] = n.entity
+			default:
+				ask = append(ask, n.ref)
+			}
+		}
 	}
-	w := &writer{tx: tx, media: files, course: c, entities: make(map[string]publishing.EntityID, len(entities))}
-	for _, e := range entities {
-		w.entities[e.Ref] = e.ID
+	for _, t := range trees {
+		for n := range t.live() {
+			for _, list := range [][]string{n.children, n.stored} {
+				for _, ref := range list {
+					if _, known := w.entities[ref]; !known {
+						ask = append(ask, ref)
+					}
+				}
+			}
+		}
 	}
-	return w, nil
+	slices.Sort(ask)
+	found, err := publishing.EntitiesByRef(ctx, w.tx, w.course.Package.ID, slices.Compact(ask))
+	for ref, e := range found {
+		w.entities[ref] = e.ID
+	}
+	return err
 }
 
 // apply moves the drafts of the course from current to want: nodes that already are as wanted are left alone, nodes that
 // are so in one of others get that version again, all else gets a new version, and what want lacks is deleted, apart
 // from the refs in keep.
 func (w *writer) apply(ctx context.Context, cs *publishing.ChangeSet, want, current *tree, keep map[string]bool, others ...*tree) error {
+	if err := w.know(ctx, current, want); err != nil {
+		return err
+	}
 	var fresh, missing []*node
 	var pointers []publishing.Pointer
 	for n := range want.live() {
@@ -92,7 +120,7 @@ func withDeleted(want *tree, n *node) []string {
 	last := ""
 	for _, child := range n.stored {
 		switch {
-		case want.nodes[child] == nil:
+		case !want.has(child):
 			behind[last] = append(behind[last], child)
 		case slices.Contains(n.children, child):
 			last = child
@@ -161,9 +189,6 @@ func componentType(ref string) (components.Type, string) {
 // codesInUse reads the codes of the package: containers share one set over all types, components one a type (law 73).
 func (w *writer) codesInUse(ctx context.Context) (codes, map[components.Type]codes, error) {
 	boxes, leaves := codes{}, map[components.Type]codes{}
-	if len(w.entities) == 0 {
-		return boxes, leaves, nil
-	}
 	have, err := containers.Containers(ctx, w.tx, w.course.Package.ID, true)
 	if err != nil {
 		return nil, nil, err
@@ -220,6 +245,11 @@ func (w *writer) versionBatch(ctx context.Context, cs *publishing.ChangeSet, nod
 			continue
 		}
 		v := containers.NewVersion{Entity: w.entities[n.ref], Title: n.title, Files: files}
+		if n.version != 0 && slices.Equal(n.children, n.stored) {
+			v.Base = n.version // the same children: share the list (content-model.md law 50)
+			boxes = append(boxes, v)
+			continue
+		}
 		for _, child := range n.children {
 			id, ok := w.entities[child]
 			if !ok {
