@@ -82,7 +82,9 @@ func onDatabase(ctx context.Context, c Config, fn func(*db.DB, *Database) error)
 	if found.State, err = schema.Recognize(ctx, a.DB); err != nil {
 		return nil, err
 	}
-	census, err := schema.Count(ctx, a.DB)
-	found.Authz, found.Tables = census.Authz, census.Rows
+	if found.Authz, err = schema.AuthzAge(ctx, a.DB); err != nil {
+		return nil, err
+	}
+	found.Tables, err = schema.Counts(ctx, a.DB)
 	return found, err
 }

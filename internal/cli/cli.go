@@ -23,6 +23,7 @@ type Env struct {
 	Stdin          io.Reader
 	Stdout, Stderr io.Writer
 	Getenv         func(string) string
+	Program        string // how it is called, for commands to copy; default lectern
 	Version        string // "" means unknown
 }
 

@@ -15,6 +15,9 @@ type exported struct {
 
 func (d exported) text(w *textWriter) {
 	w.line("%s at %s: %s, %d bytes, in %s", d.Course, d.At, count(d.Files, "file", "files"), d.Bytes, d.path)
+	for _, key := range d.Skipped {
+		w.line("  left out %s: archives hold drafts below published parents only; --at draft has it", key)
+	}
 	if d.SHA256 != nil {
 		w.line("  sha256 %s", *d.SHA256)
 	}

@@ -21,6 +21,14 @@ type historic struct {
 	By *string `json:"by"`
 }
 
+func newHistory(entries []app.HistoryEntry) history {
+	h := history{make([]historic, len(entries))}
+	for i, e := range entries {
+		h.Entries[i] = historic{e.HistoryEntry, stamp(e.At), e.Name}
+	}
+	return h
+}
+
 func (d history) text(w *textWriter) {
 	if len(d.Entries) == 0 {
 		w.line("no entries")
@@ -64,11 +72,7 @@ entry is a moment that show, diff, export and restore take.
 				if err != nil {
 					return err
 				}
-				d := history{make([]historic, len(entries))}
-				for i, e := range entries {
-					d.Entries[i] = historic{e.HistoryEntry, stamp(e.At), e.Name}
-				}
-				return c.print(d)
+				return c.print(newHistory(entries))
 			})
 		},
 	}

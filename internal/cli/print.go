@@ -8,6 +8,9 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/aymanbagabas/go-udiff"
+
+	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/fault"
 )
 
@@ -97,14 +100,12 @@ func (p textPrinter) failure(e *fault.Error) error {
 	if e.Next != "" && err == nil {
 		_, err = fmt.Fprintf(p.err, "  next: %s\n", e.Next)
 	}
-	if d, ok := e.Data.(explainer); ok && err == nil {
-		err = d.explain(p.err)
+	if both, ok := e.Data.(course.Stale); ok && err == nil {
+		base, draft := fmt.Sprintf("version %d", both.Base.Version), fmt.Sprintf("version %d", both.Draft.Version)
+		_, err = fmt.Fprintf(p.err, "what was changed meanwhile:\n%s", udiff.Unified(base, draft, both.Base.OLX, both.Draft.OLX))
 	}
 	return err
 }
-
-// explainer is the data of a fault that people should see too.
-type explainer interface{ explain(io.Writer) error }
 
 // textWriter is where documents write text for people. Cells of rows are aligned below each other until the next line.
 // Writing to it cannot fail: it is kept in memory.

@@ -53,7 +53,8 @@ func (m *meter) update(step string, done, total int) {
 		}
 		return
 	}
-	finished := total > 0 && done >= total
+	// Where lines stay, only what takes long is worth one.
+	finished := total > 0 && done >= total && (m.terminal || now.Sub(m.began) >= m.every)
 	if now.Sub(m.last) < m.every && !finished {
 		return
 	}
