@@ -1,6 +1,8 @@
 package olx
 
 import (
+	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/openlectern/lectern/courseware"
@@ -130,7 +132,20 @@ func (d decoder) pureBody(b *courseware.Block, n *xmltree.Node, spec *fields.Blo
 		b.Data = []byte(s)
 	}
 	b.Nodes = append(b.Nodes, asides...)
+	// Fields that are elements are written, and so are read, behind those that are attributes.
+	slices.SortStableFunc(b.Fields, func(x, y courseware.Field) int {
+		return cmp.Compare(elementRank(x, spec), elementRank(y, spec))
+	})
 	return children
+}
+
+// elementRank is 1 for a field that a pure XBlock has as a child element, 0 for an attribute.
+func elementRank(bf courseware.Field, spec *fields.Block) int {
+	f, _ := spec.Field(bf.Name)
+	if _, ok := fields.WritePure(f.Type, bf.Value); spec.Class == fields.Pure && (f.Element || !ok) {
+		return 1
+	}
+	return 0
 }
 
 // option reads a field of a pure XBlock that is a child element (olx.md §1.8.2). One that is neither null nor of the kind

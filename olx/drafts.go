@@ -149,7 +149,7 @@ func (l *loader) readDraft(t *tree, draft *courseware.Course, r draftRoot) {
 			fmt.Sprintf("the parent of the draft, %s, could not be read", r.parent), "repair the parent, or remove the draft"})
 		return
 	}
-	t.files[r.id] = r.file
+	t.files[r.id], t.read[r.file] = r.file, true
 	l.used[r.file] = true
 	if spec := fields.Lookup(r.id.Type); spec == nil {
 		e := r.node.Start()

@@ -19,7 +19,7 @@ func (t *tree) pointed(n *xmltree.Node, spec *fields.Block, id courseware.BlockI
 	}
 	file, found := t.find(id.Type, written)
 	id.Name = validID(written)
-	if at, taken := t.files[id]; taken && (at == file || !found) {
+	if _, taken := t.files[id]; t.read[file] || taken && !found {
 		t.l.note().warn(n.File(), n.Line(), ruleDuplicate, "make a copy of the block under another name",
 			"%s is used a second time; it stays at its first place only", id)
 		return id, false
@@ -38,7 +38,7 @@ func (t *tree) pointed(n *xmltree.Node, spec *fields.Block, id courseware.BlockI
 		t.l.note().warn(n.File(), n.Line(), ruleDuplicate, "give every block a url_name of its own",
 			"the name %s/%s is taken; the block in %s is now named %s", id.Type, written, file, id.Name)
 	}
-	t.files[id] = file
+	t.files[id], t.read[file] = file, true
 	if p == nil {
 		p = t.file(root, spec, id, written)
 	}

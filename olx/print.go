@@ -139,7 +139,7 @@ func (p printer) pureAttrs(e *xmltree.Elem, b *courseware.Block, spec *fields.Bl
 			e.Set(bf.Name, plainText(bf.Value))
 		default:
 			text, ok := fields.WritePure(f.Type, bf.Value)
-			if ok && !f.Element {
+			if elementRank(bf, spec) == 0 {
 				e.Set(bf.Name, text)
 				continue
 			}

@@ -19,12 +19,14 @@ type tree struct {
 	blocks map[courseware.BlockID]*courseware.Block
 	places map[courseware.BlockID]Place
 	files  map[courseware.BlockID]string // the definition files of blocks, "" for inline ones; all taken ids are in it
+	read   map[string]bool               // the definition files that are blocks of the tree
 	depth  int
 }
 
 func (l *loader) newTree(dir string) *tree {
 	return &tree{
 		l: l, dir: dir, blocks: l.course.Blocks, places: l.res.Places, files: map[courseware.BlockID]string{},
+		read: map[string]bool{},
 	}
 }
 

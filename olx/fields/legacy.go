@@ -8,6 +8,7 @@ import (
 // ReadLegacy reads the text of an attribute in dialect L (olx.md §1.8.1): as JSON where it is JSON that the type takes,
 // else as the text itself. Keys that stand twice in an object are named.
 func ReadLegacy(t Type, text string) (v courseware.Value, twice []string) {
+	text = Clean(text)
 	p, twice, err := pyjson.Parse(text)
 	if err != nil || !accepts(t, p) {
 		return Normal(t, courseware.Text(text)), nil

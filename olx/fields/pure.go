@@ -11,6 +11,7 @@ import (
 // ReadPure reads the text of an attribute in dialect P (olx.md §1.8.2): a string as it is, all else as JSON or as a plain
 // YAML scalar. Keys that stand twice in an object are named.
 func ReadPure(t Type, text string) (v courseware.Value, twice []string) {
+	text = Clean(text)
 	if t == String || t == Key {
 		return Normal(t, courseware.Text(text)), nil
 	}
