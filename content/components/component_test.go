@@ -138,6 +138,10 @@ func testVersions(t *testing.T, f *fixture) {
 	if err != nil || len(heads) != 2 || heads[0].Version != ids[2] || heads[1].Version != ids[1] {
 		t.Errorf("drafts %+v, %v", heads, err)
 	}
+	now, err := FilesAt(t.Context(), f, f.pkg.ID, publishing.Draft(), true)
+	if len(now) != 1 || err != nil || now[0].Version != ids[2] || now[0].Media.Text != "two" {
+		t.Errorf("files of the drafts: %+v, %v", now, err)
+	}
 	row, err := LookUp(t.Context(), f, f.pkg.Ref, "xblock.v1:problem:a", 1, "static/x.png")
 	if err != nil || row.Media.ID != m[1] {
 		t.Errorf("LookUp: %+v, %v", row, err)

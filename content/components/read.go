@@ -183,6 +183,20 @@ func Files(ctx context.Context, q db.Querier, ids []publishing.VersionID, text b
 	return Rows(ctx, q, ids, files, text)
 }
 
+// FilesAt returns the files of every component of a package as of a moment, component by component in id order, each by
+// path.
+func FilesAt(ctx context.Context, q db.Querier, pkg publishing.PackageID, m publishing.Moment, text bool) ([]FileRow, error) {
+	heads, err := publishing.Heads(ctx, q, pkg, m)
+	if err != nil {
+		return nil, err
+	}
+	ids := make([]publishing.VersionID, len(heads))
+	for i, h := range heads {
+		ids[i] = h.Version
+	}
+	return Files(ctx, q, ids, text)
+}
+
 // Rows joins the files of versions with their media, in the order of ids.
 func Rows(ctx context.Context, q db.Querier, ids []publishing.VersionID, files map[publishing.VersionID][]File, text bool) ([]FileRow, error) {
 	var wanted []media.ID
