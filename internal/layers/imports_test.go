@@ -69,7 +69,7 @@ var rules = []rule{
 var leaves = []string{"keys", "fault"}
 
 // forTests may be imported by test files, and by packages of tests whose rule names them.
-var forTests = []string{"internal/golden", "internal/dbtest"}
+var forTests = []string{"internal/golden", "internal/dbtest", "content/conformance"}
 
 // bare packages may import nothing but the standard library: they go into other people's programs by themselves.
 var bare = []string{"keys", "fault", "courseware"}
@@ -84,7 +84,7 @@ var outside = []rule{
 	{"golang.org/x/term", []string{"internal/cli/...", "cmd/..."}, "domain packages know no terminal"},
 	{"archive/...", []string{"olx/archive", "content/backup", "modulestore/..."}, "hostile archives are handled in one place per format"},
 	{"encoding/xml", []string{"olx/xmltree"}, "it loses bytes; xmltree keeps them"},
-	{"testing/...", []string{"internal/golden", "internal/dbtest"}, "not for the program"},
+	{"testing/...", []string{"internal/golden", "internal/dbtest", "content/conformance", "benchmarks/..."}, "not for the program"},
 }
 
 // order of the applets, left to right.
