@@ -3,6 +3,7 @@ package course
 import (
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"os"
 	"os/exec"
@@ -48,11 +49,18 @@ func child(t *testing.T, job, url, files string) *exec.Cmd {
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childJob+"="+job, childURL+"="+url, childFiles+"="+files)
 	cmd.Stderr = os.Stderr
+	if _, err := cmd.StdinPipe(); err != nil { // open for as long as this process lives
+		t.Fatal(err)
+	}
 	return cmd
 }
 
-// work is what another process does.
+// work is what another process does. It ends with the process that started it.
 func work(job string) error {
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		os.Exit(1)
+	}()
 	d, err := db.Open(context.Background(), os.Getenv(childURL), db.Options{})
 	if err != nil {
 		return err
