@@ -60,16 +60,27 @@ func course(inside string, more ...string) files {
 // open opens files as an archive.
 func (f files) open(t testing.TB) *archive.Archive {
 	t.Helper()
-	p := filepath.Join(t.TempDir(), "in.zip")
+	return zipped(t, func(w *archive.Writer) error {
+		for _, name := range slices.Sorted(maps.Keys(f)) {
+			if err := w.AddBytes(name, []byte(f[name])); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// zipped opens an archive that fill writes.
+func zipped(t testing.TB, fill func(*archive.Writer) error) *archive.Archive {
+	t.Helper()
+	p := filepath.Join(t.TempDir(), "a.zip")
 	out, err := os.Create(p)
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := archive.NewZip(t.Context(), out, time.Unix(1e9, 0))
-	for _, name := range slices.Sorted(maps.Keys(f)) {
-		if err := w.AddBytes(name, []byte(f[name])); err != nil {
-			t.Fatal(err)
-		}
+	if err := fill(w); err != nil {
+		t.Fatal(err)
 	}
 	if _, err := w.Close(); err != nil {
 		t.Fatal(err)
@@ -118,9 +129,7 @@ func (f files) fails(t testing.TB, o olx.ReadOptions) []courseware.Finding {
 // write writes a state as an archive and returns its files.
 func write(t testing.TB, st courseware.State, o olx.WriteOptions) files {
 	t.Helper()
-	p := filepath.Join(t.TempDir(), "out.zip")
-	writeTo(t, p, st, o)
-	return content(t, openPath(t, p))
+	return content(t, zipped(t, func(w *archive.Writer) error { return olx.Write(t.Context(), w, st, o) }))
 }
 
 // content returns the files of an archive.
@@ -135,25 +144,6 @@ func content(t testing.TB, a *archive.Archive) files {
 		out[name] = string(data)
 	}
 	return out
-}
-
-func writeTo(t testing.TB, p string, st courseware.State, o olx.WriteOptions) {
-	t.Helper()
-	w, err := archive.Create(t.Context(), p, time.Unix(1e9, 0))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := w.Discard(); err != nil {
-			t.Error(err)
-		}
-	}()
-	if err := olx.Write(t.Context(), w, st, o); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // again imports and exports files, and checks that a second round changes nothing (law 68).

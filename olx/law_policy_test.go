@@ -1,6 +1,7 @@
 package olx_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -161,7 +162,7 @@ func TestLaw42And43References(t *testing.T) {
 
 func TestLaw44To46Links(t *testing.T) {
 	t.Parallel()
-	for from, to := range map[string]string{
+	cases := map[string]string{
 		`"/c4x/o.1/c/asset/a.png"`:                                                `"/static/a.png"`,
 		`'/asset-v1:o.1+c+r+type@asset+block@a b.png'`:                            `'/static/a b.png'`,
 		`\"/c4x/o.1/c/asset/a.png\"`:                                              `\"/static/a.png\"`,
@@ -180,23 +181,33 @@ func TestLaw44To46Links(t *testing.T) {
 		`"/courses/o.1/c/x/jump_to/i4x://o.1/c/html/h"`:                           "",
 		`"/courses/o.1/c/r/courseware"`:                                           "",
 		`"/static/x" "/jump_to_id/y" %%COURSE_ID%%`:                               "",
-	} {
+	}
+	var unit strings.Builder
+	names := map[string]string{}
+	f := files{}
+	for from := range cases {
+		name := fmt.Sprintf("b%02d", len(names))
+		names[from] = name
+		fmt.Fprintf(&unit, `<html url_name="%s"/><problem url_name="%s"/>`, name, name)
+		f["course/html/"+name+".xml"] = `<html filename="` + name + `"/>`
+		f["course/html/"+name+".html"] = from
+		f["course/tabs/"+name+".html"] = from
+		f["course/problem/"+name+".xml"] = "<problem>" + from + "</problem>"
+	}
+	for name, data := range course(unit.String()) {
+		f[name] = strings.ReplaceAll(data, `org="o"`, `org="o.1"`)
+	}
+	out := f.again(t, olx.ReadOptions{})
+	other := write(t, f.read(t, olx.ReadOptions{Target: key(t, "course-v1:x+y+z")}).State, olx.WriteOptions{})
+	for from, to := range cases {
 		if to == "" {
 			to = from
 		}
-		f := course(`<html url_name="h"/><problem url_name="p"/>`, "html/h.xml", `<html filename="h"/>`, "html/h.html", from,
-			"problem/p.xml", "<problem>"+strings.ReplaceAll(from, "&quot;", "")+"</problem>", "tabs/t.html", from)
-		for _, name := range []string{"course.xml", "policies/r/policy.json"} {
-			f["course/"+name] = strings.ReplaceAll(f["course/"+name], `org="o"`, `org="o.1"`)
-		}
-		out := f.again(t, olx.ReadOptions{})
-		equal(t, "html "+from, out["course/html/h.html"], to)
-		equal(t, "tab "+from, out["course/tabs/t.html"], to)
-		if !strings.Contains(from, "&quot;") {
-			equal(t, "problem "+from, out["course/problem/p.xml"], "<problem>"+to+"</problem>\n")
-		}
-		target := write(t, f.read(t, olx.ReadOptions{Target: key(t, "course-v1:x+y+z")}).State, olx.WriteOptions{})
-		equal(t, "other target "+from, target["course/html/h.html"], to)
+		name := names[from]
+		equal(t, "html "+from, out["course/html/"+name+".html"], to)
+		equal(t, "tab "+from, out["course/tabs/"+name+".html"], to)
+		equal(t, "problem "+from, out["course/problem/"+name+".xml"], "<problem>"+to+"</problem>\n")
+		equal(t, "other target "+from, other["course/html/"+name+".html"], to)
 	}
 }
 
