@@ -232,7 +232,7 @@ func parse(src []byte, id courseware.BlockID) (*courseware.Block, error) {
 		return nil, err
 	}
 	switch {
-	case b.ID.Type != id.Type && !b.Opaque:
+	case b.ID.Type != id.Type:
 		return nil, fault.Errorf(fault.Invalid, id.String(), "the OLX is of a %s", b.ID.Type)
 	case b.ID.Name != "" && id.Name != "" && b.ID.Name != id.Name && b.ID.Type != "course":
 		return nil, fault.Errorf(fault.Invalid, id.String(), "the OLX has the url_name %q", b.ID.Name).
@@ -363,12 +363,13 @@ func (c *Course) insert(t *tree, ref string, at Position) error {
 	return nil
 }
 
-// Move puts blocks, in the order given, under a parent from an index on. A block cannot go below itself.
+// Move puts blocks, in the order given, under a parent from an index on; with no parent each stays under its own. A block
+// cannot go below itself.
 func (c *Course) Move(ctx context.Context, tx *db.Tx, files media.Files, ids []courseware.BlockID, at Position, base *int, a Author) (*Report, error) {
 	target := blockRef(at.Parent)
 	read := func(ctx context.Context, q db.Querier) (*tree, error) {
 		t, err := c.near(blockRefs(ids)...)(ctx, q)
-		if err != nil || t.nodes[t.root] != nil {
+		if err != nil || t.nodes[t.root] != nil || at.Parent.IsZero() {
 			return t, err
 		}
 		return c.part(ctx, q, publishing.Draft(), append(slices.Clone(t.order), target)...)
@@ -396,6 +397,9 @@ func (c *Course) Move(ctx context.Context, tx *db.Tx, files media.Files, ids []c
 			next := at
 			if at.Index >= 0 {
 				next.Index += i
+			}
+			if at.Parent.IsZero() {
+				next.Parent, _ = refBlock(now.parents()[blockRef(id)])
 			}
 			if err := c.insert(want, blockRef(id), next); err != nil {
 				return nil, err

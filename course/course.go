@@ -151,6 +151,13 @@ func (c *Course) summary(ctx context.Context, q db.Querier) (Summary, error) {
 			s.Blocks++
 		}
 	}
+	if s.Deleted {
+		pkg, err := publishing.PackageByID(ctx, q, c.Package.ID)
+		if err != nil {
+			return s, err
+		}
+		s.Title = pkg.Title
+	}
 	last, err := publishing.LastPublish(ctx, q, c.Package.ID)
 	if err == nil && last != nil {
 		s.PublishedAt = &last.At
