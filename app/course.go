@@ -34,7 +34,7 @@ type ImportOptions struct {
 	Progress   Progress // may be nil
 }
 
-// ImportResult is what an import did and what it noticed.
+// ImportResult is what an import did, zeros where it failed, and what it noticed.
 type ImportResult struct {
 	*course.Report
 	Findings []courseware.Finding `json:"findings"`
@@ -43,7 +43,7 @@ type ImportResult struct {
 // Import reads an archive and brings the course it holds to that state, in one transaction. When the archive cannot be
 // read nothing is changed, and the findings of the result tell why.
 func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *ImportResult, err error) {
-	result := &ImportResult{Findings: []courseware.Finding{}}
+	result := &ImportResult{Report: &course.Report{Course: o.Key.String()}, Findings: []courseware.Finding{}}
 	o.Progress.begin("reading the archive")
 	src, err := archive.Open(ctx, path, archive.Limits{}, archive.Options{})
 	if err != nil {
@@ -54,6 +54,9 @@ func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *Impo
 	read, err := olx.Read(ctx, src, olx.ReadOptions{Lenient: o.Lenient, Target: o.Key})
 	if read != nil {
 		result.Findings = append(result.Findings, read.Findings...)
+		if o.Key.IsZero() {
+			result.Course = read.Source.String()
+		}
 	}
 	if err != nil {
 		return result, err
@@ -64,16 +67,16 @@ func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *Impo
 	if _, err := a.Sweep(ctx, media.GuardAge); err != nil {
 		return result, err
 	}
-	err = a.Update(ctx, func(tx *db.Tx) (err error) {
-		result.Report, err = course.Import{
+	err = a.Update(ctx, func(tx *db.Tx) error {
+		report, err := course.Import{
 			Key: read.State.Published.Key, State: read.State, By: a.By, Message: o.Message, Source: path,
 			DraftsOnly: o.DraftsOnly, KeepAssets: o.KeepAssets, Progress: o.Progress.step("versions"),
 		}.Run(ctx, tx, a.Files)
+		if err == nil {
+			result.Report = a.forgetReport(report)
+		}
 		return err
 	})
-	if err == nil && a.dryRun {
-		result.Report.Forget()
-	}
 	return result, err
 }
 

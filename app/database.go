@@ -46,8 +46,9 @@ func Init(ctx context.Context, c Config) (*Database, error) {
 // Verify compares a database with what it should be. Findings are no error here.
 func Verify(ctx context.Context, c Config) (*Database, error) {
 	c.Write = false
-	return onDatabase(ctx, c, func(d *db.DB, found *Database) (err error) {
-		found.Findings, err = schema.Verify(ctx, d)
+	return onDatabase(ctx, c, func(d *db.DB, found *Database) error {
+		findings, err := schema.Verify(ctx, d)
+		found.Findings = append(found.Findings, findings...)
 		return err
 	})
 }

@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,6 +33,8 @@ type Env struct {
 func Main(ctx context.Context, env Env) int {
 	c := &cli{env: env}
 	root := c.root()
+	// Flags that do not parse are told of before this one has been read.
+	c.global.json = slices.Contains(env.Args, "--json")
 	root.SetArgs(env.Args)
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
@@ -100,11 +103,12 @@ func dress(cmd *cobra.Command) {
 			if err == nil || fault.Is(err, fault.Usage) {
 				return err
 			}
-			return fault.Errorf(fault.Usage, "", "%w", err).WithNext("see: " + cmd.CommandPath() + " --help")
+			return fault.Errorf(fault.Usage, "", "%w", err).WithNext("write: " + cmd.UseLine() + "; see also: " + cmd.CommandPath() + " --help")
 		}
 	}
 	if !cmd.Runnable() {
 		cmd.Args = cobra.ArbitraryArgs
+		cmd.SuggestionsMinimumDistance = 2
 		cmd.RunE = func(cmd *cobra.Command, given []string) error {
 			if len(given) == 0 {
 				return cmd.Help()

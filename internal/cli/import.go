@@ -1,10 +1,11 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"github.com/openlectern/lectern/app"
-	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
 )
 
@@ -12,11 +13,14 @@ import (
 type imported struct {
 	report
 	Findings []courseware.Finding `json:"findings"`
+	failed   bool
 }
 
 func (d imported) text(w *textWriter) {
 	writeFindings(w, d.Findings)
-	d.report.text(w)
+	if !d.failed {
+		d.report.text(w)
+	}
 }
 
 func (c *cli) importCommand(n noun) *cobra.Command {
@@ -44,7 +48,11 @@ blocks that cannot be read are kept as they are instead.`,
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
 				result, err := a.Import(cmd.Context(), args[0], o)
 				meter.end()
-				return c.printed(c.imported(n, result, o.Key.String()), err)
+				d := imported{c.report(n, "imported", result.Report), result.Findings, err != nil}
+				if err == nil || len(d.Findings) > 0 {
+					return errors.Join(c.print(d), err)
+				}
+				return err
 			})
 		},
 	}
@@ -55,26 +63,4 @@ blocks that cannot be read are kept as they are instead.`,
 	f.BoolVar(&o.KeepAssets, "keep-assets", true, "keep static files that the archive lacks")
 	f.StringVarP(&o.Message, "message", "m", "", "`text` for the history")
 	return cmd
-}
-
-// imported makes the document of an import, also of one that failed on findings; nil when it came to none.
-func (c *cli) imported(n noun, r *app.ImportResult, key string) document {
-	if r == nil {
-		return nil
-	}
-	if r.Report == nil {
-		r.Report = &course.Report{Course: key}
-	}
-	return imported{c.report(n, "imported", r.Report), r.Findings}
-}
-
-// printed prints a document, if there is one, and returns the error that came with it.
-func (c *cli) printed(d document, err error) error {
-	if d == nil {
-		return err
-	}
-	if perr := c.print(d); err == nil {
-		err = perr
-	}
-	return err
 }

@@ -48,7 +48,7 @@ func (c *cli) reported(n noun, verb string, r *course.Report, err error) error {
 	if err != nil {
 		return err
 	}
-	return c.print(imported{c.report(n, verb, r), []courseware.Finding{}})
+	return c.print(imported{report: c.report(n, verb, r), Findings: []courseware.Finding{}})
 }
 
 func (c *cli) rerunCommand(n noun) *cobra.Command {
