@@ -95,7 +95,7 @@ func publishedOf(p publishing.Pointers) publishing.Branch { return p.Published }
 
 func (p *player) readState(ctx context.Context) *state {
 	s := &state{at: map[publishing.EntityID]publishing.Pointers{}}
-	packages, err := publishing.Packages(ctx, p.d)
+	packages, err := p.packages(ctx, p.d)
 	p.must(err)
 	var versions []publishing.VersionID
 	for _, pkg := range packages {

@@ -16,7 +16,7 @@ import (
 // final compares the state at the end of a scenario.
 func (p *player) final(ctx context.Context) {
 	got := map[string]publishing.Pointers{}
-	packages, err := publishing.Packages(ctx, p.d)
+	packages, err := p.packages(ctx, p.d)
 	p.must(err)
 	for _, pkg := range packages {
 		list, err := publishing.AllPointers(ctx, p.d, pkg.ID)
@@ -184,9 +184,10 @@ func (p *player) listings(ctx context.Context) {
 		slices.Sort(out)
 		return out
 	}
+	packages, err := p.packages(ctx, p.d)
+	p.must(err)
 	for name, want := range p.s.Final.Unpublished {
-		pkg, err := publishing.PackageByRef(ctx, p.d, p.refs[name])
-		p.must(err)
+		pkg := packages[name]
 		have := [][]string{
 			refs(publishing.Unpublished(ctx, p.d, pkg.ID, false)),
 			refs(publishing.Unpublished(ctx, p.d, pkg.ID, true)),

@@ -25,7 +25,8 @@ type stage struct {
 	files media.Files
 	refs  map[string]string // of packages, by their name in the scenario
 	users map[string]publishing.UserID
-	flush bool // write pointers after each step of a bulk
+	flush bool   // write pointers after each step of a bulk
+	tail  string // of package refs, so that scenarios can share a database
 	now   time.Time
 
 	// What the running step did.
@@ -34,19 +35,40 @@ type stage struct {
 	changes []any // *publishing.ChangeLog and *publishing.PublishLog, in the order in which they were finished
 }
 
-func newStage(ctx context.Context, d *db.DB, files media.Files, flush bool) (*stage, error) {
-	s := &stage{d: d, files: files, flush: flush, refs: map[string]string{}, users: map[string]publishing.UserID{"": 0}}
+func newStage(d *db.DB, files media.Files, users map[string]publishing.UserID, flush bool) *stage {
+	return &stage{d: d, files: files, refs: map[string]string{}, users: users, flush: flush}
+}
+
+// makeUsers makes the users that scenarios name, and returns them with nobody as "".
+func makeUsers(ctx context.Context, d *db.DB) (map[string]publishing.UserID, error) {
+	users := map[string]publishing.UserID{"": 0}
 	err := d.Update(ctx, func(tx *db.Tx) error {
 		for _, name := range []string{"ada", "bob", "cy"} {
 			u, err := user.Create(ctx, tx, user.New{Username: name, Email: name + "@example.org"})
 			if err != nil {
 				return err
 			}
-			s.users[name] = publishing.UserID(u.ID)
+			users[name] = publishing.UserID(u.ID)
 		}
 		return nil
 	})
-	return s, err
+	return users, err
+}
+
+// packages returns the packages of the scenario, by their names there.
+func (s *stage) packages(ctx context.Context, q db.Querier) (map[string]publishing.Package, error) {
+	found := map[string]publishing.Package{}
+	for name, ref := range s.refs {
+		p, err := publishing.PackageByRef(ctx, q, ref)
+		if fault.Is(err, fault.NotFound) {
+			continue // the step that was to make it failed
+		}
+		if err != nil {
+			return nil, err
+		}
+		found[name] = p
+	}
+	return found, nil
 }
 
 // minute returns minute n of the scenarios' time.
@@ -70,8 +92,8 @@ func (s *stage) step(ctx context.Context, st step) error {
 	}
 	switch st.Op {
 	case "package":
-		s.refs[st.Name] = st.Ref
-		_, err := publishing.CreatePackage(ctx, s.tx, publishing.NewPackage{Ref: st.Ref, Title: *st.Title, Created: s.now})
+		s.refs[st.Name] = st.Ref + s.tail
+		_, err := publishing.CreatePackage(ctx, s.tx, publishing.NewPackage{Ref: st.Ref + s.tail, Title: *st.Title, Created: s.now})
 		return err
 	case "update_package":
 		p, err := s.pkg(ctx, st.Pkg)
@@ -117,7 +139,7 @@ func (s *stage) pkg(ctx context.Context, name string) (publishing.Package, error
 
 // find returns entities by their refs, which are unique over all packages of a scenario.
 func (s *stage) find(ctx context.Context, refs ...string) ([]publishing.Entity, error) {
-	packages, err := publishing.Packages(ctx, s.tx)
+	packages, err := s.packages(ctx, s.tx)
 	if err != nil {
 		return nil, err
 	}
