@@ -24,6 +24,9 @@ func (c *conn) bulkPostgres(ctx context.Context, b *bulk) error {
 	if len(b.cols) == 0 {
 		return c.pgEmpty(ctx, b)
 	}
+	if b.n == 1 && b.key == nil {
+		return c.pgSingle(ctx, b)
+	}
 	if b.wantIDs {
 		// The ids are taken first: what RETURNING gives has no promised order.
 		err := c.query(ctx, "SELECT nextval(pg_get_serial_sequence(?, 'id')) FROM generate_series(1, ?::int)", []any{PostgreSQL.Quote(b.table), b.n},
@@ -55,6 +58,25 @@ func (c *conn) pgEmpty(ctx context.Context, b *bulk) error {
 		err := r.Scan(&id)
 		b.ids = append(b.ids, id)
 		return err
+	})
+}
+
+// pgSingle inserts one row in one round trip.
+func (c *conn) pgSingle(ctx context.Context, b *bulk) error {
+	var w strings.Builder
+	b.insertInto(&w, PostgreSQL)
+	w.WriteString(" VALUES " + placeholders(len(b.cols)))
+	c.inScan = true
+	b.row(0, b.v)
+	c.inScan = false
+	if !b.wantIDs {
+		_, err := c.exec(ctx, w.String(), b.v)
+		return err
+	}
+	w.WriteString(" RETURNING id")
+	return c.query(ctx, w.String(), b.v, func(r *Row) error {
+		b.ids = append(b.ids, 0)
+		return r.Scan(&b.ids[0])
 	})
 }
 

@@ -154,22 +154,23 @@ func (c *conn) query(ctx context.Context, sql string, args []any, scan func(*Row
 		return c.failed(ctx, err)
 	}
 	c.inScan = true
-	var scanned error
+	ended := false
 	defer func() {
 		c.inScan = false
-		if p := recover(); p != nil {
-			c.dead = true
-			_ = rows.Close() // the panic tells more
-			panic(p)
-		}
 		cerr := errors.Join(rows.Close(), done())
-		if err == nil && cerr != nil {
+		if !ended { // scan panicked
+			c.dead = true
+		} else if err == nil && cerr != nil {
 			err = c.failed(ctx, cerr)
 		}
-		if scanned != nil {
-			err = scanned
-		}
 	}()
+	err = c.each(ctx, rows, scan)
+	ended = true
+	return err
+}
+
+// each gives the rows to scan.
+func (c *conn) each(ctx context.Context, rows driver.Rows, scan func(*Row) error) error {
 	n := len(rows.Columns())
 	if cap(c.vals) < n {
 		c.vals = make([]driver.Value, n)
@@ -181,8 +182,8 @@ func (c *conn) query(ctx context.Context, sql string, args []any, scan func(*Row
 		} else if err != nil {
 			return c.failed(ctx, err)
 		}
-		if scanned = scan(&row); scanned != nil {
-			return nil
+		if err := scan(&row); err != nil {
+			return err
 		}
 		if err := ctx.Err(); err != nil {
 			return err

@@ -126,7 +126,7 @@ func (d *DB) with(ctx context.Context, p *sql.DB, f func(*conn) error) error {
 	}
 }
 
-// staleError says that a connection was broken before a transaction began on it.
+// staleError says that a connection was broken before a transaction began on it, or before it gave a row.
 type staleError struct{ err error }
 
 func (e *staleError) Error() string { return e.err.Error() }
@@ -153,7 +153,17 @@ func (p pool) exec(ctx context.Context, sql string, args []any) (n int64, err er
 }
 
 func (p pool) query(ctx context.Context, sql string, args []any, scan func(*Row) error) error {
-	return p.d.lost(p.d.with(ctx, p.d.readers, func(c *conn) error { return c.query(ctx, sql, args, scan) }))
+	rows := 0
+	return p.d.lost(p.d.with(ctx, p.d.readers, func(c *conn) error {
+		err := c.query(ctx, sql, args, func(r *Row) error {
+			rows++
+			return scan(r)
+		})
+		if rows == 0 && p.d.engine != SQLite && (errors.Is(err, ErrUnavailable) || errors.Is(err, ErrRetry)) {
+			return &staleError{err} // reading again does no harm
+		}
+		return err
+	}))
 }
 
 func (p pool) together(ctx context.Context, write bool, f func(Querier) error) error {

@@ -501,3 +501,108 @@ func TestSession(t *testing.T) {
 		}
 	})
 }
+
+// TestLostConnection ends connections from the server's side: an idle one is replaced without a word, one in the middle
+// of a transaction is an error, and nothing is saved.
+func TestLostConnection(t *testing.T) {
+	t.Parallel()
+	sql := map[db.Engine][2]string{
+		db.MySQL:      {"SELECT connection_id()", "KILL ?"},
+		db.MariaDB:    {"SELECT connection_id()", "KILL ?"},
+		db.PostgreSQL: {"SELECT pg_backend_pid()", "SELECT pg_terminate_backend(?::int)"},
+	}
+	for _, e := range dbtest.Engines() {
+		if e == db.SQLite {
+			continue // it has no connections to lose
+		}
+		t.Run(string(e), func(t *testing.T) {
+			t.Parallel()
+			url := dbtest.URL(t, e)
+			d, killer := reopen(t, url, db.Options{}), reopen(t, url, db.Options{})
+			create(t, d, counter)
+			ctx := t.Context()
+			insert := func(id int, between func(connection int64)) error {
+				return d.Update(ctx, func(tx *db.Tx) error {
+					if _, err := tx.Exec(ctx, "INSERT INTO counter (id, n) VALUES (?, 0)", id); err != nil {
+						return err
+					}
+					between(one[int64](t, tx, sql[e][0]))
+					_, err := tx.Exec(ctx, "UPDATE counter SET n = 1 WHERE id = ?", id)
+					return err
+				})
+			}
+			var writer int64
+			if err := insert(1, func(c int64) { writer = c }); err != nil {
+				t.Fatal(err)
+			}
+			exec(t, killer, sql[e][1], writer)
+			exec(t, killer, sql[e][1], one[int64](t, d, sql[e][0])) // the reader
+			if err := insert(2, func(int64) {}); err != nil {
+				t.Errorf("after an idle connection was lost: %v", err)
+			}
+			if n := one[int](t, d, "SELECT count(*) FROM counter"); n != 2 {
+				t.Errorf("%d rows, want 2", n)
+			}
+			err := insert(3, func(c int64) { exec(t, killer, sql[e][1], c) })
+			if !errors.Is(err, db.ErrUnavailable) || !fault.Is(err, fault.Unavailable) {
+				t.Errorf("a connection lost in the middle: %v", err)
+			}
+			if n := one[int](t, d, "SELECT count(*) FROM counter"); n != 2 {
+				t.Errorf("%d rows, want 2", n)
+			}
+		})
+	}
+}
+
+// TestTableChanges changes a table under statements that are kept prepared.
+func TestTableChanges(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		create(t, d, "CREATE TABLE changing (id integer NOT NULL PRIMARY KEY, name varchar(50) NOT NULL)")
+		ctx := t.Context()
+		type pair struct {
+			ID    int64
+			Names string
+		}
+		read := func(q db.Querier) []pair {
+			t.Helper()
+			rows, err := db.All(ctx, q, "SELECT * FROM changing ORDER BY id", nil, func(r *db.Row) (p pair, err error) {
+				dest := []any{&p.ID}
+				for range r.Columns()[1:] {
+					dest = append(dest, new(string))
+				}
+				err = r.Scan(dest...)
+				for _, name := range dest[1:] {
+					p.Names += *name.(*string)
+				}
+				return p, err
+			})
+			if err != nil {
+				t.Error(err)
+			}
+			return rows
+		}
+		write := func(id int) {
+			t.Helper()
+			err := d.Update(ctx, func(tx *db.Tx) error {
+				if err := tx.Upsert(ctx, "changing", []string{"id"}, []string{"name"}, 1, func(_ int, v []any) { v[0], v[1] = id, "n" }); err != nil {
+					return err
+				}
+				return tx.Query(ctx, "SELECT * FROM changing WHERE id = ?", []any{id}, func(*db.Row) error { return nil })
+			})
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		write(1)
+		read(d)
+		exec(t, d, "ALTER TABLE changing ADD COLUMN other varchar(60) NOT NULL DEFAULT 'o'")
+		if d.Engine() != db.SQLite {
+			exec(t, d, map[bool]string{true: "ALTER TABLE changing MODIFY name varchar(20) NOT NULL", false: "ALTER TABLE changing ALTER COLUMN name TYPE varchar(20)"}[d.Engine().MySQLFamily()])
+		}
+		write(2)
+		if diff := cmp.Diff([]pair{{1, "no"}, {2, "no"}}, read(d)); diff != "" {
+			t.Errorf("rows of the changed table (-want +got):\n%s", diff)
+		}
+	})
+}
