@@ -82,16 +82,15 @@ func TestCrash(t *testing.T) {
 				if !errors.Is(err, errKilled) {
 					t.Fatalf("killed at statement %d: %v", k.at, err)
 				}
-				st, err := Recognize(ctx, d)
-				if err != nil {
-					t.Fatal(err)
-				}
 				want := Empty
 				if e.MySQLFamily() && runs > 0 {
 					want = Partial
 				}
-				if st.Status != want {
-					t.Fatalf("killed at statement %d: %+v, want %s", k.at, st, want)
+				// The next run looks too, and goes on from nothing else.
+				if e == db.SQLite || runs%6 < 2 {
+					if st := state(t, d); st.Status != want {
+						t.Fatalf("killed at statement %d: %+v, want %s", k.at, st, want)
+					}
 				}
 				// One table further each time while tables are missing, then one row further.
 				if k.at == 0 || !e.MySQLFamily() || complete(t, d) {

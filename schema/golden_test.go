@@ -141,6 +141,12 @@ func TestGoldenFresh(t *testing.T) {
 		if err := Create(ctx, d); err != nil {
 			t.Fatal(err)
 		}
+		if diff := cmp.Diff([]string{}, found(t, d)); diff != "" {
+			t.Errorf("findings (-want +got):\n%s", diff)
+		}
+		if got, err := Counts(ctx, d); err != nil || len(got) != len(all) || got[containerType] != 3 || got["auth_user"] != 0 {
+			t.Errorf("Counts: %v, %v", got, err)
+		}
 		name := string(d.Engine())
 		t.Run("schema", func(t *testing.T) {
 			var want map[string]object

@@ -1,12 +1,8 @@
 package schema
 
 import (
-	"context"
 	"strings"
 	"testing"
-
-	"github.com/openlectern/lectern/db"
-	"github.com/openlectern/lectern/internal/dbtest"
 )
 
 func TestMarkdown(t *testing.T) {
@@ -30,22 +26,4 @@ func TestMarkdown(t *testing.T) {
 			t.Errorf("the page lacks %q", want)
 		}
 	}
-}
-
-func TestCounts(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		t.Parallel()
-		ctx := context.Background()
-		if got, err := Counts(ctx, d); err != nil || len(got) != 0 {
-			t.Errorf("of an empty database: %v, %v", got, err)
-		}
-		if err := Create(ctx, d); err != nil {
-			t.Fatal(err)
-		}
-		got, err := Counts(ctx, d)
-		if err != nil || len(got) != len(all) || got["openedx_content_containertype"] != 3 || got["auth_user"] != 0 {
-			t.Errorf("of a new site: %v, %v", got, err)
-		}
-	})
 }

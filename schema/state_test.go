@@ -81,6 +81,9 @@ func TestEmptyDatabase(t *testing.T) {
 			t.Errorf("%+v, want empty", st)
 		}
 		refuses(t, d, AddLectern, Require)
+		if got, err := Counts(context.Background(), d); err != nil || len(got) != 0 {
+			t.Errorf("Counts: %v, %v", got, err)
+		}
 		if d.Engine() != db.SQLite {
 			refuses(t, d, Prepare) // a server's database is made on demand only
 			return

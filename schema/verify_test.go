@@ -26,19 +26,6 @@ func found(t *testing.T, d *db.DB) []string {
 	return got
 }
 
-func TestVerifyFresh(t *testing.T) {
-	t.Parallel()
-	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		t.Parallel()
-		if err := Create(context.Background(), d); err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff([]string{}, found(t, d)); diff != "" {
-			t.Errorf("findings (-want +got):\n%s", diff)
-		}
-	})
-}
-
 // TestGoldenVerify verifies databases that Django made, at 1.15.2 and on its way there. Look-alikes of other apps' tables
 // in them are no matter of ours.
 func TestGoldenVerify(t *testing.T) {
