@@ -122,15 +122,17 @@ func (c *ChangeSet) touch(e EntityID, st *state, v VersionID) {
 		return
 	}
 	i, ok := c.places[e]
-	if ok && c.moves[i].record == 0 && !c.moves[i].effective() && v != c.moves[i].old {
+	before := st.record
+	if ok && !c.moves[i].effective() && v != c.moves[i].old {
 		// Its record was cancelled; a new one comes after those made meanwhile (content-model.md §5).
 		c.moves[i].dropped = true
+		before = c.moves[i].before
 		ok = false
 	}
 	if !ok {
 		i = len(c.moves)
 		c.places[e] = i
-		c.moves = append(c.moves, move{entity: e, st: st, old: st.draft, before: st.record})
+		c.moves = append(c.moves, move{entity: e, st: st, old: st.draft, before: before})
 	}
 	st.draft = v
 	c.moves[i].new = v
@@ -224,10 +226,11 @@ func (c *ChangeSet) settle(ctx context.Context) error {
 	for i := range c.moves {
 		m := &c.moves[i]
 		switch {
-		case !m.pending || m.dropped || m.effective():
+		case !m.pending || m.effective():
 			continue
 		case m.record != 0:
 			back = append(back, m)
+		case m.dropped:
 		case !m.st.row:
 			bare = append(bare, m.entity)
 			m.st.row = true
