@@ -74,6 +74,40 @@ func textbook(n *xmltree.Node) (pair pyjson.Value, plain bool) {
 	return pair, hasTitle && hasURL && len(n.Attrs) == 2 && n.Empty() && !n.HasComments()
 }
 
+// elementValue returns the value of a field that a legacy block has as child elements, cut to what these can say; ""
+// where that is nothing.
+func elementValue(name string, v courseware.Value) courseware.Value {
+	p := fields.Parse(v)
+	list := pyjson.Value{Kind: pyjson.Array}
+	switch name {
+	case "wiki_slug":
+		if p.Kind != pyjson.String {
+			return ""
+		}
+		return v
+	case "show_tag_list":
+		for _, item := range p.Items {
+			for _, key := range splitKeys(item.Text) {
+				list.Items = append(list.Items, pyjson.Str(fields.Clean(key)))
+			}
+		}
+	case "textbooks":
+		for _, book := range p.Items {
+			pair := pyjson.Value{Kind: pyjson.Array, Items: []pyjson.Value{pyjson.Str(""), pyjson.Str("")}}
+			for i := range min(len(book.Items), len(pair.Items)) {
+				pair.Items[i] = pyjson.Str(attrText(book.Items[i]))
+			}
+			list.Items = append(list.Items, pair)
+		}
+	default:
+		return v
+	}
+	if list.Items == nil {
+		return ""
+	}
+	return fields.Value(list)
+}
+
 // rawBody keeps what is between the tags byte for byte. Asides go behind it; meta elements have been read.
 func (d decoder) rawBody(b *courseware.Block, n *xmltree.Node) {
 	var data strings.Builder

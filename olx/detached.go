@@ -93,7 +93,7 @@ func detachedFiles(c *courseware.Course) []File {
 	var files []File
 	for id, b := range c.Blocks {
 		for _, f := range detachedFolders {
-			if f.blockType != id.Type {
+			if f.blockType != id.Type || b.Opaque {
 				continue
 			}
 			stem := f.dir + "/" + id.Name

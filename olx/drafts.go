@@ -29,8 +29,8 @@ type draftRoot struct {
 
 // readDrafts reads the draft tree, which is the published one with the roots below drafts/ over it (olx.md §2.6).
 func (l *loader) readDrafts() {
-	roots := l.draftRoots()
-	if len(roots) == 0 {
+	roots, bad := l.draftRoots()
+	if len(roots)+len(bad) == 0 {
 		return
 	}
 	pub := l.course
@@ -46,10 +46,14 @@ func (l *loader) readDrafts() {
 	// First those under blocks that are no roots, whose descendants may be roots too; then what these did not name.
 	for _, nested := range [...]bool{false, true} {
 		for _, r := range roots {
-			if _, done := t.files[r.id]; done || isRoot[r.parent] != nested {
-				continue
+			if !t.read[r.file] && isRoot[r.parent] == nested {
+				l.readDraft(t, &draft, r)
 			}
-			l.readDraft(t, &draft, r)
+		}
+	}
+	for _, p := range bad {
+		if !t.read[p.file] { // or it is a part of a draft, which has only the word in it
+			l.fail(p)
 		}
 	}
 	for id, b := range t.blocks {
@@ -65,9 +69,8 @@ func (l *loader) readDrafts() {
 	l.finishDraft(&draft)
 }
 
-// draftRoots returns the files below drafts/ that are roots.
-func (l *loader) draftRoots() []draftRoot {
-	var roots []draftRoot
+// draftRoots returns the files below drafts/ that are roots, and those that would be if they were right.
+func (l *loader) draftRoots() (roots []draftRoot, bad []*problem) {
 	for _, file := range l.a.Under("drafts") {
 		if isJunk(path.Base(file)) || path.Ext(file) != ".xml" {
 			continue
@@ -85,14 +88,21 @@ func (l *loader) draftRoots() []draftRoot {
 			}
 		}
 		if p != nil {
-			l.fail(p)
+			bad = append(bad, p)
 		}
 	}
-	return roots
+	return roots, bad
 }
 
 func (l *loader) draftRoot(file string, n *xmltree.Node) (draftRoot, *problem) {
-	r := draftRoot{file: file, node: n, id: courseware.BlockID{Type: n.Name.String()}}
+	r := draftRoot{file: file, node: n}
+	r.id.Type = n.Name.String()
+	if impl, ok := fields.Alias(r.id.Type); ok {
+		r.node, r.id.Type = aliased(n, impl), "customtag"
+	}
+	if partOfCourse(r.id.Type) == nil {
+		r.id.Type = validID(strings.ReplaceAll(r.id.Type, ":", "_"))
+	}
 	_, name, ok := strings.Cut(strings.TrimPrefix(file, "drafts/"), "/")
 	if !ok {
 		name = path.Base(file)
@@ -114,6 +124,10 @@ func (l *loader) draftRoot(file string, n *xmltree.Node) (draftRoot, *problem) {
 	if l.course.Blocks[r.parent] == nil && !l.has("drafts/"+definitionPath(r.parent)) {
 		return r, &problem{file, n.AttrLine("parent_url"), ruleDangling,
 			fmt.Sprintf("the parent of the draft, %s, is not in the archive", r.parent), "add the parent, or remove the draft"}
+	}
+	if !isDraftable(r.id.Type) && l.course.Blocks[r.id] != nil {
+		return r, &problem{file, n.Line(), ruleElement,
+			fmt.Sprintf("a %s that is published cannot be drafted otherwise", r.id.Type), "put the change into the published file"}
 	}
 	text, _ := n.Attr("index_in_children_list")
 	if r.index, err = strconv.Atoi(strings.TrimSpace(text)); err != nil {
@@ -149,15 +163,15 @@ func (l *loader) readDraft(t *tree, draft *courseware.Course, r draftRoot) {
 			fmt.Sprintf("the parent of the draft, %s, could not be read", r.parent), "repair the parent, or remove the draft"})
 		return
 	}
+	if _, taken := t.files[r.id]; taken {
+		l.fail(&problem{r.file, r.node.Line(), ruleDuplicate,
+			fmt.Sprintf("the name %s is taken by another draft", r.id), "give every block a url_name of its own"})
+		return
+	}
 	t.files[r.id], t.read[r.file] = r.file, true
 	l.used[r.file] = true
-	if spec := fields.Lookup(r.id.Type); spec == nil {
-		e := r.node.Start()
-		e.Attrs = slices.DeleteFunc(e.Attrs, func(a xmltree.ElemAttr) bool {
-			return a.Name == "parent_url" || a.Name == "parent_sequential_url" || a.Name == "index_in_children_list"
-		})
-		e.Inner = r.node.Inner()
-		t.keep(r.id, courseware.FormFile, e.File(), Place{r.file, r.node.Line()})
+	if spec := partOfCourse(r.id.Type); spec == nil {
+		t.keep(r.id, courseware.FormFile, unplaced(r.node).File(), Place{r.file, r.node.Line()})
 	} else if p := t.file(r.node, spec, r.id, r.written); p != nil {
 		l.fail(p)
 		t.keep(r.id, courseware.FormFile, []byte(r.node.Document().Src), Place{r.file, p.line})
@@ -194,7 +208,7 @@ func (l *loader) finishDraft(draft *courseware.Course) {
 	pub := l.course
 	blocks := map[courseware.BlockID]*courseware.Block{}
 	for id, b := range draft.Blocks {
-		if spec := fields.Lookup(id.Type); spec != nil && spec.Class == fields.Detached {
+		if spec := fields.Lookup(id.Type); spec != nil && spec.Class == fields.Detached && !b.Opaque {
 			blocks[id] = b
 		}
 	}
@@ -232,7 +246,7 @@ func (l *loader) finishDraft(draft *courseware.Course) {
 	}
 }
 
-// isDraftable reports whether blocks of a type can differ between draft and published in an archive (olx.md §1.15).
+// isDraftable reports whether a published block of a type can be drafted otherwise in an archive (olx.md §1.15).
 func isDraftable(blockType string) bool {
 	switch blockType {
 	case "course", "chapter", "sequential":

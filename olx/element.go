@@ -29,7 +29,7 @@ type decoder struct {
 // caller to set; children are the elements that they come from. The body of an html block that is in another file is left
 // nil.
 func (d decoder) element(n *xmltree.Node, spec *fields.Block) (b *courseware.Block, children []*xmltree.Node) {
-	b = &courseware.Block{Container: spec.Container()}
+	b = &courseware.Block{ID: courseware.BlockID{Type: spec.Tag}, Container: spec.Container()}
 	switch spec.Class {
 	case fields.Pure, fields.Assessment:
 		d.pureAttrs(b, n, spec)
@@ -76,7 +76,7 @@ func (d decoder) legacyAttrs(b *courseware.Block, n *xmltree.Node, spec *fields.
 		switch {
 		case notSetting(name):
 		case spec.Body == fields.Video && (name == "youtube" || name == "name"):
-		case known && (!fields.Stripped(name) || d.whole && f.PolicyOnly):
+		case known && !f.Element && (!fields.Stripped(name) || d.whole && f.PolicyOnly):
 			d.read(b, n, f, a.Value, fields.ReadLegacy)
 		case spec.Body == fields.Video && (name == "from" || name == "to"):
 			f, _ := spec.Field(map[string]string{"from": "start_time", "to": "end_time"}[name])
@@ -159,6 +159,11 @@ func (d decoder) merge(b *courseware.Block, spec *fields.Block, settings pyjson.
 			if f.PolicyOnly {
 				v = fields.Value(fields.Parse(v).Sorted())
 			}
+			if f.Element {
+				if v = elementValue(name, v); v == "" {
+					continue
+				}
+			}
 			d.check(f, v, file, line)
 			if old, ok := b.Fields.Lookup(name); ok && pyjson.Equal(fields.Parse(old), fields.Parse(v)) {
 				continue // the same but for the order of keys: the attribute's own spelling stays
@@ -226,7 +231,7 @@ func uses(b *courseware.Block, prefix string) bool {
 			return true
 		}
 	}
-	return strings.Contains(string(b.Data), prefix)
+	return b.ID.Type != "html" && strings.Contains(string(b.Data), prefix) // an html body is not inside the element
 }
 
 // isAside reports whether an element is an annex of its parent (olx.md §1.17).

@@ -21,9 +21,10 @@ func (l *loader) has(name string) bool {
 // read returns the bytes of a file of the course directory.
 func (l *loader) read(name string) ([]byte, *problem) {
 	l.used[name] = true
-	data, err := l.a.ReadFile(name, 0)
+	err := l.ctx.Err() // Read ends with it
+	var data []byte
 	if err == nil {
-		err = l.ctx.Err()
+		data, err = l.a.ReadFile(name, 0)
 	}
 	var ae *archive.Error
 	switch {

@@ -2,6 +2,7 @@ package olx
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/fault"
@@ -31,7 +32,7 @@ func ParseBlock(src []byte, file string) (*courseware.Block, error) {
 	}
 	spec := fields.Lookup(id.Type)
 	if spec == nil {
-		if !validName(id.Type) {
+		if !validName(id.Type) || strings.Contains(id.Type, ":") {
 			return nil, invalid(file, n.Line(), "the element %s cannot be the type of a block", id.Type)
 		}
 		return &courseware.Block{ID: id, Opaque: true, Form: courseware.FormInline, Data: []byte(n.Opaque())}, nil

@@ -2,6 +2,8 @@ package olx_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -166,26 +168,40 @@ func TestBrokenDraft(t *testing.T) {
 	equal(t, "broken", f.again(t, lenient)["course/drafts/html/h.xml"], "<html")
 }
 
-func TestDraftsThatNoArchiveHolds(t *testing.T) {
+// TestDraftsBeyondUnits is about drafts that other programs do not make: a chapter that is not published yet goes along,
+// what differs in a published one or in the course itself cannot.
+func TestDraftsBeyondUnits(t *testing.T) {
 	t.Parallel()
 	st := sequence("v").read(t, olx.ReadOptions{}).State
 	d := *st.Published
-	d.Blocks = map[courseware.BlockID]*courseware.Block{}
-	for id, b := range st.Published.Blocks {
-		d.Blocks[id] = b
-	}
-	chapter := courseware.BlockID{Type: "chapter", Name: "new"}
-	root := *d.Blocks[d.Root]
-	root.Children = append(root.Children[:1:1], chapter)
-	d.Blocks[d.Root] = &root
-	d.Blocks[chapter] = &courseware.Block{ID: chapter, Container: true}
+	d.Blocks = maps.Clone(st.Published.Blocks)
 	st.Draft = &d
+	change := func(id courseware.BlockID, fn func(b *courseware.Block)) {
+		b := courseware.Block{ID: id, Container: true}
+		if old := d.Blocks[id]; old != nil {
+			b = *old
+		}
+		fn(&b)
+		d.Blocks[id] = &b
+	}
+	chapter, unit := courseware.BlockID{Type: "chapter", Name: "new"}, courseware.BlockID{Type: "vertical", Name: "new"}
+	change(unit, func(*courseware.Block) {})
+	change(chapter, func(b *courseware.Block) { b.Children = []courseware.BlockID{unit} })
+	change(d.Root, func(b *courseware.Block) { b.Children = append(slices.Clone(b.Children), chapter) })
+	sequential := courseware.BlockID{Type: "sequential", Name: "s"}
+	change(sequential, func(b *courseware.Block) { b.Fields = b.Fields.With("display_name", `"New"`) })
+
 	var skipped []courseware.BlockID
 	out := write(t, st, olx.WriteOptions{Skipped: func(id courseware.BlockID) { skipped = append(skipped, id) }})
-	equal(t, "skipped", skipped, []courseware.BlockID{chapter})
-	for name := range out {
-		if strings.Contains(name, "new") || strings.Contains(name, "drafts") {
-			t.Errorf("wrote %s", name)
-		}
-	}
+	equal(t, "skipped", skipped, []courseware.BlockID{sequential})
+	equal(t, "root", out["course/drafts/chapter/new.xml"], `<chapter parent_url="block-v1:o+c+r+type@course+block@course" index_in_children_list="1">
+  <vertical url_name="new"/>
+</chapter>
+`)
+	again := out.read(t, olx.ReadOptions{})
+	equal(t, "published", ids(again.State.Published), ids(st.Published))
+	equal(t, "draft", ids(again.State.Draft), ids(st.Draft))
+
+	out["course/drafts/sequential/s.xml"] = `<sequential parent_url="i4x://o/c/chapter/ch" index_in_children_list="0"/>`
+	equal(t, "rules", rules(out.fails(t, olx.ReadOptions{}), courseware.Error), []string{"UnexpectedTag"})
 }

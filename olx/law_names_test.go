@@ -138,9 +138,8 @@ func TestLaw10PointerInPointer(t *testing.T) {
 	self["course/course/r.xml"] = self["course/course.xml"]
 	equal(t, "course", rules(self.fails(t, olx.ReadOptions{Lenient: true}), courseware.Error), []string{"SelfPointer"})
 	loop := course(`<vertical url_name="v"/>`)
-	r := loop.read(t, olx.ReadOptions{})
-	equal(t, "loop", children(block(t, r, "vertical", "v")), "")
-	equal(t, "loop", rules(r.Findings, courseware.Warning), []string{"DuplicateURLName"})
+	equal(t, "loop", rules(loop.fails(t, olx.ReadOptions{}), courseware.Error), []string{"DuplicateURLName"})
+	equal(t, "loop", children(block(t, loop.read(t, olx.ReadOptions{Lenient: true}), "vertical", "v")), "")
 }
 
 func TestLaw11NameOfATitle(t *testing.T) {

@@ -20,6 +20,10 @@ func (t *tree) pointed(n *xmltree.Node, spec *fields.Block, id courseware.BlockI
 	file, found := t.find(id.Type, written)
 	id.Name = validID(written)
 	if _, taken := t.files[id]; t.read[file] || taken && !found {
+		if _, done := t.blocks[id]; taken && !done {
+			t.l.fail(&problem{n.File(), n.Line(), ruleDuplicate, id.String() + " stands below itself", "remove the pointer"})
+			return id, false
+		}
 		t.l.note().warn(n.File(), n.Line(), ruleDuplicate, "make a copy of the block under another name",
 			"%s is used a second time; it stays at its first place only", id)
 		return id, false
@@ -54,7 +58,7 @@ func (t *tree) file(root *xmltree.Node, spec *fields.Block, id courseware.BlockI
 	if spec == nil {
 		t.l.note().warn(root.File(), root.Line(), ruleUnknown, "nothing to do: the element is kept as it is",
 			"<%s> is no block type known here; learners do not see it", id.Type)
-		t.keep(id, courseware.FormFile, append([]byte(root.Opaque()), '\n'), Place{root.File(), root.Line()})
+		t.keep(id, courseware.FormFile, unplaced(root).File(), Place{root.File(), root.Line()})
 		return nil
 	}
 	own, _ := root.Attr("url_name")
@@ -90,7 +94,7 @@ var reserved = append(slices.Clone(known), "course", "library")
 func (t *tree) find(tag, written string) (file string, ok bool) {
 	name := namePath(written)
 	file = t.dir + tag + "/" + name + ".xml"
-	if slices.Contains(reserved, tag) {
+	if t.dir == "" && slices.Contains(reserved, tag) {
 		return file, false
 	}
 	candidates := []string{file}

@@ -1,6 +1,7 @@
 package olx
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -169,31 +170,26 @@ func plainText(v courseware.Value) string {
 
 // courseChildren returns the fields of a course and a conditional that are child elements (olx.md §1.7).
 func courseChildren(b *courseware.Block) (list []*xmltree.Elem) {
-	if v, ok := b.Fields.Lookup("show_tag_list"); ok && b.ID.Type == "conditional" {
+	value := func(name string) pyjson.Value {
+		v, _ := b.Fields.Lookup(name)
+		return fields.Parse(elementValue(name, cmp.Or(v, courseware.Null)))
+	}
+	switch b.ID.Type {
+	case "conditional":
 		var keys []string
-		for _, key := range fields.Parse(v).Items {
-			keys = append(keys, attrText(key))
+		for _, key := range value("show_tag_list").Items {
+			keys = append(keys, key.Text)
 		}
-		list = append(list, xmltree.NewElem("show").Set("sources", strings.Join(keys, ";")))
-	}
-	if b.ID.Type != "course" {
-		return list
-	}
-	if v, ok := b.Fields.Lookup("textbooks"); ok {
-		for _, pair := range fields.Parse(v).Items {
-			e := xmltree.NewElem("textbook")
-			for i, name := range [...]string{"title", "book_url"} {
-				if i < len(pair.Items) {
-					e.Set(name, attrText(pair.Items[i]))
-				} else {
-					e.Set(name, "")
-				}
-			}
-			list = append(list, e)
+		if keys != nil {
+			list = append(list, xmltree.NewElem("show").Set("sources", strings.Join(keys, ";")))
 		}
-	}
-	if slug, ok := b.Fields.Text("wiki_slug"); ok {
-		list = append(list, xmltree.NewElem("wiki").Set("slug", slug))
+	case "course":
+		for _, pair := range value("textbooks").Items {
+			list = append(list, xmltree.NewElem("textbook").Set("title", pair.Items[0].Text).Set("book_url", pair.Items[1].Text))
+		}
+		if slug, ok := b.Fields.Text("wiki_slug"); ok {
+			list = append(list, xmltree.NewElem("wiki").Set("slug", slug))
+		}
 	}
 	return list
 }

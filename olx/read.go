@@ -84,6 +84,9 @@ func Read(ctx context.Context, a *archive.Archive, o ReadOptions) (*Result, erro
 		l.note().warn(w.Member, 0, w.Rule, "", "%s", w.Text)
 	}
 	err := l.load(a)
+	if ctx.Err() != nil {
+		return l.res, fmt.Errorf("read %s: %w", a.Path(), ctx.Err())
+	}
 	var p *problem
 	if errors.As(err, &p) {
 		l.res.Findings = append(l.res.Findings, p.finding())
@@ -156,7 +159,7 @@ func (l *loader) load(a *archive.Archive) error {
 	if l.course.Key.IsCourse() {
 		l.readDrafts()
 	}
-	return l.ctx.Err()
+	return nil
 }
 
 // findRoot takes the course directory: the one that holds the root file of the target's kind (olx.md §1.1).

@@ -2,6 +2,7 @@ package olx
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/openlectern/lectern/courseware"
@@ -101,11 +102,8 @@ func (t *tree) child(n *xmltree.Node) (id courseware.BlockID, ok bool) {
 	if impl, ok := fields.Alias(tag); ok {
 		n, tag = aliased(n, impl), "customtag"
 	}
-	spec := fields.Lookup(tag)
-	if spec != nil && (spec.Class == fields.Detached || tag == "course" || tag == "library") {
-		spec = nil // not as a part of a course
-	}
-	id = courseware.BlockID{Type: tag}
+	id.Type = tag
+	spec := partOfCourse(tag)
 	if spec == nil {
 		id.Type = validID(strings.ReplaceAll(tag, ":", "_"))
 	}
@@ -123,6 +121,15 @@ func (t *tree) child(n *xmltree.Node) (id courseware.BlockID, ok bool) {
 		return t.pointed(n, spec, id)
 	}
 	return t.inline(n, spec, id), true
+}
+
+// partOfCourse returns the type of a block below the root, nil for a tag that is none.
+func partOfCourse(tag string) *fields.Block {
+	spec := fields.Lookup(tag)
+	if spec != nil && (spec.Class == fields.Detached || tag == "course" || tag == "library") {
+		return nil
+	}
+	return spec
 }
 
 func givenOr(n *xmltree.Node, tag string) string {
@@ -228,14 +235,24 @@ func (t *tree) opaque(n *xmltree.Node, id courseware.BlockID, written string, p 
 	t.keep(id, courseware.FormInline, verbatim(n, id, written), Place{n.File(), n.Line()})
 }
 
-// verbatim returns an element as it stands; with its new name where the one it has would not lead to the block.
+// verbatim returns an element as it stands, but for where drafts belong; with its new name where the one it has would not
+// lead to the block.
 func verbatim(n *xmltree.Node, id courseware.BlockID, written string) []byte {
-	if validID(written) == id.Name {
-		return []byte(n.Opaque())
+	e := unplaced(n)
+	if validID(written) != id.Name {
+		e.Set("url_name", id.Name)
 	}
-	e := n.Start().Set("url_name", id.Name)
-	e.Inner = n.Inner()
 	return e.Append(nil, 0)
+}
+
+// unplaced returns an element to be written without the attributes that place a draft, its body as it stands.
+func unplaced(n *xmltree.Node) *xmltree.Elem {
+	e := n.Start()
+	e.Inner = n.Inner()
+	e.Attrs = slices.DeleteFunc(e.Attrs, func(a xmltree.ElemAttr) bool {
+		return a.Name == "parent_url" || a.Name == "parent_sequential_url" || a.Name == "index_in_children_list"
+	})
+	return e
 }
 
 func (t *tree) keep(id courseware.BlockID, form courseware.Form, data []byte, at Place) {

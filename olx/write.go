@@ -22,8 +22,8 @@ import (
 type WriteOptions struct {
 	// Key names the course or library in the archive; zero means that of the published tree.
 	Key keys.Course
-	// Skipped is told of each drafted block that an archive cannot hold, because its parent is not published: the format
-	// has drafts of units only. It may be nil.
+	// Skipped is told of each block whose draft the archive cannot hold: the format has no drafts of the settings of a
+	// course, nor of chapters and sequentials that are published. It may be nil.
 	Skipped func(courseware.BlockID)
 }
 
@@ -198,28 +198,38 @@ func (x *exporter) definition(b *courseware.Block, spec *fields.Block) *xmltree.
 func (x *exporter) drafts(draft *courseware.Course, skipped func(courseware.BlockID)) {
 	pub := x.course.Blocks
 	x.dir, x.blocks, x.written = "drafts/", draft.Blocks, map[courseware.BlockID]bool{draft.Root: true}
+	skip := func(id courseware.BlockID) {
+		if skipped != nil {
+			skipped(id)
+		}
+	}
 	var visit func(b *courseware.Block)
 	visit = func(b *courseware.Block) {
+		if old := pub[b.ID]; old != b && !sameSettings(old, b) {
+			skip(b.ID)
+		}
 		for i, id := range b.Children {
 			child := draft.Blocks[id]
 			switch {
 			case child == nil || x.written[id]:
-			case !isDraftable(id.Type):
+			case !isDraftable(id.Type) && pub[id] != nil:
 				x.written[id] = true
-				if pub[id] != nil {
-					visit(child)
-				} else if skipped != nil {
-					skipped(id)
-				}
-			case !x.differs(child, map[courseware.BlockID]bool{}):
-			case !x.draftRoot(child, b.ID, i) && skipped != nil:
-				skipped(id)
+				visit(child)
+			case x.differs(child, map[courseware.BlockID]bool{}) && !x.draftRoot(child, b.ID, i):
+				skip(id)
 			}
 		}
 	}
-	if root := draft.Blocks[draft.Root]; root != nil {
+	if root := draft.Blocks[draft.Root]; root != nil && pub[draft.Root] != nil {
 		visit(root)
 	}
+}
+
+// sameSettings reports whether two blocks differ in their children at most.
+func sameSettings(a, b *courseware.Block) bool {
+	c := *b
+	c.Children = a.Children
+	return a.Equal(&c)
 }
 
 // differs reports whether a drafted block or one below it is not as it is published.
@@ -240,16 +250,26 @@ func (x *exporter) differs(b *courseware.Block, seen map[courseware.BlockID]bool
 	return false
 }
 
-// draftRoot writes a draft with what is below it, and where it belongs. It reports false for what the format cannot hold:
-// an element of an unknown type has no place for that.
+// draftRoot writes a draft with what is below it, and where it belongs. It reports false for one that cannot say where: what
+// is no XML.
 func (x *exporter) draftRoot(b *courseware.Block, parent courseware.BlockID, index int) bool {
-	spec := fields.Lookup(b.ID.Type)
 	u, err := x.key.Usage(parent.Type, parent.Name)
-	if b.Opaque || spec == nil || err != nil {
+	if err != nil {
 		return false
 	}
-	x.written[b.ID] = true
-	e := x.definition(b, spec)
+	var e *xmltree.Elem
+	if spec := fields.Lookup(b.ID.Type); !b.Opaque && spec != nil {
+		x.written[b.ID] = true
+		e = x.definition(b, spec)
+	} else {
+		doc, err := xmltree.Parse(b.ID.String(), b.Data, xmltree.Limits{})
+		if err != nil {
+			return false
+		}
+		x.written[b.ID] = true
+		e = doc.Root.Start()
+		e.Inner = doc.Root.Inner()
+	}
 	e.Set("parent_url", u.String()).Set("index_in_children_list", strconv.Itoa(index))
 	x.add("drafts/"+definitionPath(b.ID), e.File())
 	return true
