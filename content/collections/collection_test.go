@@ -435,7 +435,7 @@ func testDraftsDoNotMatter(t *testing.T, f *fixture) {
 }
 
 func testStatementsAreBounded(t *testing.T, f *fixture) {
-	const n = 2000
+	const n = 300
 	list := make([]New, n)
 	refs := make([]string, n)
 	for i := range list {
@@ -455,7 +455,7 @@ func testStatementsAreBounded(t *testing.T, f *fixture) {
 		}
 		return Remove(t.Context(), tx, f.pkg, members)
 	})
-	if got := f.statements.Load(); got > 80 {
+	if got := f.statements.Load(); got > 50 {
 		t.Errorf("%d statements for %d collections", got, n)
 	}
 	do(f, func(tx *db.Tx) (any, error) { return nil, Purge(t.Context(), tx, f.pkg) })

@@ -369,7 +369,7 @@ func testAsset(t *testing.T, f *fixture) {
 }
 
 func testStatementsAreBounded(t *testing.T, f *fixture) {
-	const n = 3000
+	const n = 500
 	texts := make([]string, n)
 	for i := range texts {
 		texts[i] = fmt.Sprint("text ", i)
@@ -392,7 +392,7 @@ func testStatementsAreBounded(t *testing.T, f *fixture) {
 		_, _, err = CreateVersions(t.Context(), cs, versions)
 		return err
 	})
-	if got := f.statements.Load(); err != nil || got > 100 {
+	if got := f.statements.Load(); err != nil || got > 50 {
 		t.Errorf("%d statements for %d components, %v", got, n, err)
 	}
 	f.statements.Store(0)
@@ -404,7 +404,7 @@ func testStatementsAreBounded(t *testing.T, f *fixture) {
 		_, _, err := NextVersions(t.Context(), cs, next)
 		return err
 	})
-	if got := f.statements.Load(); err != nil || got > 200 {
+	if got := f.statements.Load(); err != nil || got > 60 {
 		t.Errorf("%d statements for %d next versions, %v", got, n, err)
 	}
 }

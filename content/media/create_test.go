@@ -330,14 +330,14 @@ func testStatementsAreBounded(t *testing.T, f *fixture) {
 	for _, c := range []struct {
 		name string
 		list []New
-	}{{"new", many(0, 4000)}, {"known", many(2000, 6000)}} {
+	}{{"new", many(0, 600)}, {"known", many(300, 900)}} {
 		f.statements.Store(0)
 		f.create(t, c.list...)
-		if got := f.statements.Load(); got > 40 {
+		if got := f.statements.Load(); got > 25 {
 			t.Errorf("%s: %d statements for %d media", c.name, got, len(c.list))
 		}
 	}
-	if got := f.rows(t); got != 6000 {
+	if got := f.rows(t); got != 900 {
 		t.Errorf("%d rows", got)
 	}
 }
