@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/openlectern/lectern/fault"
@@ -32,6 +33,9 @@ type DB struct {
 	o       Options
 
 	writers, readers *sql.DB // writers is nil when read-only
+
+	beforeWrite func(context.Context) error // done before the first write; may be nil
+	written     atomic.Bool                 // beforeWrite was done
 
 	begin, beginRead string
 	numbered         numbered
@@ -126,6 +130,17 @@ func (d *DB) with(ctx context.Context, p *sql.DB, f func(*conn) error) error {
 	}
 }
 
+// writer runs f on a writing connection, after what must be done before the first write.
+func (d *DB) writer(ctx context.Context, f func(*conn) error) error {
+	if d.beforeWrite != nil && !d.written.Load() {
+		if err := d.beforeWrite(ctx); err != nil {
+			return err
+		}
+		d.written.Store(true)
+	}
+	return d.with(ctx, d.writers, f)
+}
+
 // staleError says that a connection was broken before a transaction began on it, or before it gave a row.
 type staleError struct{ err error }
 
@@ -141,7 +156,7 @@ func (p pool) exec(ctx context.Context, sql string, args []any) (n int64, err er
 		return 0, err
 	}
 	err = p.d.retry(ctx, func() error {
-		return p.d.with(ctx, p.d.writers, func(c *conn) error {
+		return p.d.writer(ctx, func(c *conn) error {
 			res, err := c.exec(ctx, sql, args)
 			if err == nil {
 				n, err = res.RowsAffected()

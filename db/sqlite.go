@@ -32,8 +32,8 @@ const (
 	readerBusy = "PRAGMA busy_timeout = 10000"
 )
 
-// openSQLite opens the file, makes it when it may, and sets WAL so that readers and the one writer do not wait for each
-// other. It never opens the file by itself: closing it would drop the locks that SQLite holds for the whole process.
+// openSQLite opens the file and makes it when it may. The first write sets WAL, so that readers and the one writer do not
+// wait for each other. It never opens the file by itself: closing it would drop the locks that SQLite holds for the whole process.
 func (d *DB) openSQLite(ctx context.Context, t target) error {
 	drv, err := sqliteDriver()
 	if err != nil {
@@ -59,8 +59,11 @@ func (d *DB) openSQLite(ctx context.Context, t target) error {
 	w := &connector{d: d, connect: open(mode), set: []string{writerBusy, "PRAGMA foreign_keys = ON", "PRAGMA synchronous = NORMAL",
 		"PRAGMA journal_size_limit = 67108864" /* bytes */, "PRAGMA cache_size = -16000" /* KiB */}}
 	d.writers = newPool(w, 1, 0)
-	if err := d.setWAL(ctx); err != nil {
-		return err
+	d.beforeWrite = d.setWAL // not before: a file that turns out not to be ours is left as it is, byte by byte
+	if fresh {
+		if err := d.writer(ctx, func(*conn) error { return nil }); err != nil {
+			return err
+		}
 	}
 	d.readers = newPool(&connector{d: d, connect: open("rw"), set: readerSettings}, max(4, 2*runtime.GOMAXPROCS(0)), 5*time.Minute)
 	return d.sqliteVersion(ctx)

@@ -44,7 +44,7 @@ func (d *DB) Update(ctx context.Context, fn func(*Tx) error) error {
 		return err
 	}
 	return d.retry(ctx, func() error {
-		return d.with(ctx, d.writers, func(c *conn) error { return c.transact(ctx, false, fn) })
+		return d.writer(ctx, func(c *conn) error { return c.transact(ctx, false, fn) })
 	})
 }
 
@@ -62,7 +62,7 @@ func (d *DB) Session(ctx context.Context, fn func(*Session) error) error {
 	if err := d.writable(); err != nil {
 		return err
 	}
-	return d.with(ctx, d.writers, func(c *conn) error {
+	return d.writer(ctx, func(c *conn) error {
 		c.dead = true
 		s := &Session{c: c}
 		s.Queries.s = direct{s}
