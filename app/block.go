@@ -34,88 +34,127 @@ func (a *App) Blocks(ctx context.Context, blocks []keys.Usage, moment string) (o
 	return out, err
 }
 
-// EditBlock replaces the OLX of a block and shows the result. With base not nil it is a Conflict when the draft is no
-// longer the version with that number.
-func (a *App) EditBlock(ctx context.Context, key keys.Usage, src []byte, base *int, message string) (*course.BlockView, *course.Report, error) {
-	in, id, err := blockToChange(key)
-	if err != nil {
-		return nil, nil, err
+// BlockEdit is new OLX for a block.
+type BlockEdit struct {
+	Key  keys.Usage
+	OLX  []byte
+	Base *int // the version it was made from: a Conflict when the draft is another by now; nil for whatever it is
+}
+
+// BlockResult is a block after a change, and the change log of it, nil when nothing differed or nothing was written.
+type BlockResult struct {
+	*course.BlockView
+	ChangeLog *int64
+}
+
+// EditBlocks replaces the OLX of blocks of one course, all or none.
+func (a *App) EditBlocks(ctx context.Context, edits []BlockEdit, message string) (out []BlockResult, err error) {
+	blocks := make([]keys.Usage, len(edits))
+	for i, e := range edits {
+		blocks[i] = e.Key
 	}
-	var view *course.BlockView
-	var report *course.Report
-	err = a.change(ctx, in, func(tx *db.Tx, c *course.Course) (err error) {
-		if report, err = c.Edit(ctx, tx, a.Files, id, src, base, a.author(message)); err != nil {
-			return err
-		}
-		view, err = a.draft(ctx, tx, c, id)
-		return err
-	})
-	return view, a.forgetReport(report), err
-}
-
-// CreateBlock adds a block. Without key the id comes from the OLX, in the course given.
-func (a *App) CreateBlock(ctx context.Context, in keys.Course, id courseware.BlockID, src []byte, at course.Position, message string) (*course.BlockView, *course.Report, error) {
-	var view *course.BlockView
-	var report *course.Report
-	err := a.change(ctx, in, func(tx *db.Tx, c *course.Course) error {
-		made, r, err := c.Create(ctx, tx, a.Files, id, src, at, a.author(message))
-		if err != nil {
-			return err
-		}
-		report = r
-		view, err = a.draft(ctx, tx, c, made)
-		return err
-	})
-	return view, a.forgetReport(report), err
-}
-
-// MoveBlocks puts blocks of one course under a parent, in the order given, and shows them.
-func (a *App) MoveBlocks(ctx context.Context, blocks []keys.Usage, at course.Position, base *int, message string) ([]*course.BlockView, *course.Report, error) {
 	in, ids, err := sameCourse(blocks)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	var views []*course.BlockView
-	var report *course.Report
-	err = a.change(ctx, in, func(tx *db.Tx, c *course.Course) (err error) {
-		if report, err = c.Move(ctx, tx, a.Files, ids, at, base, a.author(message)); err != nil {
-			return err
-		}
-		views = views[:0]
-		for _, id := range ids {
-			v, err := a.draft(ctx, tx, c, id)
+	err = a.change(ctx, in, func(tx *db.Tx, c *course.Course) error {
+		out = out[:0]
+		for i, e := range edits {
+			r, err := c.Edit(ctx, tx, a.Files, ids[i], e.OLX, e.Base, a.author(message))
 			if err != nil {
 				return err
 			}
-			views = append(views, v)
+			if out, err = a.result(ctx, tx, c, out, ids[i], r); err != nil {
+				return err
+			}
 		}
 		return nil
 	})
-	return views, a.forgetReport(report), err
+	return out, err
 }
 
-// DeleteBlocks takes blocks of one course with everything below them out of the draft, and shows them as they were.
-func (a *App) DeleteBlocks(ctx context.Context, blocks []keys.Usage, base *int, message string) ([]*course.BlockView, *course.Report, error) {
-	in, ids, err := sameCourse(blocks)
-	if err != nil {
-		return nil, nil, err
-	}
-	var views []*course.BlockView
-	var report *course.Report
-	err = a.change(ctx, in, func(tx *db.Tx, c *course.Course) (err error) {
-		views = views[:0]
-		for _, id := range ids {
-			v, err := a.draft(ctx, tx, c, id)
+// NewBlock is a block to be made. Without ID its type and name come from the OLX.
+type NewBlock struct {
+	ID  courseware.BlockID
+	OLX []byte
+}
+
+// CreateBlocks adds blocks to a course, all or none, from a position on; pages have none.
+func (a *App) CreateBlocks(ctx context.Context, in keys.Course, blocks []NewBlock, at course.Position, message string) (out []BlockResult, err error) {
+	err = a.change(ctx, in, func(tx *db.Tx, c *course.Course) error {
+		out = out[:0]
+		at := at
+		for _, b := range blocks {
+			id, r, err := c.Create(ctx, tx, a.Files, b.ID, b.OLX, at, a.author(message))
 			if err != nil {
 				return err
 			}
-			v.State = course.StateDeleted
-			views = append(views, v)
+			if out, err = a.result(ctx, tx, c, out, id, r); err != nil {
+				return err
+			}
+			if at.Index >= 0 {
+				at.Index++
+			}
 		}
-		report, err = c.Delete(ctx, tx, a.Files, ids, base, a.author(message))
-		return err
+		return nil
 	})
-	return views, a.forgetReport(report), err
+	return out, err
+}
+
+// result adds what a block is after a change.
+func (a *App) result(ctx context.Context, tx *db.Tx, c *course.Course, out []BlockResult, id courseware.BlockID, r *course.Report) ([]BlockResult, error) {
+	view, err := a.draft(ctx, tx, c, id)
+	return append(out, BlockResult{view, a.forgetReport(r).ChangeLog}), err
+}
+
+// MoveBlocks puts blocks of one course under a parent, in the order given, and shows them.
+func (a *App) MoveBlocks(ctx context.Context, blocks []keys.Usage, at course.Position, base *int, message string) (out []BlockResult, err error) {
+	in, ids, err := sameCourse(blocks)
+	if err != nil {
+		return nil, err
+	}
+	err = a.change(ctx, in, func(tx *db.Tx, c *course.Course) error {
+		report, err := c.Move(ctx, tx, a.Files, ids, at, base, a.author(message))
+		if err != nil {
+			return err
+		}
+		out = out[:0]
+		for _, id := range ids {
+			if out, err = a.result(ctx, tx, c, out, id, report); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// DeleteBlocks takes blocks of one course with everything below them out of the draft, and shows them as they were.
+func (a *App) DeleteBlocks(ctx context.Context, blocks []keys.Usage, base *int, message string) (out []BlockResult, err error) {
+	in, ids, err := sameCourse(blocks)
+	if err != nil {
+		return nil, err
+	}
+	err = a.change(ctx, in, func(tx *db.Tx, c *course.Course) error {
+		out = out[:0]
+		for _, id := range ids {
+			view, err := a.draft(ctx, tx, c, id)
+			if err != nil {
+				return err
+			}
+			view.State = course.StateDeleted
+			out = append(out, BlockResult{BlockView: view})
+		}
+		report, err := c.Delete(ctx, tx, a.Files, ids, base, a.author(message))
+		if err != nil {
+			return err
+		}
+		for i := range out {
+			out[i].ChangeLog = a.forgetReport(report).ChangeLog
+		}
+		return nil
+	})
+	return out, err
 }
 
 func (a *App) draft(ctx context.Context, tx *db.Tx, c *course.Course, id courseware.BlockID) (*course.BlockView, error) {

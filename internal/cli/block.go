@@ -2,10 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,17 +10,13 @@ import (
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
-	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/keys"
 )
 
-// block is the document of one block. ChangeLog is there after a change: null when nothing differed.
-type block struct {
-	*course.BlockView
-	ChangeLog **int64 `json:"change_log,omitempty"`
-}
+// block is the document of one block.
+type block struct{ *course.BlockView }
 
-func (d block) text(w *textWriter) { blocks{Blocks: []block{d}}.text(w) }
+func (d block) text(w *textWriter) { w.line("%s", d.where()) }
 
 func (d block) where() string {
 	s := fmt.Sprintf("%s version %d, %s", d.Key, d.Version, d.State)
@@ -33,52 +26,57 @@ func (d block) where() string {
 	return s
 }
 
-// blocks is the document of several.
-type blocks struct {
-	Blocks    []block `json:"blocks"`
-	ChangeLog **int64 `json:"change_log,omitempty"`
-}
-
-func (d blocks) text(w *textWriter) {
-	for _, b := range d.Blocks {
-		w.line("%s", b.where())
-	}
-}
-
 // olx is the document of block show: people get the OLX alone on stdout, so that it can be saved and edited.
 type olx struct{ block }
 
 func (d olx) text(w *textWriter) { w.line("%s", strings.TrimSuffix(d.OLX, "\n")) }
 
-// olxs is the document of several, each under a comment that names it.
-type olxs struct {
-	Blocks []olx `json:"blocks"`
+// changedBlock is the document of a block after a change.
+type changedBlock struct {
+	block
+	ChangeLog *int64 `json:"change_log"`
 }
 
-func (d olxs) text(w *textWriter) {
+// several is the document of several blocks.
+type several[D document] struct {
+	Blocks []D `json:"blocks"`
+}
+
+func (d several[D]) text(w *textWriter) {
 	for _, b := range d.Blocks {
-		w.line("<!-- %s -->", b.where())
+		if o, ok := any(b).(olx); ok {
+			w.line("<!-- %s -->", o.where())
+		}
 		b.text(w)
 	}
 }
 
+// printBlocks prints one block by itself, and several as a list.
+func printBlocks[D document](c *cli, blocks []D) error {
+	if len(blocks) == 1 {
+		return c.print(blocks[0])
+	}
+	return c.print(several[D]{blocks})
+}
+
 // changed prints blocks after a change.
-func (c *cli) changed(views []*course.BlockView, r *course.Report) error {
-	d := blocks{ChangeLog: &r.ChangeLog}
-	for _, v := range views {
-		d.Blocks = append(d.Blocks, block{BlockView: v})
+func (c *cli) changed(results []app.BlockResult, err error) error {
+	if err != nil {
+		return err
 	}
-	if len(views) == 1 {
-		d.Blocks[0].ChangeLog = d.ChangeLog
-		return c.print(d.Blocks[0])
+	docs := make([]changedBlock, len(results))
+	for i, r := range results {
+		docs[i] = changedBlock{block{r.BlockView}, r.ChangeLog}
 	}
-	return c.print(d)
+	return printBlocks(c, docs)
 }
 
 func (c *cli) blockCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "block", Short: "Show, create, edit, move and delete blocks"}
-	cmd.AddCommand(c.blockShowCommand(), c.blockCreateCommand(), c.blockEditCommand(), c.blockMoveCommand(), c.blockDeleteCommand())
-	return cmd
+	return c.family("block", "Show, create, edit, move and delete blocks",
+		verb{c.blockShowCommand(), olx{}}, verb{c.blockCreateCommand(), changedBlock{}},
+		verb{c.blockEditCommand(), changedBlock{}}, verb{c.blockMoveCommand(), changedBlock{}},
+		verb{c.blockDeleteCommand(), changedBlock{}},
+	)
 }
 
 func (c *cli) blockShowCommand() *cobra.Command {
@@ -87,7 +85,7 @@ func (c *cli) blockShowCommand() *cobra.Command {
 		Use:   "show KEY...",
 		Short: "Show the OLX of blocks",
 		Long: `Show prints the OLX of a block without its child blocks, a container's as its element alone, and on stderr its version,
-state and place.
+state and place. With several KEYs the document has a list, blocks.
 ` + momentHelp,
 		Args:    cobra.MinimumNArgs(1),
 		Example: `  lectern block show ` + usageForm + ` --at published`,
@@ -101,15 +99,14 @@ state and place.
 				if err != nil {
 					return err
 				}
-				var d olxs
-				for _, v := range views {
-					d.Blocks = append(d.Blocks, olx{block{BlockView: v}})
+				docs := make([]olx, len(views))
+				for i, v := range views {
+					docs[i] = olx{block{v}}
 				}
-				if len(d.Blocks) > 1 {
-					return c.print(d)
+				if len(docs) == 1 {
+					c.tell("%s", docs[0].where())
 				}
-				c.tell("%s", d.Blocks[0].where())
-				return c.print(d.Blocks[0])
+				return printBlocks(c, docs)
 			})
 		},
 	}
@@ -149,39 +146,48 @@ func (p *placement) position(cmd *cobra.Command, in keys.Course) (course.Positio
 }
 
 func (c *cli) blockCreateCommand() *cobra.Command {
-	var file, message string
+	var files []string
+	var message string
 	var to placement
 	cmd := &cobra.Command{
-		Use:   "create KEY --olx FILE|- --parent KEY",
-		Short: "Add a block to the draft",
+		Use:   "create KEY... --olx FILE|- --parent KEY",
+		Short: "Add blocks to the draft",
 		Long: `Create adds a block. KEY is the new block's, or the course's: then type and url_name come from the OLX, and a missing name
-is 32 new hex digits. Pages (about, course_info, static_tab, custom_tag_template) have no parent.`,
-		Args: cobra.ExactArgs(1),
+is 32 new hex digits. Pages (about, course_info, static_tab, custom_tag_template) have no parent. Several KEYs take one
+--olx each and come one after the other, all or none.`,
+		Args: cobra.MinimumNArgs(1),
 		Example: `  lectern block create ` + courses.form + ` --olx problem.xml --parent ` + usageForm + ` --index 0
   echo '<vertical display_name="Unit 4"/>' | lectern block create ` + courses.form + ` --olx - --parent ` + usageForm,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			in, id, err := target(args[0])
-			if err != nil {
-				return err
+			var in keys.Course
+			blocks := make([]app.NewBlock, len(args))
+			for i, arg := range args {
+				of, id, err := target(arg)
+				if err != nil {
+					return err
+				}
+				if i > 0 && !sameCourse(of, in) {
+					return usage(arg, "the blocks are of several courses").WithNext("make those of one course at a time")
+				}
+				in, blocks[i].ID = of, id
 			}
 			at, err := to.position(cmd, in)
 			if err != nil {
 				return err
 			}
-			src, err := c.source(file)
+			srcs, err := c.sources(cmd.Context(), files, len(args))
 			if err != nil {
 				return err
 			}
+			for i := range blocks {
+				blocks[i].OLX = srcs[i]
+			}
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
-				view, r, err := a.CreateBlock(cmd.Context(), in, id, src, at, message)
-				if err != nil {
-					return err
-				}
-				return c.changed([]*course.BlockView{view}, r)
+				return c.changed(a.CreateBlocks(cmd.Context(), in, blocks, at, message))
 			})
 		},
 	}
-	cmd.Flags().StringVar(&file, "olx", "", "`file` with the OLX of the block, - for stdin")
+	olxFlag(cmd, &files, "")
 	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` for the history")
 	to.flags(cmd)
 	return cmd
@@ -204,56 +210,23 @@ func target(text string) (in keys.Course, id courseware.BlockID, err error) {
 	return course.BlockOf(k)
 }
 
-// source reads the OLX that --olx names.
-func (c *cli) source(file string) ([]byte, error) {
-	switch file {
-	case "":
-		return nil, usage("--olx", "there is no OLX").WithNext("name a file with --olx FILE, or - for stdin")
-	case "-":
-		src, err := io.ReadAll(c.env.Stdin)
-		if err != nil {
-			return nil, fault.Errorf(fault.Unavailable, "standard input", "cannot be read: %w", err)
-		}
-		return src, nil
-	}
-	src, err := os.ReadFile(file)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fault.Errorf(fault.NotFound, file, "there is no such file: %w", err)
-	}
-	return src, err
-}
-
-// baseFlag is --base, which may be left out.
-type baseFlag struct{ version int }
-
-func (b *baseFlag) flag(cmd *cobra.Command) {
-	cmd.Flags().IntVar(&b.version, "base", 0, "`version` that the change starts from; refused when the draft is another by now")
-}
-
-func (b *baseFlag) value(cmd *cobra.Command) (*int, error) {
-	if !cmd.Flags().Changed("base") {
-		return nil, nil
-	}
-	if b.version < 1 {
-		return nil, usage("--base", "versions count from 1")
-	}
-	return &b.version, nil
-}
-
 func (c *cli) blockEditCommand() *cobra.Command {
-	var file, message string
+	var files []string
+	var message string
 	var from baseFlag
 	cmd := &cobra.Command{
-		Use:   "edit KEY",
-		Short: "Replace the OLX of a block",
+		Use:   "edit KEY...",
+		Short: "Replace the OLX of blocks",
 		Long: `Edit replaces the OLX of a block, which keeps its name, its place and its children. The OLX comes from a file, from stdin,
 or from $VISUAL or $EDITOR: then the draft is opened, and what is saved is an edit of the version that was shown. With
---base an edit is refused, with both sides, when the draft is no longer that version. An edit that is refused loses no text.`,
-		Args: cobra.ExactArgs(1),
+--base an edit is refused, with both sides, when the draft is no longer that version. An edit that is refused loses no text.
+
+Several KEYs take one --olx each, and are edited all or none.`,
+		Args: cobra.MinimumNArgs(1),
 		Example: `  lectern block edit ` + usageForm + `
   lectern block edit ` + usageForm + ` --olx problem.xml --base 3 -m "Clearer question"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			key, err := usageKey(args[0])
+			ks, err := usageKeys(args)
 			if err != nil {
 				return err
 			}
@@ -261,30 +234,28 @@ or from $VISUAL or $EDITOR: then the draft is opened, and what is saved is an ed
 			if err != nil {
 				return err
 			}
-			if file == "" {
-				return c.editByHand(cmd.Context(), key, base, message)
+			if len(files) == 0 && len(ks) == 1 {
+				return c.editByHand(cmd.Context(), ks[0], base, message)
 			}
-			src, err := c.source(file)
+			srcs, err := c.sources(cmd.Context(), files, len(ks))
 			if err != nil {
 				return err
 			}
-			return c.saveEdit(cmd.Context(), key, src, base, message)
+			edits := make([]app.BlockEdit, len(ks))
+			for i := range edits {
+				edits[i] = app.BlockEdit{Key: ks[i], OLX: srcs[i], Base: base}
+			}
+			return c.save(cmd.Context(), edits, message)
 		},
 	}
-	cmd.Flags().StringVar(&file, "olx", "", "`file` with the OLX, - for stdin (default: open the editor)")
+	olxFlag(cmd, &files, " (default: open the editor)")
 	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` for the history")
 	from.flag(cmd)
 	return cmd
 }
 
-func (c *cli) saveEdit(ctx context.Context, key keys.Usage, src []byte, base *int, message string) error {
-	return c.with(ctx, writing, func(a *app.App) error {
-		view, r, err := a.EditBlock(ctx, key, src, base, message)
-		if err != nil {
-			return err
-		}
-		return c.changed([]*course.BlockView{view}, r)
-	})
+func (c *cli) save(ctx context.Context, edits []app.BlockEdit, message string) error {
+	return c.with(ctx, writing, func(a *app.App) error { return c.changed(a.EditBlocks(ctx, edits, message)) })
 }
 
 func (c *cli) blockMoveCommand() *cobra.Command {
@@ -319,11 +290,7 @@ their place.`,
 				return err
 			}
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
-				views, r, err := a.MoveBlocks(cmd.Context(), ks, at, base, message)
-				if err != nil {
-					return err
-				}
-				return c.changed(views, r)
+				return c.changed(a.MoveBlocks(cmd.Context(), ks, at, base, message))
 			})
 		},
 	}
@@ -353,11 +320,7 @@ discard or restore brings them back to their places.`,
 				return err
 			}
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
-				views, r, err := a.DeleteBlocks(cmd.Context(), ks, base, message)
-				if err != nil {
-					return err
-				}
-				return c.changed(views, r)
+				return c.changed(a.DeleteBlocks(cmd.Context(), ks, base, message))
 			})
 		},
 	}

@@ -31,7 +31,7 @@ type Env struct {
 // Main runs one command and returns the status to exit with. When ctx ends the command stops, leaving things as they
 // were before it or as they are after it.
 func Main(ctx context.Context, env Env) int {
-	c := &cli{env: env}
+	c := newCLI(env)
 	root := c.root()
 	// Flags that do not parse are told of before this one has been read.
 	c.global.json = slices.Contains(env.Args, "--json")
@@ -46,10 +46,29 @@ func Main(ctx context.Context, env Env) int {
 	return c.fail(ctx, err)
 }
 
+func newCLI(env Env) *cli { return &cli{env: env, documents: map[*cobra.Command]document{}} }
+
 // cli is one run of the program.
 type cli struct {
-	env    Env
-	global globals
+	env       Env
+	global    globals
+	documents map[*cobra.Command]document // what each command prints with --json, for the reference
+}
+
+// verb is a command and, by example, the document that it prints.
+type verb struct {
+	cmd    *cobra.Command
+	prints document
+}
+
+// family returns a noun's command with its verbs.
+func (c *cli) family(name, short string, verbs ...verb) *cobra.Command {
+	noun := &cobra.Command{Use: name, Short: short}
+	for _, v := range verbs {
+		noun.AddCommand(v.cmd)
+		c.documents[v.cmd] = v.prints
+	}
+	return noun
 }
 
 // globals are the flags that every command has.
@@ -81,8 +100,12 @@ Try it first: lectern demo`,
 	f.BoolVar(&c.global.dryRun, "dry-run", false, "show what would be done, and do nothing")
 	root.AddCommand(
 		c.courseCommand(courses), c.courseCommand(libraries), c.blockCommand(),
-		c.databaseCommand(), c.userCommand(), c.keyCommand(), c.demoCommand(), c.versionCommand(),
+		c.databaseCommand(), c.userCommand(), c.keyCommand(),
 	)
+	for _, v := range []verb{{c.demoCommand(), demonstrated{}}, {c.versionCommand(), versionInfo{}}} {
+		root.AddCommand(v.cmd)
+		c.documents[v.cmd] = v.prints
+	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("completion")
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {

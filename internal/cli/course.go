@@ -10,14 +10,13 @@ func (c *cli) courseCommand(n noun) *cobra.Command {
 		false: "Import, publish, compare, restore and export courses",
 		true:  "The same for legacy libraries (library-v1: keys)",
 	}[n.library]
-	cmd := &cobra.Command{Use: n.one, Short: short}
-	for _, make := range []func(noun) *cobra.Command{
-		c.importCommand, c.exportCommand, c.validateCommand, c.listCommand, c.showCommand, c.publishCommand, c.discardCommand,
-		c.historyCommand, c.diffCommand, c.restoreCommand, c.labelCommand, c.rerunCommand, c.deleteCommand,
-	} {
-		cmd.AddCommand(make(n))
-	}
-	return cmd
+	return c.family(n.one, short,
+		verb{c.importCommand(n), imported{}}, verb{c.exportCommand(n), exported{}}, verb{c.validateCommand(n), validated{}},
+		verb{c.listCommand(n), listing{}}, verb{c.showCommand(n), shown{}}, verb{c.publishCommand(n), published{}},
+		verb{c.discardCommand(n), discarded{}}, verb{c.historyCommand(n), history{}}, verb{c.diffCommand(n), compared{}},
+		verb{c.restoreCommand(n), imported{}}, verb{c.labelCommand(n), labels{}}, verb{c.rerunCommand(n), imported{}},
+		verb{c.deleteCommand(n), imported{}},
+	)
 }
 
 // momentHelp explains moments where a command takes one.

@@ -64,31 +64,29 @@ func (d database) text(w *textWriter) {
 }
 
 func (c *cli) databaseCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "db", Short: "Make a database, see what it is, check it"}
-	cmd.AddCommand(
-		c.onDatabase(&cobra.Command{
+	return c.family("db", "Make a database, see what it is, check it",
+		verb{c.onDatabase(&cobra.Command{
 			Use:   "init",
 			Short: "Make the tables",
 			Long: `Init makes the tables of a new site in an empty database: those of Open edX for content and catalog, and Lectern's own
 beside them. To a database that Open edX made it adds Lectern's own. Where all is there it does nothing, and a database
 that is neither is refused and not touched. SQLite files need no init: the first command that writes makes them.`,
 			Example: `  lectern db init --db postgres://lectern:secret@localhost:5432/lectern`,
-		}, app.Init),
-		c.onDatabase(&cobra.Command{
+		}, app.Init), database{}},
+		verb{c.onDatabase(&cobra.Command{
 			Use:     "status",
 			Short:   "Show what a database is",
 			Long:    `Status tells the age of the tables, why the database cannot be used if it cannot, and how many rows there are.`,
 			Example: `  lectern db status --json`,
-		}, app.Status),
-		c.onDatabase(&cobra.Command{
+		}, app.Status), database{}},
+		verb{c.onDatabase(&cobra.Command{
 			Use:   "verify",
 			Short: "Compare a database with what it should be",
 			Long: `Verify compares every table with its definition and looks for rows that contradict each other. It changes nothing. The
 status is 1 when something is wrong; warnings and notes alone leave it 0.`,
 			Example: `  lectern db verify`,
-		}, app.Verify),
+		}, app.Verify), database{}},
 	)
-	return cmd
 }
 
 func (c *cli) onDatabase(cmd *cobra.Command, do func(context.Context, app.Config) (*app.Database, error)) *cobra.Command {

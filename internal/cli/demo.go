@@ -19,14 +19,14 @@ import (
 
 // demonstrated is the document of the demo.
 type demonstrated struct {
-	Dir     string    `json:"dir"`
-	Import  report    `json:"import"`
-	Edits   []block   `json:"edits"`
-	Publish published `json:"publish"`
-	Diff    compared  `json:"diff"`
-	History history   `json:"history"`
-	Export  exported  `json:"export"`
-	Next    []string  `json:"next"` // commands to try
+	Dir     string         `json:"dir"`
+	Import  report         `json:"import"`
+	Edits   []changedBlock `json:"edits"`
+	Publish published      `json:"publish"`
+	Diff    compared       `json:"diff"`
+	History history        `json:"history"`
+	Export  exported       `json:"export"`
+	Next    []string       `json:"next"` // commands to try
 }
 
 func (d demonstrated) text(w *textWriter) {
@@ -128,11 +128,11 @@ func (d *demonstrated) edit(ctx context.Context, a *app.App, key keys.Course) er
 			return err
 		}
 		text := strings.Replace(now[0].OLX, e.old, e.new, 1)
-		view, r, err := a.EditBlock(ctx, k, []byte(text), &now[0].Version, e.message)
+		r, err := a.EditBlocks(ctx, []app.BlockEdit{{Key: k, OLX: []byte(text), Base: &now[0].Version}}, e.message)
 		if err != nil {
 			return err
 		}
-		d.Edits = append(d.Edits, block{view, &r.ChangeLog})
+		d.Edits = append(d.Edits, changedBlock{block{r[0].BlockView}, r[0].ChangeLog})
 		ids = append(ids, courseware.BlockID{Type: e.kind, Name: e.name})
 	}
 	p, err := a.Publish(ctx, key, ids, "first correction")

@@ -43,7 +43,7 @@ func (c *cli) editByHand(ctx context.Context, key keys.Usage, base *int, message
 	if bytes.Equal(src, []byte(view.OLX)) {
 		c.tell("nothing was changed")
 	}
-	if err := c.saveEdit(context.WithoutCancel(ctx), key, src, base, message); err != nil {
+	if err := c.save(context.WithoutCancel(ctx), []app.BlockEdit{{Key: key, OLX: src, Base: base}}, message); err != nil {
 		return withNext(err, fmt.Sprintf("the text is kept in %s", path))
 	}
 	return os.Remove(path)

@@ -39,8 +39,7 @@ func (d parsedKeys) text(w *textWriter) {
 }
 
 func (c *cli) keyCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "key", Short: "Take keys apart"}
-	cmd.AddCommand(&cobra.Command{
+	return c.family("key", "Take keys apart", verb{&cobra.Command{
 		Use:   "parse KEY...",
 		Short: "Show what the parts of keys are",
 		Long: `Parse reads keys of any kind and shows their parts; canonical is the text that the key prints. A text that is no key is
@@ -61,6 +60,5 @@ wrong usage. With several keys the document has them in a list, keys.`,
 			}
 			return c.print(d)
 		},
-	})
-	return cmd
+	}, parsedKey{}})
 }

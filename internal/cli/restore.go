@@ -60,7 +60,7 @@ func (c *cli) rerunCommand(n noun) *cobra.Command {
 drafted, or with --at the state of one moment, published. The history of the new one begins with this.
 ` + momentHelp,
 		Args:    cobra.ExactArgs(2),
-		Example: `  lectern course rerun course-v1:Org+Course+2024 course-v1:Org+Course+2025`,
+		Example: `  lectern ` + n.one + ` rerun ` + n.form + ` ` + n.form + `2`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, err := n.key(args[0])
 			if err != nil {

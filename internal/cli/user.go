@@ -44,7 +44,6 @@ func (d userList) text(w *textWriter) {
 }
 
 func (c *cli) userCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "user", Short: "Add and list the people whom history names"}
 	var n user.New
 	add := &cobra.Command{
 		Use:     "add NAME --email ADDRESS",
@@ -83,6 +82,5 @@ func (c *cli) userCommand() *cobra.Command {
 			})
 		},
 	}
-	cmd.AddCommand(add, list)
-	return cmd
+	return c.family("user", "Add and list the people whom history names", verb{add, addedUser{}}, verb{list, userList{}})
 }

@@ -1,0 +1,119 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"path/filepath"
+
+	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/course"
+	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/keys"
+	"github.com/openlectern/lectern/olx"
+	"github.com/openlectern/lectern/olx/archive"
+)
+
+// Progress is told how far a long operation is: which step, and how many of how many of its items are done.
+type Progress func(step string, done, total int)
+
+// ImportOptions says how to import.
+type ImportOptions struct {
+	Key        keys.Course // target; the zero key means the archive's own
+	Library    bool        // the archive must hold a legacy library, else it must hold a course
+	Lenient    bool        // keep broken blocks as they are
+	DraftsOnly bool        // publish nothing
+	KeepAssets bool        // keep static files that the archive lacks
+	Message    string
+	Progress   Progress // may be nil
+}
+
+// ImportResult is what an import did, zeros where it failed, and what it noticed.
+type ImportResult struct {
+	*course.Report
+	Findings []courseware.Finding `json:"findings"`
+}
+
+// Import reads an archive and brings the course it holds to that state, in one transaction. When the archive cannot be
+// read nothing is changed, and the findings of the result tell why.
+func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *ImportResult, err error) {
+	result := &ImportResult{Report: &course.Report{Course: o.Key.String()}, Findings: []courseware.Finding{}}
+	o.Progress.begin("reading the archive")
+	src, err := archive.Open(ctx, path, archive.Limits{}, archive.Options{})
+	if err != nil {
+		result.refused(err)
+		return result, err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	read, err := olx.Read(ctx, src, olx.ReadOptions{Lenient: o.Lenient, Target: o.Key})
+	if read != nil {
+		result.Findings = append(result.Findings, read.Findings...)
+		if o.Key.IsZero() {
+			result.Course = read.Source.String()
+		}
+	}
+	if err != nil {
+		return result, err
+	}
+	if err := o.expects(path, read.Source); err != nil {
+		return result, err
+	}
+	if _, err := a.Sweep(ctx, media.GuardAge); err != nil {
+		return result, err
+	}
+	err = a.Update(ctx, func(tx *db.Tx) error {
+		report, err := course.Import{
+			Key: read.State.Published.Key, State: read.State, By: a.By, Message: o.Message, Source: sourceName(path),
+			DraftsOnly: o.DraftsOnly, KeepAssets: o.KeepAssets, Progress: o.Progress.step("versions"),
+		}.Run(ctx, tx, a.Files)
+		if err == nil {
+			result.Report = a.forgetReport(report)
+		}
+		return err
+	})
+	return result, err
+}
+
+// expects refuses an archive of the other kind than the one meant.
+func (o ImportOptions) expects(path string, source keys.Course) error {
+	switch {
+	case o.Library && source.IsCourse():
+		return fault.Errorf(fault.Invalid, path, "this is a course, not a library").WithNext("import it with: lectern course import " + path)
+	case !o.Library && !source.IsCourse():
+		return fault.Errorf(fault.Invalid, path, "this is a library, not a course").WithNext("import it with: lectern library import " + path)
+	}
+	return nil
+}
+
+// refused makes a finding of an archive that is refused as a whole.
+func (r *ImportResult) refused(err error) {
+	var bad *archive.Error
+	if errors.As(err, &bad) {
+		r.Findings = append(r.Findings, courseware.Finding{File: cmp.Or(bad.Member, bad.Archive), Rule: bad.Rule,
+			Severity: courseware.Error, Message: bad.Text, Remedy: "pack it again: plain files and folders only, each once"})
+	}
+}
+
+// begin tells of a step whose length is not known.
+func (p Progress) begin(name string) {
+	if p != nil {
+		p(name, 0, 0)
+	}
+}
+
+func (p Progress) step(name string) func(done, total int) {
+	if p == nil {
+		return nil
+	}
+	return func(done, total int) { p(name, done, total) }
+}
+
+// sourceName is what history calls an archive or folder: its name, without the folders of this machine.
+func sourceName(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		path = abs
+	}
+	return filepath.Base(path)
+}
