@@ -11,10 +11,7 @@ import (
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/internal/dbtest"
-	"github.com/openlectern/lectern/schema"
 )
-
-func setup(d *db.DB) error { return schema.Create(context.Background(), d) }
 
 // makeCourse makes a package of n leaves in lists of 50, 5 and 4, all published, and returns the leaves.
 func makeCourse(ctx context.Context, d *db.DB, n int) (pkg PackageID, leaves []EntityID, err error) {
