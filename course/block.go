@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"fmt"
 	"slices"
 
 	"github.com/openlectern/lectern/content/media"
@@ -277,7 +278,11 @@ type Position struct {
 // Create adds a block to the draft, under a parent unless it is a page. With an empty name in id the OLX's url_name is
 // taken, else 32 new hex digits. A block that exists, also one that is deleted, is a Conflict: ids are never reused.
 func (c *Course) Create(ctx context.Context, tx *db.Tx, files media.Files, id courseware.BlockID, src []byte, at Position, a Author) (courseware.BlockID, *Report, error) {
-	b, err := olx.ParseBlock(src, id.String())
+	name := "the OLX"
+	if !id.IsZero() {
+		name = id.String()
+	}
+	b, err := olx.ParseBlock(src, name)
 	if err != nil {
 		return id, nil, err
 	}
@@ -352,7 +357,8 @@ func (c *Course) insert(t *tree, ref string, at Position) error {
 	case !p.container:
 		return fault.Errorf(fault.Invalid, c.blockKey(at.Parent), "a %s holds no other blocks", at.Parent.Type).WithNext("name a parent that does")
 	case at.Index > len(p.children):
-		return fault.Errorf(fault.Usage, c.blockKey(at.Parent), "it has %d children, so there is no index %d", len(p.children), at.Index)
+		return fault.Errorf(fault.Usage, c.blockKey(at.Parent), "it has %d children, so there is no index %d", len(p.children), at.Index).
+			WithNext(fmt.Sprintf("name an index from 0 to %d, or none for the end", len(p.children)))
 	}
 	p = p.copy()
 	if at.Index < 0 {
@@ -385,9 +391,11 @@ func (c *Course) Move(ctx context.Context, tx *db.Tx, files media.Files, ids []c
 			case base != nil && *base != now.nodes[ref].num:
 				return nil, c.stale(ctx, tx, files, id, now.nodes[ref], *base)
 			case !ok:
-				return nil, fault.Errorf(fault.Refused, c.blockKey(id), "it stands under no parent, so it cannot move")
+				return nil, fault.Errorf(fault.Refused, c.blockKey(id), "it stands under no parent, so it cannot move").
+					WithNext("move the blocks in it instead")
 			case slices.Contains(now.below(ref), target):
-				return nil, fault.Errorf(fault.Invalid, c.blockKey(at.Parent), "a block cannot go below itself: it is in %s", c.blockKey(id))
+				return nil, fault.Errorf(fault.Invalid, c.blockKey(at.Parent), "a block cannot go below itself: it is in %s", c.blockKey(id)).
+					WithNext("name a parent that is not in it")
 			}
 			p := want.nodes[up].copy()
 			p.children = slices.DeleteFunc(p.children, func(r string) bool { return r == ref })

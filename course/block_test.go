@@ -549,3 +549,32 @@ func TestRemoveAndPurge(t *testing.T) {
 		}
 	})
 }
+
+// TestMovesAreNotTorn: publishing or discarding only one of the two parents of a move would show the block twice or never.
+func TestMovesAreNotTorn(t *testing.T) {
+	t.Parallel()
+	s := onSQLite(t)
+	_, err := s.bring(Import{}, small)
+	s.must(err)
+	s.must(s.move("vertical/u2", 0, "problem/p1"))
+	draft := s.at("draft")
+	for name, try := range map[string]func() error{
+		"publish the old parent": func() error { _, err := s.publish("vertical/u1"); return err },
+		"publish the new parent": func() error { _, err := s.publish("vertical/u2"); return err },
+		"discard the old parent": func() error { _, err := s.discard("vertical/u1"); return err },
+		"discard the new parent": func() error { _, err := s.discard("vertical/u2"); return err },
+	} {
+		if err := try(); !fault.Is(err, fault.Refused) {
+			t.Errorf("%s: %v, want it refused", name, err)
+		}
+	}
+	s.wants("draft", draft)
+	s.wants("published", small)
+	_, err = s.publish("vertical/u1", "vertical/u2")
+	s.must(err)
+	s.wants("published", draft)
+	s.must(s.move("vertical/u1", 0, "problem/p1"))
+	_, err = s.discard("sequential/s1")
+	s.must(err)
+	s.wants("draft", draft)
+}

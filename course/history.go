@@ -35,7 +35,8 @@ func (c *Course) History(ctx context.Context, q db.Querier, f HistoryFilter) ([]
 	if f.Block != nil {
 		e, err := publishing.EntityByRef(ctx, q, c.Package.ID, blockRef(*f.Block))
 		if fault.Is(err, fault.NotFound) {
-			return nil, fault.Errorf(fault.NotFound, c.blockKey(*f.Block), "this block never was in the course")
+			return nil, fault.Errorf(fault.NotFound, c.blockKey(*f.Block), "this block never was in the course").
+				WithNext("see the blocks with: lectern " + noun(c.Key) + " show " + c.Key.String())
 		}
 		if err != nil {
 			return nil, err

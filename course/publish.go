@@ -77,6 +77,13 @@ func (c *Course) Publish(ctx context.Context, tx *db.Tx, files media.Files, bloc
 	if len(chosen) == 0 {
 		return &Written{Entries: []Entry{}}, nil
 	}
+	along, err := publishing.Closure(ctx, tx, c.Package.ID, chosen)
+	if err != nil {
+		return nil, err
+	}
+	if err := sel.sound(published, drafts, append(along, chosen...), pointers, "publish"); err != nil {
+		return nil, err
+	}
 	log, err := publishing.Publish(ctx, tx, c.Package.ID, chosen, true, publishing.PublishMeta{By: a.By, Message: a.Message})
 	if err != nil {
 		return nil, err
@@ -197,6 +204,13 @@ func (c *Course) Discard(ctx context.Context, tx *db.Tx, blocks []courseware.Blo
 			}
 		}
 		slices.Sort(only)
+		pointers, err := publishing.AllPointers(ctx, tx, c.Package.ID)
+		if err != nil {
+			return nil, err
+		}
+		if err := sel.sound(drafts, published, only, pointers, "discard"); err != nil {
+			return nil, err
+		}
 	}
 	log, err := publishing.Reset(ctx, tx, c.Package.ID, a.meta(publishing.KindDiscard), only)
 	if err != nil {
