@@ -267,3 +267,27 @@ func TestNamesThatDifferByCaseAlone(t *testing.T) {
 		}
 	})
 }
+
+// TestBrokenContainer: a unit kept as it is because it cannot be read stays the same entity, and can be repaired.
+func TestBrokenContainer(t *testing.T) {
+	t.Parallel()
+	for _, first := range []bool{true, false} {
+		s := onSQLite(t)
+		if first {
+			_, err := s.bring(Import{}, small)
+			s.must(err)
+		}
+		broken := s.build(small)
+		u1 := *broken.Blocks[id("vertical/u1")]
+		broken.Blocks[u1.ID] = &courseware.Block{ID: u1.ID, Opaque: true, Form: courseware.FormFile, Data: []byte("<vertical><problem")}
+		delete(broken.Blocks, id("problem/p1"))
+		delete(broken.Blocks, id("problem/p2"))
+		s.must(s.update(func(tx *db.Tx) error {
+			_, err := Import{Key: s.key, State: courseware.State{Published: broken}}.Run(t.Context(), tx, s.files)
+			return err
+		}))
+		_, err := s.bring(Import{}, small)
+		s.must(err)
+		s.wants("published", small)
+	}
+}

@@ -68,7 +68,9 @@ func (t *tree) wantBlock(c *courseware.Course, b *courseware.Block) error {
 	if err != nil {
 		return fmt.Errorf("encode %s: %w", b.ID, err)
 	}
-	n := &node{ref: blockRef(b.ID), title: cut(b.Title(), maxTitle), container: b.Container}
+	// What kind of entity a block is follows from its type, so that a unit that could not be read is a container too, and
+	// can become a whole one later.
+	n := &node{ref: blockRef(b.ID), title: cut(b.Title(), maxTitle), container: b.Container || olx.HoldsBlocks(b.ID.Type)}
 	for _, f := range encoded {
 		n.files = append(n.files, memoryFile(f.Path, fileType(b.ID.Type, f.Path), f.Data))
 	}
