@@ -28,6 +28,13 @@ type Env struct {
 	Version        string // "" means unknown
 }
 
+func (e Env) version() string {
+	if e.Version == "" {
+		return "unknown"
+	}
+	return e.Version
+}
+
 // Main runs one command and returns the status to exit with. When ctx ends the command stops, leaving things as they
 // were before it or as they are after it.
 func Main(ctx context.Context, env Env) int {
@@ -39,11 +46,11 @@ func Main(ctx context.Context, env Env) int {
 	root.SetIn(env.Stdin)
 	root.SetOut(env.Stdout)
 	root.SetErr(env.Stderr)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return 0
 	}
-	return c.fail(ctx, err)
+	return c.fail(ctx, cmd.CommandPath(), err)
 }
 
 func newCLI(env Env) *cli { return &cli{env: env, documents: map[*cobra.Command]document{}} }
@@ -85,6 +92,7 @@ func (c *cli) root() *cobra.Command {
 published in one step, looked at as it was at any earlier moment, and goes out again.
 
 Try it first: lectern demo`,
+		Version:       c.env.version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 	}
@@ -111,6 +119,7 @@ Try it first: lectern demo`,
 	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
 		return fault.Errorf(fault.Usage, "", "%w", err).WithNext("see: " + cmd.CommandPath() + " --help")
 	})
+	root.SetVersionTemplate("lectern {{.Version}}\n")
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)
 	dress(root)

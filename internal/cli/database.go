@@ -23,6 +23,7 @@ type database struct {
 	Steps    []struct{}       `json:"steps"` // of a plan; these commands have none
 	Findings []schema.Finding `json:"findings"`
 	found    *app.Database
+	verified bool
 }
 
 // states are the ages of the three families of tables.
@@ -46,6 +47,10 @@ func (d database) text(w *textWriter) {
 		w.line("  %s", d.found.Reason)
 		w.line("  next: %s", d.found.Next)
 	}
+	if d.verified {
+		d.verdict(w)
+		return
+	}
 	empty := 0
 	for _, name := range slices.Sorted(maps.Keys(d.Tables)) {
 		if n := d.Tables[name]; n > 0 {
@@ -56,6 +61,13 @@ func (d database) text(w *textWriter) {
 	}
 	if empty > 0 {
 		w.line("  and %s without rows", count(empty, "table", "tables"))
+	}
+}
+
+// verdict lists what verifying found.
+func (d database) verdict(w *textWriter) {
+	if len(d.Findings) == 0 {
+		w.line("all tables are as they should be")
 	}
 	for _, f := range d.Findings {
 		w.line("%s: %s: %s %s: %q, should be %q", f.Severity, f.Code, f.Table, f.Key, plain(f.Value), plain(f.Proposed))
@@ -96,7 +108,9 @@ func (c *cli) onDatabase(cmd *cobra.Command, do func(context.Context, app.Config
 		if err != nil {
 			return err
 		}
-		if err := c.print(newDatabase(found)); err != nil {
+		d := newDatabase(found)
+		d.verified = cmd.Name() == "verify"
+		if err := c.print(d); err != nil {
 			return err
 		}
 		wrong := 0

@@ -10,12 +10,32 @@ import (
 )
 
 // fail tells of the failure of a command and returns the status to exit with.
-func (c *cli) fail(ctx context.Context, err error) int {
+func (c *cli) fail(ctx context.Context, command string, err error) int {
 	f := c.failure(ctx, err)
+	if f.Next == "" {
+		told := *f
+		told.Next = lastResort(f.Kind, command)
+		f = &told
+	}
 	if werr := c.printer().failure(f); werr != nil {
 		return fault.Unavailable.Exit() // there is nowhere left to say it
 	}
 	return f.Kind.Exit()
+}
+
+// lastResort is the next step after a failure that names none.
+func lastResort(k fault.Kind, command string) string {
+	switch k {
+	case fault.Usage:
+		return "see: " + command + " --help"
+	case fault.Unavailable:
+		return "see that the disk or server can be used, and run the command again"
+	case fault.NotFound:
+		return "check the name, the moment and the database"
+	case fault.Invalid:
+		return "correct it, and run the command again"
+	}
+	return "look at what is there, and run the command again"
 }
 
 // failure makes of any error one that can be told.
@@ -41,7 +61,7 @@ func usage(thing, format string, args ...any) *fault.Error {
 	return fault.Errorf(fault.Usage, thing, format, args...)
 }
 
-// both says an error and where things are that it left.
+// withNext adds a next step to an error.
 func withNext(err error, next string) error {
 	var f *fault.Error
 	if !errors.As(err, &f) {

@@ -79,6 +79,9 @@ func (m *meter) draw(step string, done, total int, spent time.Duration) {
 
 // describe says in words: what, how much, how fast, how long still.
 func describe(step string, done, total int, spent time.Duration) string {
+	if done == 0 && total == 0 {
+		return step
+	}
 	text := fmt.Sprintf("%s %d", step, done)
 	if total > 0 {
 		text += fmt.Sprintf(" of %d (%d %%)", total, 100*done/total)

@@ -20,11 +20,7 @@ func (c *cli) versionCommand() *cobra.Command {
 		Short: "Show the version of the program",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			v := c.env.Version
-			if v == "" {
-				v = "unknown"
-			}
-			return c.print(versionInfo{v, runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
+			return c.print(versionInfo{c.env.version(), runtime.Version(), runtime.GOOS + "/" + runtime.GOARCH})
 		},
 	}
 }
