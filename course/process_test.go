@@ -223,12 +223,9 @@ func TestConcurrent(t *testing.T) {
 			editor, publisher, reader := open(), open(), open()
 			editors.Go(func() { won, failures[0] = editPairs(editor.db, editor.files, 7, edits) })
 			rest.Go(func() {
-				for failures[1] == nil {
-					select {
-					case <-done:
+				for range edits {
+					if _, failures[1] = publisher.publish(); failures[1] != nil {
 						return
-					default:
-						_, failures[1] = publisher.publish()
 					}
 				}
 			})
