@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"sync/atomic"
+)
+
+// job is work that one process does and measures, as one or several lines. It runs in a process of its own, so that
+// memory figures are its own.
+type job struct {
+	name   string
+	n      int  // the size to report
+	double bool // also at twice the size, to see how statements grow
+	once   bool // not repeated: it is about memory, and long
+	run    func(*bench) error
+	setup  func(*bench) error // makes what all runs share; nil for nothing
+}
+
+var jobs = []job{
+	{name: "keys", n: 200_000, run: benchKeys},
+	{name: "create", n: 10_000, double: true, run: benchCreate, setup: share((*bench).empty)},
+	{name: "create-each", n: 1_000, run: benchCreateEach, setup: share((*bench).empty)},
+	{name: "edit", n: 10_000, double: true, run: benchEdit, setup: share((*bench).course)},
+	{name: "edit-each", n: 10_000, run: benchEditEach, setup: share((*bench).course)},
+	{name: "outline", n: 10_000, double: true, run: benchOutline, setup: share((*bench).course)},
+	{name: "demo", run: benchDemo, setup: share((*bench).empty)},
+	{name: "problems", n: 10_000, double: true, run: benchProblems, setup: share((*bench).empty, (*bench).problems)},
+	{name: "memory", n: 400, once: true, run: benchMemory, setup: share((*bench).empty, (*bench).largeArchive)},
+}
+
+// share makes a setup of functions that make something and return its path.
+func share(made ...func(*bench) (string, error)) func(*bench) error {
+	return func(b *bench) error {
+		for _, fn := range made {
+			if _, err := fn(b); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+func jobNamed(name string) (job, error) {
+	i := slices.IndexFunc(jobs, func(j job) bool { return j.name == name })
+	if i < 0 {
+		return job{}, fmt.Errorf("no job %q", name)
+	}
+	return jobs[i], nil
+}
+
+// bench is one run of one job.
+type bench struct {
+	ctx     context.Context //nolint:containedctx // lives as long as the job
+	n       int
+	dir     string // of this run; gone afterwards
+	cache   string // what is made once for all runs
+	golden  string // the file of keys
+	demo    string // the sample archive
+	withRaw bool   // write the same rows raw as well
+	profile string // folder of CPU profiles, "" for none
+
+	statements atomic.Int64
+	copies     int
+	lines      []*Line
+}
+
+// inFolder runs a part of a job with a folder that is gone afterwards.
+func (b *bench) inFolder(ctx context.Context, part func(*bench) error) (err error) {
+	b.ctx = ctx
+	if b.dir, err = os.MkdirTemp(b.cache, "run-"); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, os.RemoveAll(b.dir)) }()
+	return part(b)
+}
+
+// print writes the lines, one JSON document each.
+func (b *bench) print(out io.Writer) error {
+	enc := json.NewEncoder(out)
+	for _, l := range b.lines {
+		if err := enc.Encode(l); err != nil {
+			return err
+		}
+	}
+	return nil
+}

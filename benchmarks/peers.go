@@ -1,0 +1,86 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+)
+
+// peer is a piece of work as the Python packages do it.
+type peer struct {
+	job    string // ours that belongs to the same run
+	script string
+	args   []string
+	pieces []piece
+}
+
+// piece ties a line of a peer to ours.
+type piece struct {
+	line  string // the peer's name for it
+	name  string // in the table
+	ours  string
+	exact bool // Check must agree
+}
+
+var allPeers = []peer{
+	{"keys", "keys_parse.py", nil, []piece{{"keys_parse", "keys", "keys", true}}},
+	{"create", "content_create.py", nil, []piece{{"content_create", "create", "create", false}}},
+	{"create-each", "content_create.py", []string{"--context", "each"}, []piece{{"content_create", "create-each", "create-each", false}}},
+	{"edit", "content_edit_publish.py", nil, []piece{{"content_edit", "edit", "edit", false}, {"content_publish", "publish", "publish", false}}},
+	{"edit-each", "content_edit_publish.py", []string{"--context", "each", "--edits", strconv.Itoa(someEdits)},
+		[]piece{{"content_edit", "edit-each", "edit-each", false}}},
+	{"outline", "content_read_outline.py", []string{"--way", "api"}, []piece{{"content_read_outline", "outline, by the package's API", "outline draft", false}}},
+	{"outline", "content_read_outline.py", []string{"--way", "orm"}, []piece{{"content_read_outline", "outline, by hand-written queries", "outline draft", false}}},
+}
+
+// rawPeer is Python's raw limit of job create; its figure goes beside that of Go.
+const rawPeer = "raw insert"
+
+func (o options) runPeers(ctx context.Context, r *results, chosen []job) error {
+	cache := filepath.Join(o.cache, "peers")
+	for run := range o.peerRuns {
+		for _, p := range allPeers {
+			i := slices.IndexFunc(chosen, func(j job) bool { return j.name == p.job })
+			if i < 0 {
+				continue
+			}
+			args := append([]string{filepath.Join(o.peers, p.script), "--n", strconv.Itoa(o.size(chosen[i]))}, p.args...)
+			if p.job == "keys" {
+				args = append(args, "--keys", o.keys)
+			} else {
+				args = append(args, "--cache", cache)
+			}
+			say("peer %s, run %d of %d", p.pieces[0].name, run+1, o.peerRuns)
+			lines, err := linesOf(exec.CommandContext(ctx, o.python, args...))
+			if err != nil {
+				return err
+			}
+			for _, l := range lines {
+				for _, x := range p.pieces {
+					if l.Job == x.line {
+						l.Check = cmp.Or(l.Check, l.Chars)
+						r.peers[x.name] = append(r.peers[x.name], l)
+					}
+				}
+			}
+			if p.job != "create" {
+				continue
+			}
+			say("peer %s, run %d of %d", rawPeer, run+1, o.peerRuns)
+			lines, err = linesOf(exec.CommandContext(ctx, o.python, filepath.Join(o.peers, "raw_limit.py"), "--hash-n", "1",
+				"--n", strconv.Itoa(o.size(chosen[i])), "--empty", filepath.Join(cache, "empty.db")))
+			if err != nil {
+				return err
+			}
+			for _, l := range lines {
+				if l.Job == "raw_insert_python" {
+					r.peers[rawPeer] = append(r.peers[rawPeer], l)
+				}
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,211 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"runtime"
+	"runtime/debug"
+	"strings"
+)
+
+// report is the text of the results.
+type report struct {
+	ours  string
+	peers string // "" when they were not run
+}
+
+// The targets.
+const (
+	maxOfRaw  = 2.0 // times the raw insertion of the same rows
+	minRepeat = 10  // how much faster than the first an import of what is there already has to be
+	maxPeak   = 150 // MiB, importing an archive of any size
+	maxKey    = 150 // ns, to parse and print a usual key
+)
+
+func (r *results) report(o options) report {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s. Medians of %d %s.\n\n", machine(), o.runs, plural(o.runs, "run"))
+	b.WriteString("| Work | Operations | CPU s | Wall s | CPU µs/op | Rows | Raw CPU s | × raw | Statements | at 2 n | Peak MiB |\n")
+	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+	for _, name := range r.order {
+		lines := r.lines[name]
+		l := lines[0]
+		cpu := median(lines, cpuOf)
+		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s | %.0f |\n", name, l.Ops, seconds(cpu), seconds(median(lines, wallOf)),
+			figure(cpu/float64(l.Ops)*1e6), count0(l.Rows), seconds(median(lines, func(l *Line) float64 { return l.RawCPU })),
+			figure(median(lines, ofRaw)), count0(l.Statements), r.doubled(name), median(lines, func(l *Line) float64 { return l.Peak }))
+	}
+	b.WriteString("\n")
+	for _, t := range r.targets() {
+		fmt.Fprintf(&b, "* %s\n", t)
+	}
+	return report{b.String(), r.comparison()}
+}
+
+func cpuOf(l *Line) float64  { return l.CPU }
+func wallOf(l *Line) float64 { return l.Seconds }
+
+func ofRaw(l *Line) float64 {
+	if l.RawCPU == 0 {
+		return 0
+	}
+	return l.CPU / l.RawCPU
+}
+
+func (r *results) doubled(name string) string {
+	if l := r.double[name]; l != nil {
+		return count0(l.Statements)
+	}
+	return ""
+}
+
+// targets says of each target whether it was met.
+func (r *results) targets() (out []string) {
+	say := func(met bool, format string, args ...any) {
+		word := "met"
+		if !met {
+			word = "**missed**"
+		}
+		out = append(out, fmt.Sprintf(format, args...)+": "+word)
+	}
+	for _, name := range r.order {
+		if x := median(r.lines[name], ofRaw); x > 0 {
+			say(x <= maxOfRaw, "%s: %s × the raw insertion of its rows; target at most %.0f", name, figure(x), maxOfRaw)
+		}
+	}
+	for _, name := range []string{"demo", "problems"} {
+		first, again := r.lines[name+" import"], r.lines[name+" again"]
+		if first == nil {
+			continue
+		}
+		cpu, wall := median(first, cpuOf)/median(again, cpuOf), median(first, wallOf)/median(again, wallOf)
+		say(max(cpu, wall) >= minRepeat, "%s again: %.1f times less CPU and %.1f times less wall time than the first import; target %d", name, cpu, wall, minRepeat)
+	}
+	if l := r.lines["keys"]; l != nil {
+		ns := median(l, cpuOf) / float64(l[0].Ops) * 1e9
+		out = append(out, fmt.Sprintf("keys: %.0f ns a key over all kinds and the oddest forms; the target of %d ns is for the usual ones, see go test -bench . ./keys", ns, maxKey))
+	}
+	if l := r.lines["memory import"]; l != nil {
+		peak := median(l, func(l *Line) float64 { return l.Peak })
+		say(peak < maxPeak, "memory: %.0f MiB while %d MiB of static files were imported; target below %d", peak, l[0].N, maxPeak)
+	}
+	return out
+}
+
+// comparison is the table of peers.
+func (r *results) comparison() string {
+	if len(r.peers) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	runs := 0
+	for _, l := range r.peers {
+		runs = max(runs, len(l))
+	}
+	fmt.Fprintf(&b, "%s. The peer's figures are medians of %d %s.\n\n", machine(), runs, plural(runs, "run"))
+	b.WriteString("| Work | Peer CPU s | Lectern CPU s | Times less | Peer statements | Lectern's | Peer peak MiB | Lectern's |\n")
+	b.WriteString("|---|--:|--:|--:|--:|--:|--:|--:|\n")
+	for _, p := range allPeers {
+		for _, x := range p.pieces {
+			theirs, ours := r.peers[x.name], r.lines[x.ours]
+			if theirs == nil || ours == nil {
+				continue
+			}
+			t, u := median(theirs, cpuOf), median(ours, cpuOf)
+			note := ""
+			if x.exact && theirs[0].Check != ours[0].Check {
+				note = " (NOT the same result)"
+			}
+			peak := func(l *Line) float64 { return l.Peak }
+			fmt.Fprintf(&b, "| %s%s | %s | %s | **%s** | %s | %s | %.0f | %.0f |\n", x.name, note, seconds(t), seconds(u), figure(t/u),
+				count0(theirs[0].Statements), count0(ours[0].Statements), median(theirs, peak), median(ours, peak))
+		}
+	}
+	if raw, create := r.peers[rawPeer], r.lines["create"]; raw != nil && create != nil {
+		t := median(raw, cpuOf)
+		fmt.Fprintf(&b, "\nThe rows of create, inserted raw, take Python %s CPU s and Go %s. The peer's create is %s × its raw limit, Lectern's %s × its own.\n",
+			seconds(t), seconds(median(create, func(l *Line) float64 { return l.RawCPU })), figure(median(r.peers["create"], cpuOf)/t), figure(median(create, ofRaw)))
+	}
+	return b.String()
+}
+
+// machine says in a line what the figures were measured on.
+func machine() string {
+	driver := ""
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, m := range info.Deps {
+			if m.Path == "modernc.org/sqlite" {
+				driver = ", " + m.Path + " " + m.Version
+			}
+		}
+	}
+	load := ""
+	if b, err := os.ReadFile("/proc/loadavg"); err == nil {
+		first, _, _ := strings.Cut(string(b), " ")
+		load = ", load average " + first + " at the end"
+	}
+	return fmt.Sprintf("%s, %s/%s, %d processors%s%s", runtime.Version(), runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), driver, load)
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+func seconds(v float64) string {
+	if v == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%.3f", v)
+}
+
+// figure prints a number with about three digits; nothing for zero.
+func figure(v float64) string {
+	switch {
+	case v == 0:
+		return ""
+	case v < 10:
+		return fmt.Sprintf("%.2f", v)
+	case v < 100:
+		return fmt.Sprintf("%.1f", v)
+	}
+	return fmt.Sprintf("%.0f", v)
+}
+
+func count0(n int) string {
+	if n == 0 {
+		return ""
+	}
+	return fmt.Sprint(n)
+}
+
+// writeTo puts the results between their markers in a file.
+func (t report) writeTo(path string) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	text, err := between(string(b), "results", t.ours)
+	if err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if t.peers != "" {
+		if text, err = between(text, "peers", t.peers); err != nil {
+			return fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	return os.WriteFile(path, []byte(text), 0o666)
+}
+
+// between replaces what stands between the two markers of a name.
+func between(text, name, by string) (string, error) {
+	begin, end := "<!-- "+name+" -->\n", "<!-- /"+name+" -->"
+	before, rest, ok := strings.Cut(text, begin)
+	_, after, found := strings.Cut(rest, end)
+	if !ok || !found {
+		return "", fmt.Errorf("no markers %s…%s", strings.TrimSpace(begin), end)
+	}
+	return before + begin + by + end + after, nil
+}
