@@ -144,7 +144,7 @@ func writers(t *testing.T, a *App, src string) map[string]func() (*int64, error)
 			return r.ChangeLog, err
 		},
 		"rerun": func() (*int64, error) {
-			r, err := a.Rerun(ctx, key, other, "", "")
+			r, err := a.Rerun(ctx, key, other, "", "", nil)
 			return r.ChangeLog, err
 		},
 		"delete": func() (*int64, error) {

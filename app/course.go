@@ -142,8 +142,8 @@ func (a *App) forgetReport(r *course.Report) *course.Report {
 	return r
 }
 
-// Rerun copies a course into a new one under another key.
-func (a *App) Rerun(ctx context.Context, key, to keys.Course, moment, message string) (out *course.Report, err error) {
+// Rerun copies a course into a new one under another key. progress may be nil.
+func (a *App) Rerun(ctx context.Context, key, to keys.Course, moment, message string, progress Progress) (out *course.Report, err error) {
 	err = a.Update(ctx, func(tx *db.Tx) error {
 		c, m, err := a.at(ctx, tx, key, moment, "published")
 		if err != nil {
@@ -153,7 +153,7 @@ func (a *App) Rerun(ctx context.Context, key, to keys.Course, moment, message st
 		if moment == "" && !hasBranch(key) {
 			at = nil
 		}
-		out, err = c.Rerun(ctx, tx, a.Files, to, at, a.author(message))
+		out, err = c.Rerun(ctx, tx, a.Files, to, at, a.author(message), progress.step("versions"))
 		return err
 	})
 	return a.forgetReport(out), err

@@ -63,7 +63,7 @@ func Example() {
 	}
 
 	// Export.
-	out, err := a.Export(ctx, course, filepath.Join(dir, "lighthouses.tar.gz"), "")
+	out, err := a.Export(ctx, course, filepath.Join(dir, "lighthouses.tar.gz"), "", nil)
 	check(err)
 	fmt.Println("exported", out.Files, "files at", out.At)
 

@@ -28,20 +28,28 @@ type Exported struct {
 
 // Export writes a course to an archive: without a moment the published tree with drafts/ beside it, with one that state
 // alone. The archive's time is that of the entry exported, so equal content gives equal bytes.
-func (a *App) Export(ctx context.Context, key keys.Course, path, moment string) (*Exported, error) {
+// progress may be nil.
+func (a *App) Export(ctx context.Context, key keys.Course, path, moment string, progress Progress) (*Exported, error) {
 	var state courseware.State
 	var m course.Moment
 	var modified time.Time
+	progress.begin("reading the course")
 	err := a.View(ctx, func(tx *db.Tx) error {
 		c, at, err := a.at(ctx, tx, key, moment, "published")
 		if err != nil {
 			return err
 		}
+		both := moment == "" && !hasBranch(key)
+		if both && at.Name() == "" { // never published: the drafts are all there is
+			if at, err = c.Resolve(ctx, tx, "draft"); err != nil {
+				return err
+			}
+		}
 		m = at
 		if modified, err = c.Time(ctx, tx, at); err != nil {
 			return err
 		}
-		if moment == "" && !hasBranch(key) {
+		if both {
 			state, err = c.LoadState(ctx, tx, a.Files)
 			return err
 		}
@@ -52,6 +60,7 @@ func (a *App) Export(ctx context.Context, key keys.Course, path, moment string) 
 		return nil, err
 	}
 	out := &Exported{Course: state.Published.Key.String(), At: m.Name(), Skipped: []string{}}
+	progress.begin("writing the archive")
 	w, err := a.target(ctx, path, modified)
 	if err != nil {
 		return nil, err

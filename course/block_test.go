@@ -499,7 +499,7 @@ func TestRerun(t *testing.T) {
 	s.must(s.edit("problem/p1", "drafted", nil))
 	to := mustKey(t, "course-v1:Org+C1+R2")
 	s.must(s.do(func(tx *db.Tx, c *Course) error {
-		_, err := c.Rerun(t.Context(), tx, s.files, to, nil, Author{})
+		_, err := c.Rerun(t.Context(), tx, s.files, to, nil, Author{}, nil)
 		return err
 	}))
 	draft := s.at("draft")
@@ -507,7 +507,7 @@ func TestRerun(t *testing.T) {
 	s.wants("published", small)
 	s.wants("draft", draft)
 	if err := s.do(func(tx *db.Tx, c *Course) error {
-		_, err := c.Rerun(t.Context(), tx, s.files, to, nil, Author{})
+		_, err := c.Rerun(t.Context(), tx, s.files, to, nil, Author{}, nil)
 		return err
 	}); !fault.Is(err, fault.Conflict) {
 		t.Errorf("rerun into a course that exists: %v, want a conflict", err)

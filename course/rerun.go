@@ -14,8 +14,9 @@ import (
 
 // Rerun copies the course into a new one under another key, with its own references and links moved along. With at nil
 // both branches are copied, else the state of that moment, which is published in the new course. A course that exists
-// under the new key is a Conflict.
-func (c *Course) Rerun(ctx context.Context, tx *db.Tx, files media.Files, to keys.Course, at *Moment, a Author) (*Report, error) {
+// under the new key is a Conflict. progress is told as new versions are written; it may be nil.
+func (c *Course) Rerun(ctx context.Context, tx *db.Tx, files media.Files, to keys.Course, at *Moment, a Author,
+	progress func(done, total int)) (*Report, error) {
 	if _, err := Find(ctx, tx, to); err == nil {
 		return nil, fault.Errorf(fault.Conflict, to.String(), "the course exists").WithNext("choose another key")
 	} else if !fault.Is(err, fault.NotFound) {
@@ -39,7 +40,7 @@ func (c *Course) Rerun(ctx context.Context, tx *db.Tx, files media.Files, to key
 		state.Draft = moved(state.Draft, c.Key, to)
 	}
 	return Import{Key: to, State: state, By: a.By, Kind: publishing.KindRerun, Message: a.Message,
-		Source: c.Key.String()}.Run(ctx, tx, files)
+		Source: c.Key.String(), Progress: progress}.Run(ctx, tx, files)
 }
 
 // moved returns a course under another key, its references and links with it.

@@ -103,7 +103,7 @@ func (c *cli) demo(ctx context.Context, dir string) (d demonstrated, err error) 
 		return d, err
 	}
 	archive := filepath.Join(dir, "lighthouses.tar.gz")
-	e, err := a.Export(ctx, key, archive, "")
+	e, err := a.Export(ctx, key, archive, "", nil)
 	if err != nil {
 		return d, err
 	}

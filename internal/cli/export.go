@@ -43,8 +43,10 @@ must be new or empty.
 			if out == "" {
 				return usage("--output", "an export needs a place to go").WithNext("name it with -o FILE.tar.gz, FILE.zip or DIR")
 			}
+			meter, progress := c.progress()
 			return c.with(cmd.Context(), reading, func(a *app.App) error {
-				e, err := a.Export(cmd.Context(), key, out, at)
+				e, err := a.Export(cmd.Context(), key, out, at, progress)
+				meter.end()
 				if err != nil {
 					return err
 				}

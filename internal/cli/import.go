@@ -7,6 +7,7 @@ import (
 
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/fault"
 )
 
 // imported is the document of an import.
@@ -49,7 +50,7 @@ blocks that cannot be read are kept as they are instead.`,
 				result, err := a.Import(cmd.Context(), args[0], o)
 				meter.end()
 				d := imported{c.report(n, "imported", result.Report), result.Findings, err != nil}
-				if err == nil || len(d.Findings) > 0 {
+				if err == nil || fault.Is(err, fault.Invalid) && len(d.Findings) > 0 {
 					return errors.Join(c.print(d), err)
 				}
 				return err

@@ -22,6 +22,7 @@ type meter struct {
 
 	step        string
 	began, last time.Time
+	first       int // how many were done when the step began to be told of
 	drawn       bool
 }
 
@@ -47,7 +48,7 @@ func isTerminal(v any) bool {
 func (m *meter) update(step string, done, total int) {
 	now := m.now()
 	if step != m.step || done == 0 {
-		m.step, m.began, m.last = step, now, now
+		m.step, m.began, m.last, m.first = step, now, now, done
 		if m.terminal {
 			m.draw(step, done, total, 0)
 		}
@@ -63,7 +64,7 @@ func (m *meter) update(step string, done, total int) {
 }
 
 func (m *meter) draw(step string, done, total int, spent time.Duration) {
-	text := describe(step, done, total, spent)
+	text := describe(step, done, total, done-m.first, spent)
 	if !m.terminal {
 		fmt.Fprintln(m.out, text)
 		return
@@ -77,8 +78,8 @@ func (m *meter) draw(step string, done, total int, spent time.Duration) {
 	m.drawn = true
 }
 
-// describe says in words: what, how much, how fast, how long still.
-func describe(step string, done, total int, spent time.Duration) string {
+// describe says in words: what, how much, how fast, how long still. lately of the items were done in the time spent.
+func describe(step string, done, total, lately int, spent time.Duration) string {
 	if done == 0 && total == 0 {
 		return step
 	}
@@ -86,10 +87,10 @@ func describe(step string, done, total int, spent time.Duration) string {
 	if total > 0 {
 		text += fmt.Sprintf(" of %d (%d %%)", total, 100*done/total)
 	}
-	if spent < time.Millisecond || done == 0 {
+	if spent < time.Millisecond || lately <= 0 {
 		return text
 	}
-	rate := float64(done) / spent.Seconds()
+	rate := float64(lately) / spent.Seconds()
 	text += fmt.Sprintf(", %.0f/s", rate)
 	if total > done {
 		left := time.Duration(float64(total-done) / rate * float64(time.Second))

@@ -70,8 +70,10 @@ drafted, or with --at the state of one moment, published. The history of the new
 			if err != nil {
 				return err
 			}
+			meter, progress := c.progress()
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
-				r, err := a.Rerun(cmd.Context(), key, to, at, message)
+				r, err := a.Rerun(cmd.Context(), key, to, at, message, progress)
+				meter.end()
 				return c.reported(n, "made", r, err)
 			})
 		},
