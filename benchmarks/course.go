@@ -98,7 +98,7 @@ func (b *bench) imports(name, path string, ops int) (err error) {
 	}
 	out := filepath.Join(b.dir, name+".tar.gz")
 	_, err = b.measure(name+" export", ops, func(ctx context.Context) error {
-		_, err := store.Export(ctx, read.State.Published.Key, out, "")
+		_, err := store.Export(ctx, read.State.Published.Key, out, "", nil)
 		return err
 	})
 	return err
@@ -232,7 +232,7 @@ func benchMemory(b *bench) (err error) {
 		return err
 	}
 	_, err = b.measure("memory export", b.n, func(ctx context.Context) error {
-		_, err := a.Export(ctx, key, filepath.Join(b.dir, "memory.tar.gz"), "")
+		_, err := a.Export(ctx, key, filepath.Join(b.dir, "memory.tar.gz"), "", nil)
 		return err
 	})
 	return err
