@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"github.com/openlectern/lectern/content/media"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/db"
@@ -144,7 +145,7 @@ func (a *App) forgetReport(r *course.Report) *course.Report {
 
 // Rerun copies a course into a new one under another key. progress may be nil.
 func (a *App) Rerun(ctx context.Context, key, to keys.Course, moment, message string, progress Progress) (out *course.Report, err error) {
-	err = a.Update(ctx, func(tx *db.Tx) error {
+	err = a.make(ctx, func(tx *db.Tx, files media.Files) error {
 		c, m, err := a.at(ctx, tx, key, moment, "published")
 		if err != nil {
 			return err
@@ -153,7 +154,7 @@ func (a *App) Rerun(ctx context.Context, key, to keys.Course, moment, message st
 		if moment == "" && !hasBranch(key) {
 			at = nil
 		}
-		out, err = c.Rerun(ctx, tx, a.Files, to, at, a.author(message), progress.step("versions"))
+		out, err = c.Rerun(ctx, tx, files, to, at, a.author(message), progress.step("versions"))
 		return err
 	})
 	return a.forgetReport(out), err

@@ -63,11 +63,11 @@ func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *Impo
 	if _, err := a.Sweep(ctx, media.GuardAge); err != nil {
 		return result, err
 	}
-	err = a.Update(ctx, func(tx *db.Tx) error {
+	err = a.make(ctx, func(tx *db.Tx, files media.Files) error {
 		report, err := course.Import{
 			Key: read.State.Published.Key, State: read.State, By: a.By, Message: o.Message, Source: sourceName(path),
 			DraftsOnly: o.DraftsOnly, KeepAssets: o.KeepAssets, Progress: o.Progress.step("versions"),
-		}.Run(ctx, tx, a.Files)
+		}.Run(ctx, tx, files)
 		if err == nil {
 			result.Report = a.forgetReport(report)
 		}
