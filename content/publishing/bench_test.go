@@ -251,3 +251,54 @@ func rawPublish(b *testing.B, l *PublishLog) time.Duration {
 			func(i int) []any { e := l.SideEffects[i]; return []any{int64(e.Cause), int64(e.Effect)} }},
 	})
 }
+
+// history makes a package of 20,000 entities with five versions each, 100,000 records in ten logs.
+func history(d *db.DB) error {
+	ctx := context.Background()
+	if err := setup(d); err != nil {
+		return err
+	}
+	return d.Update(ctx, func(tx *db.Tx) error {
+		p, err := CreatePackage(ctx, tx, NewPackage{Ref: "lp:bench", Title: "Bench"})
+		if err != nil {
+			return err
+		}
+		var ids []EntityID
+		if _, err := Change(ctx, tx, p.ID, Meta{}, func(c *ChangeSet) (err error) {
+			ids, err = createLevel(ctx, c, "leaf", 20000, nil, 0)
+			return err
+		}); err != nil {
+			return err
+		}
+		for i := range 8 {
+			half := ids[i%2*10000:][:10000]
+			if _, err := Change(ctx, tx, p.ID, Meta{}, func(c *ChangeSet) error {
+				list := make([]NewVersion, len(half))
+				for i, e := range half {
+					list[i] = NewVersion{Entity: e, Title: "edited"}
+				}
+				_, _, err := c.CreateVersions(ctx, list)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// BenchmarkHeads reads all pointers of a moment in the middle of 100,000 records, and those of now.
+func BenchmarkHeads(b *testing.B) {
+	for _, e := range dbtest.Engines() {
+		for name, m := range map[string]Moment{"past": AfterChange(5), "now": Draft()} {
+			b.Run(string(e)+"/"+name, func(b *testing.B) {
+				d := dbtest.Ready(b, e, history)
+				for b.Loop() {
+					if heads, err := Heads(b.Context(), d, 1, m); err != nil || len(heads) != 20000 {
+						b.Fatal(len(heads), err)
+					}
+				}
+			})
+		}
+	}
+}

@@ -123,13 +123,15 @@ func (m Moment) query() string {
 	switch {
 	case m.log != 0 && m.published:
 		return columns + `r.publish_log_id FROM openedx_content_publishableentity e
-			JOIN openedx_content_publishlogrecord r ON r.entity_id = e.id AND r.publish_log_id =
-				(SELECT MAX(x.publish_log_id) FROM openedx_content_publishlogrecord x WHERE x.entity_id = e.id AND x.publish_log_id <= ?)
+			JOIN openedx_content_publishlogrecord r ON r.id =
+				(SELECT x.id FROM openedx_content_publishlogrecord x WHERE x.entity_id = e.id AND x.publish_log_id <= ?
+				ORDER BY x.publish_log_id DESC LIMIT 1)
 			JOIN openedx_content_publishableentityversion v ON v.id = r.new_version_id`
 	case m.log != 0:
 		return columns + `r.draft_change_log_id FROM openedx_content_publishableentity e
-			JOIN openedx_content_draftchangelogrecord r ON r.entity_id = e.id AND r.draft_change_log_id =
-				(SELECT MAX(x.draft_change_log_id) FROM openedx_content_draftchangelogrecord x WHERE x.entity_id = e.id AND x.draft_change_log_id <= ?)
+			JOIN openedx_content_draftchangelogrecord r ON r.id =
+				(SELECT x.id FROM openedx_content_draftchangelogrecord x WHERE x.entity_id = e.id AND x.draft_change_log_id <= ?
+				ORDER BY x.draft_change_log_id DESC LIMIT 1)
 			JOIN openedx_content_publishableentityversion v ON v.id = r.new_version_id`
 	case m.published:
 		return columns + `r.publish_log_id FROM openedx_content_publishableentity e

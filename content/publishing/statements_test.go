@@ -82,7 +82,7 @@ func TestStatementsAreBounded(t *testing.T) {
 			// 400 leaves are one batch of everything, but for dependency rows.
 			few, many := count(40), count(400)
 			for name, n := range many {
-				if n > few[name]+3 {
+				if n > few[name]+8 { // engines send larger batches in other ways
 					t.Errorf("%s takes %d statements for 40 leaves and %d for 400", name, few[name], n)
 				}
 			}
