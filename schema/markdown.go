@@ -24,6 +24,8 @@ var groups = []struct {
 	{"Django", "Django's own tables, which its `migrate` wants to find complete.", django},
 }
 
+//go:generate go run ./gendocs ../docs/schema.md
+
 // Markdown returns a page that describes every table, made from the definitions alone.
 func Markdown() string {
 	var b strings.Builder

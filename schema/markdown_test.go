@@ -1,9 +1,24 @@
 package schema
 
 import (
+	"os"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
+
+// TestPageIsCurrent: docs/schema.md is made by go generate ./schema.
+func TestPageIsCurrent(t *testing.T) {
+	t.Parallel()
+	page, err := os.ReadFile("../docs/schema.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(Markdown(), string(page)); diff != "" {
+		t.Errorf("docs/schema.md is not what go generate ./schema makes (-want +got):\n%s", diff)
+	}
+}
 
 func TestMarkdown(t *testing.T) {
 	t.Parallel()

@@ -54,6 +54,7 @@ var rules = []rule{
 	{"flags", []string{"db"}, "flags by key only"},
 	{"catalog", []string{"db"}, "owns the catalog and organizations tables"},
 	{"user", []string{"db"}, "owns auth_user"},
+	{"schema/gendocs", []string{"schema"}, "prints the page about the tables"},
 	{"schema", []string{"db"}, "makes and changes tables; knows no rows' meaning"},
 	{"courseware", nil, "the tree in the middle: everything meets in it, so it depends on keys alone"},
 	{"db", nil, "bottom of the database side"},
