@@ -87,7 +87,7 @@ func Open(ctx context.Context, c Config) (*App, error) {
 			return nil, err
 		}
 	}
-	d, err := db.Open(ctx, database, db.Options{Create: c.Write, ReadOnly: !c.Write, Clock: c.Clock, OnStatement: c.OnStatement})
+	d, err := connect(ctx, database, db.Options{Create: c.Write, ReadOnly: !c.Write, Clock: c.Clock, OnStatement: c.OnStatement})
 	if err != nil {
 		return nil, errors.Join(err, a.removeTemp())
 	}
@@ -99,6 +99,21 @@ func Open(ctx context.Context, c Config) (*App, error) {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
+}
+
+// patience is how long a server may take to answer at all. One of another kind than the URL says may never.
+const patience = 20 * time.Second
+
+// connect opens a database, and gives up on one that does not answer.
+func connect(ctx context.Context, url string, o db.Options) (*db.DB, error) {
+	limited, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	d, err := db.Open(limited, url, o)
+	if err != nil && limited.Err() != nil && ctx.Err() == nil {
+		return nil, fault.Errorf(fault.Unavailable, "database", "the server does not answer: %w", err).
+			WithNext("check that the URL names a server of that kind, and that it runs")
+	}
+	return d, err
 }
 
 func (a *App) ready(ctx context.Context, c Config) error {

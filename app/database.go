@@ -70,7 +70,7 @@ func onDatabase(ctx context.Context, c Config, fn func(*db.DB, *Database) error)
 		}
 	}
 	create := c.Write || a.temp != ""
-	if a.DB, err = db.Open(ctx, url, db.Options{Create: create, ReadOnly: !create, Clock: c.Clock, OnStatement: c.OnStatement}); err != nil {
+	if a.DB, err = connect(ctx, url, db.Options{Create: create, ReadOnly: !create, Clock: c.Clock, OnStatement: c.OnStatement}); err != nil {
 		return nil, errors.Join(err, a.removeTemp())
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
