@@ -3,7 +3,9 @@ package course
 import (
 	"context"
 	"regexp"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
@@ -42,6 +44,8 @@ func (c *Course) SetLabel(ctx context.Context, tx *db.Tx, name string, m Moment,
 	switch {
 	case name == "" || len([]rune(name)) > maxLabel:
 		return fault.Errorf(fault.Usage, name, "a label has 1 to %d characters", maxLabel)
+	case strings.ContainsFunc(name, unicode.IsControl):
+		return fault.Errorf(fault.Usage, name, "a label holds no control characters").WithNext("choose another name")
 	case otherMoments.MatchString(name):
 		return fault.Errorf(fault.Usage, name, "a label may not read as a moment").WithNext("choose another name")
 	case m.Log == 0:
