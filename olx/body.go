@@ -189,6 +189,8 @@ func (d decoder) option(b *courseware.Block, n *xmltree.Node, spec *fields.Block
 	f, known := spec.Field(name)
 	none, _ := n.Attr("none")
 	switch {
+	case spec.Class == fields.Assessment: // has no such fields
+		b.Nodes = append(b.Nodes, []byte(n.Opaque()))
 	case none == "true":
 		b.Fields = b.Fields.With(name, courseware.Null)
 	case known && !n.HasElements():

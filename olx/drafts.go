@@ -158,9 +158,9 @@ func (l *loader) sortRoots(roots []draftRoot) {
 // readDraft reads a root with what is below it, and puts it among the children of its parent where it is not there.
 func (l *loader) readDraft(t *tree, draft *courseware.Course, r draftRoot) {
 	parent := cmp.Or(t.blocks[r.parent], draft.Blocks[r.parent])
-	if parent == nil {
+	if parent == nil || !parent.Container {
 		l.fail(&problem{r.file, r.node.Line(), ruleDangling,
-			fmt.Sprintf("the parent of the draft, %s, could not be read", r.parent), "repair the parent, or remove the draft"})
+			fmt.Sprintf("the parent of the draft, %s, holds no blocks", r.parent), "repair the parent, or remove the draft"})
 		return
 	}
 	if _, taken := t.files[r.id]; taken {

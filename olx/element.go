@@ -122,7 +122,14 @@ func (d decoder) read(
 			"attribute %s holds the key %q more than once; the last one counts", f.Name, key)
 	}
 	d.check(f, v, n.File(), n.AttrLine(f.Name))
-	b.Fields = b.Fields.With(f.Name, v)
+	if !emptyLicense(f, v) {
+		b.Fields = b.Fields.With(f.Name, v)
+	}
+}
+
+// emptyLicense reports whether a license says nothing; then it is not written, and so not kept (olx.md §1.16).
+func emptyLicense(f fields.Field, v courseware.Value) bool {
+	return f.Name == "license" && f.Content && (v.IsNull() || v == `""`)
 }
 
 // check warns of a value that its type cannot use.
@@ -160,9 +167,10 @@ func (d decoder) merge(b *courseware.Block, spec *fields.Block, settings pyjson.
 				v = fields.Value(fields.Parse(v).Sorted())
 			}
 			if f.Element {
-				if v = elementValue(name, v); v == "" {
-					continue
-				}
+				v = elementValue(name, v)
+			}
+			if v == "" || emptyLicense(f, v) {
+				continue
 			}
 			d.check(f, v, file, line)
 			if old, ok := b.Fields.Lookup(name); ok && pyjson.Equal(fields.Parse(old), fields.Parse(v)) {
@@ -202,8 +210,7 @@ func setUnknown(b *courseware.Block, spec *fields.Block, name, value string) {
 	b.Extra = append(b.Extra, courseware.Attr{Name: name, Value: value})
 }
 
-// spaces keeps the namespace declarations that the element makes or that what is kept of it relies on. Those of the
-// archive format itself are made anew where they are needed.
+// spaces keeps the namespace declarations that what is kept of the element relies on.
 func (d decoder) spaces(b *courseware.Block, n *xmltree.Node) {
 	var kept []courseware.Attr
 	for _, a := range n.Start().Attrs {
@@ -211,7 +218,7 @@ func (d decoder) spaces(b *courseware.Block, n *xmltree.Node) {
 		if !isSpace || prefix != "" && prefix[0] != ':' {
 			break // declarations come first
 		}
-		if (a.Value == optionSpace || a.Value == blockSpace) && (prefix == "" || !uses(b, prefix[1:]+":")) {
+		if prefix != "" && !uses(b, prefix[1:]+":") || prefix == "" && (a.Value == optionSpace || a.Value == blockSpace) {
 			continue
 		}
 		kept = append(kept, courseware.Attr{Name: a.Name, Value: a.Value})

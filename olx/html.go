@@ -46,7 +46,7 @@ func (d decoder) htmlBody(b *courseware.Block, n *xmltree.Node) {
 func unfence(n *xmltree.Node, data []byte) []byte {
 	fenced := len(n.Children) > 0 && len(data) >= 2 && data[0] == '\n' && data[len(data)-1] == '\n'
 	for _, c := range n.Children {
-		fenced = fenced && c.Kind == xmltree.CData
+		fenced = fenced && (c.Kind == xmltree.CData || isAside(c))
 	}
 	if fenced {
 		data = data[1 : len(data)-1]

@@ -114,7 +114,7 @@ func (t *tree) notFound(
 	n *xmltree.Node, spec *fields.Block, id courseware.BlockID, written, file string,
 ) (courseware.BlockID, bool) {
 	switch {
-	case t.dir != "" && t.l.course.Blocks[id] != nil:
+	case t.dir != "" && t.l.course.Blocks[id] != nil && (spec == nil || spec.Class != fields.Assessment):
 		t.published(id)
 		return id, true
 	case spec == nil:

@@ -71,7 +71,8 @@ func rawInner(first []*xmltree.Elem, b *courseware.Block) string {
 func nodes(b *courseware.Block) (kept, asides []*xmltree.Elem) {
 	for _, n := range b.Nodes {
 		e := &xmltree.Elem{Verbatim: strings.Trim(string(n), " \t\r\n")}
-		if strings.Contains(e.Verbatim[:strings.IndexByte(e.Verbatim+">", '>')], asideFamily) {
+		start, _, _ := strings.Cut(e.Verbatim, ">") // written anew, so > and quotes inside values are escaped
+		if strings.Contains(start, " "+familyAttr+`="`+asideFamily+`"`) {
 			asides = append(asides, e)
 		} else {
 			kept = append(kept, e)
@@ -119,8 +120,8 @@ func (p printer) legacyAttr(e *xmltree.Elem, spec *fields.Block, name string, v 
 	if f.Element || f.PolicyOnly && !p.whole {
 		return
 	}
-	if name == "license" && fields.Normal(f.Type, v) == `""` {
-		return // written only where it says something (olx.md §1.16)
+	if emptyLicense(f, fields.Normal(f.Type, v)) {
+		return
 	}
 	e.Set(name, fields.WriteLegacy(f.Type, v))
 }

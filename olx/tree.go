@@ -117,7 +117,7 @@ func (t *tree) child(n *xmltree.Node) (id courseware.BlockID, ok bool) {
 			fmt.Sprintf("blocks nested more than %d deep", maxNesting), "nest blocks less deep"})
 		return id, true
 	}
-	if isPointer(n) {
+	if isPointer(n) && (spec == nil || spec.Class != fields.Inline) {
 		return t.pointed(n, spec, id)
 	}
 	return t.inline(n, spec, id), true

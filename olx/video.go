@@ -65,13 +65,24 @@ func (d decoder) videoBody(b *courseware.Block, n *xmltree.Node) {
 		}
 	}
 	b.Nodes = append(b.Nodes, asides...)
-	if sources != nil {
-		set("html5_sources", fields.Value(pyjson.Value{Kind: pyjson.Array, Items: sources}))
+	// Child elements win over attributes; those that say the same leave the attribute its own spelling.
+	override := func(name string, v pyjson.Value) {
+		if old, _ := b.Fields.Lookup(name); len(v.Items) > 0 && !pyjson.Equal(texts(fields.Parse(old)), v) {
+			set(name, fields.Value(v))
+		}
 	}
-	if old, _ := b.Fields.Lookup("transcripts"); len(transcripts.Keys) > 0 && !pyjson.Equal(fields.Parse(old), transcripts) {
-		set("transcripts", fields.Value(transcripts))
-	}
+	override("html5_sources", pyjson.Value{Kind: pyjson.Array, Items: sources})
+	override("transcripts", transcripts)
 	d.youtube(b, n, sources != nil)
+}
+
+// texts returns a list or an object with its values as the texts that attributes would hold.
+func texts(v pyjson.Value) pyjson.Value {
+	out := pyjson.Value{Kind: v.Kind, Keys: v.Keys}
+	for _, item := range v.Items {
+		out.Items = append(out.Items, pyjson.Str(attrText(item)))
+	}
+	return out
 }
 
 // youtube sets the ids of the youtube attribute. It is the older form: a field that has an attribute of its own wins. An
