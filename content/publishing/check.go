@@ -34,16 +34,15 @@ func checkTitle(what, title string) error {
 	return checkText(what, title, maxTitle)
 }
 
-// checkText refuses text that some engine would refuse or cut.
+// checkText refuses text that some engine would refuse or cut; limit 0 means any length.
 func checkText(what, s string, limit int) error {
-	if len(s) > limit && utf8.RuneCountInString(s) > limit {
-		return fault.Errorf(fault.Invalid, what, "is longer than %d characters", limit)
-	}
-	if !utf8.ValidString(s) {
+	switch {
+	case !utf8.ValidString(s):
 		return fault.Errorf(fault.Invalid, what, "is not UTF-8 text")
-	}
-	if strings.IndexByte(s, 0) >= 0 {
+	case strings.IndexByte(s, 0) >= 0:
 		return fault.Errorf(fault.Invalid, what, "has a NUL character")
+	case limit > 0 && len(s) > limit && utf8.RuneCountInString(s) > limit:
+		return fault.Errorf(fault.Invalid, what, "is longer than %d characters", limit)
 	}
 	return nil
 }

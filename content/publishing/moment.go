@@ -12,9 +12,12 @@ import (
 // The zero Moment is [Draft].
 type Moment struct {
 	published bool
-	log       int64
+	log       int64 // 0 means now, never that nothing happened yet
 	at        time.Time
 }
+
+// never is the log of a moment before all logs.
+const never = -1
 
 // Draft is the drafts as they are now.
 func Draft() Moment { return Moment{} }
@@ -22,11 +25,18 @@ func Draft() Moment { return Moment{} }
 // Published is what is published now.
 func Published() Moment { return Moment{published: true} }
 
-// AfterChange is the drafts as they were after the draft log with this id.
-func AfterChange(log int64) Moment { return Moment{log: log} }
+// AfterChange is the drafts as they were after the draft log with this id; with an id below all others, nothing.
+func AfterChange(log int64) Moment { return after(false, log) }
 
-// AfterPublish is what was published after the publish log with this id.
-func AfterPublish(log int64) Moment { return Moment{published: true, log: log} }
+// AfterPublish is what was published after the publish log with this id; with an id below all others, nothing.
+func AfterPublish(log int64) Moment { return after(true, log) }
+
+func after(published bool, log int64) Moment {
+	if log <= 0 {
+		log = never
+	}
+	return Moment{published: published, log: log}
+}
 
 // DraftsAt is the drafts after the last draft log of the package whose time is not after t.
 func DraftsAt(t time.Time) Moment { return Moment{at: t} }
@@ -49,7 +59,7 @@ type Head struct {
 // more.
 func Heads(ctx context.Context, q db.Querier, pkg PackageID, m Moment) ([]Head, error) {
 	m, err := m.resolve(ctx, q, `learning_package_id = ?`, pkg)
-	if err != nil || m.log < 0 {
+	if err != nil || m.log == never {
 		return nil, err
 	}
 	var list []Head
@@ -67,7 +77,7 @@ func HeadsOf(ctx context.Context, q db.Querier, ids []EntityID, m Moment) ([]Hea
 		return nil, nil
 	}
 	m, err := m.resolve(ctx, q, `learning_package_id = (SELECT learning_package_id FROM openedx_content_publishableentity WHERE id = ?)`, ids[0])
-	if err != nil || m.log < 0 {
+	if err != nil || m.log == never {
 		return nil, err
 	}
 	var list []Head
@@ -90,7 +100,7 @@ func scanHead(list *[]Head) func(*db.Row) error {
 	}
 }
 
-// resolve turns a time into the last log of the package not after it: that state really was. Without one the log is -1.
+// resolve turns a time into the last log of the package not after it: that state really was. Without one that is never.
 func (m Moment) resolve(ctx context.Context, q db.Querier, of string, arg any) (Moment, error) {
 	if m.at.IsZero() {
 		return m, nil
@@ -104,7 +114,7 @@ func (m Moment) resolve(ctx context.Context, q db.Querier, of string, arg any) (
 		return m, fmt.Errorf("log at a time: %w", err)
 	}
 	if !ok {
-		id = -1
+		id = never
 	}
 	return Moment{published: m.published, log: id}, nil
 }

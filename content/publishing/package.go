@@ -41,7 +41,7 @@ func CreatePackage(ctx context.Context, tx *db.Tx, n NewPackage) (Package, error
 	if err := checkTitle("package title", n.Title); err != nil {
 		return Package{}, err
 	}
-	if err := checkText("package description", n.Description, len(n.Description)); err != nil {
+	if err := checkText("package description", n.Description, 0); err != nil {
 		return Package{}, err
 	}
 	at := moment(tx, n.Created)
@@ -142,7 +142,7 @@ func UpdatePackage(ctx context.Context, tx *db.Tx, id PackageID, c PackageChange
 	}
 	if c.Description != nil {
 		p.Description = *c.Description
-		if err := checkText("package description", p.Description, len(p.Description)); err != nil {
+		if err := checkText("package description", p.Description, 0); err != nil {
 			return Package{}, err
 		}
 	}

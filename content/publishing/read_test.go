@@ -287,7 +287,7 @@ func TestLogs(t *testing.T) {
 			want int
 		}{
 			{DraftsAt(at(0)), 0}, {DraftsAt(at(1)), 1}, {DraftsAt(at(2).Add(-1)), 1}, {DraftsAt(at(59)), 3}, {PublishedAt(at(1)), 0},
-			{PublishedAt(at(3)), 2}, {PublishedAt(at(4)), 3}, {AfterPublish(all[3].ID), 2}, {AfterChange(all[5].ID), 1},
+			{PublishedAt(at(3)), 2}, {PublishedAt(at(4)), 3}, {AfterPublish(all[3].ID), 2}, {AfterChange(all[5].ID), 1}, {AfterChange(all[5].ID - 1), 0}, {AfterPublish(0), 0}, {AfterChange(0), 0},
 		} {
 			heads, err := Heads(ctx, s.d, s.pkg, c.m)
 			some, err2 := HeadsOf(ctx, s.d, ids, c.m)
