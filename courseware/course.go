@@ -17,7 +17,7 @@ type Course struct {
 	Blocks map[BlockID]*Block
 	// Assets are the static files and the entries of assets.json, sorted by Path.
 	Assets []*Asset
-	// GradingPolicy is the grading policy as canonical JSON (olx.md §1.12, §3.3), nil when the source has none.
+	// GradingPolicy is the grading policy as canonical JSON, complete with its defaults (olx.md §1.12, §3.3); nil in a library.
 	GradingPolicy []byte
 	// AssetsXML is the second, XML form of asset metadata, verbatim (olx.md §1.13); nil means the usual empty one.
 	AssetsXML []byte

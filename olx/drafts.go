@@ -43,6 +43,7 @@ func (l *loader) readDrafts() {
 		isRoot[r.id] = true
 	}
 	l.sortRoots(roots)
+	l.moveRoots(&draft, roots)
 	// First those under blocks that are no roots, whose descendants may be roots too; then what these did not name.
 	for _, nested := range [...]bool{false, true} {
 		for _, r := range roots {
@@ -153,6 +154,20 @@ func (l *loader) sortRoots(roots []draftRoot) {
 	slices.SortStableFunc(roots, func(x, y draftRoot) int {
 		return cmp.Or(cmp.Compare(place(x), place(y)), cmp.Compare(x.index, y.index), strings.Compare(x.file, y.file))
 	})
+}
+
+// moveRoots takes roots that are drafted under another parent than the published one from that.
+func (l *loader) moveRoots(draft *courseware.Course, roots []draftRoot) {
+	parents := Parents(l.course)
+	for _, r := range roots {
+		old, ok := parents[r.id]
+		if to := draft.Blocks[r.parent]; !ok || old == r.parent || to == nil || !to.Container {
+			continue
+		}
+		changed := *draft.Blocks[old]
+		changed.Children = slices.DeleteFunc(slices.Clone(changed.Children), func(id courseware.BlockID) bool { return id == r.id })
+		draft.Blocks[old] = &changed
+	}
 }
 
 // readDraft reads a root with what is below it, and puts it among the children of its parent where it is not there.

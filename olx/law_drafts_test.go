@@ -155,6 +155,19 @@ func TestNestedDrafts(t *testing.T) {
 	f.again(t, olx.ReadOptions{})
 }
 
+func TestMovedDraft(t *testing.T) {
+	t.Parallel()
+	f := sequence("u v w", "sequential/s2.xml", `<sequential><vertical url_name="x"/></sequential>`, "vertical/x.xml", "<vertical/>",
+		"drafts/vertical/u.xml", strings.Replace(draft(1, ""), "block@s", "block@s2", 1), "drafts/vertical/y.xml", draft(2, ""))
+	f["course/chapter/ch.xml"] = `<chapter><sequential url_name="s"/><sequential url_name="s2"/></chapter>`
+	r := f.read(t, olx.ReadOptions{})
+	equal(t, "from", units(r.State.Draft), "v w y")
+	equal(t, "to", children(r.State.Draft.Blocks[courseware.BlockID{Type: "sequential", Name: "s2"}]), "x u")
+	equal(t, "published", units(r.State.Published), "u v w")
+	again := f.again(t, olx.ReadOptions{}).read(t, olx.ReadOptions{})
+	equal(t, "again", ids(again.State.Draft), ids(r.State.Draft))
+}
+
 func TestBrokenDraft(t *testing.T) {
 	t.Parallel()
 	f := sequence("v", "drafts/vertical/v.xml", "<vertical index_in_children_list=", "drafts/vertical/w.xml", draft(1, `<problem url_name="gone"/>`),

@@ -203,6 +203,7 @@ func (x *exporter) drafts(draft *courseware.Course, skipped func(courseware.Bloc
 			skipped(id)
 		}
 	}
+	parents := Parents(x.course)
 	var visit func(b *courseware.Block)
 	visit = func(b *courseware.Block) {
 		if old := pub[b.ID]; old != b && !sameSettings(old, b) {
@@ -215,7 +216,8 @@ func (x *exporter) drafts(draft *courseware.Course, skipped func(courseware.Bloc
 			case !isDraftable(id.Type) && pub[id] != nil:
 				x.written[id] = true
 				visit(child)
-			case x.differs(child, map[courseware.BlockID]bool{}) && !x.draftRoot(child, b.ID, i):
+			case parents[id] == b.ID && !x.differs(child, map[courseware.BlockID]bool{}):
+			case !x.draftRoot(child, b.ID, i):
 				skip(id)
 			}
 		}

@@ -70,7 +70,17 @@ func newZipPacker(w io.Writer, modified time.Time) *zipPacker {
 		modified = first
 	}
 	p := &zipPacker{modified, zip.NewWriter(w), bufio.NewWriterSize(nil, chunk)}
-	p.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, level) })
+	// One compressor serves all files, as they are written one after the other: each takes a megabyte to set up.
+	var compressor *flate.Writer
+	p.zip.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		if compressor == nil {
+			var err error
+			compressor, err = flate.NewWriter(w, level)
+			return compressor, err
+		}
+		compressor.Reset(w)
+		return compressor, nil
+	})
 	return p
 }
 
