@@ -58,10 +58,11 @@ func blake(text string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
-// state is a package as it can be read: pointers of both branches and the dependencies of their versions.
+// state is a package as it can be read: pointers of both branches, and versions with their dependencies.
 type state struct {
-	at   map[publishing.EntityID]publishing.Pointers
-	deps map[publishing.VersionID][]publishing.EntityID
+	at       map[publishing.EntityID]publishing.Pointers
+	deps     map[publishing.VersionID][]publishing.EntityID
+	versions map[publishing.EntityID][]publishing.Version // in the order of their numbers
 }
 
 // input returns the text that the digest of an entity on a branch must come from, "" without live dependencies, built
@@ -94,26 +95,30 @@ func draftOf(p publishing.Pointers) publishing.Branch     { return p.Draft }
 func publishedOf(p publishing.Pointers) publishing.Branch { return p.Published }
 
 func (p *player) readState(ctx context.Context) *state {
-	s := &state{at: map[publishing.EntityID]publishing.Pointers{}}
+	s := &state{at: map[publishing.EntityID]publishing.Pointers{}, versions: map[publishing.EntityID][]publishing.Version{}}
 	packages, err := p.packages(ctx, p.d)
 	p.must(err)
-	var versions []publishing.VersionID
+	var ids []publishing.VersionID
 	for _, pkg := range packages {
 		list, err := publishing.AllPointers(ctx, p.d, pkg.ID)
 		p.must(err)
 		for _, x := range list {
 			s.at[x.Entity] = x
-			versions = append(versions, x.Draft.Version, x.Published.Version)
+			s.versions[x.Entity], err = publishing.VersionsOf(ctx, p.d, x.Entity)
+			p.must(err)
+			for _, v := range s.versions[x.Entity] {
+				ids = append(ids, v.ID)
+			}
 		}
 	}
-	s.deps, err = publishing.Dependencies(ctx, p.d, versions)
+	s.deps, err = publishing.Dependencies(ctx, p.d, ids)
 	p.must(err)
 	return s
 }
 
 // recompute checks law 30: each stored digest is what a full recomputation gives.
-func (p *player) recompute(ctx context.Context) {
-	s := p.readState(ctx)
+func (p *player) recompute() {
+	s := p.end
 	for e, x := range s.at {
 		if want := s.digest(e, draftOf); x.Draft.Live() && x.Draft.Digest != want {
 			p.Errorf("draft of %s: digest %q, recomputed %q", x.Ref, x.Draft.Digest, want)
@@ -125,8 +130,8 @@ func (p *player) recompute(ctx context.Context) {
 }
 
 // digests compares the rows of digests.jsonl: which dependencies count, and where version ids agree the text.
-func (p *player) digests(ctx context.Context, rows []digestRow) {
-	s := p.readState(ctx)
+func (p *player) digests(rows []digestRow) {
+	s := p.end
 	byRef := map[string]publishing.EntityID{}
 	for e, x := range s.at {
 		byRef[x.Ref] = e

@@ -15,15 +15,10 @@ import (
 
 // final compares the state at the end of a scenario.
 func (p *player) final(ctx context.Context) {
+	p.end = p.readState(ctx)
 	got := map[string]publishing.Pointers{}
-	packages, err := p.packages(ctx, p.d)
-	p.must(err)
-	for _, pkg := range packages {
-		list, err := publishing.AllPointers(ctx, p.d, pkg.ID)
-		p.must(err)
-		for _, x := range list {
-			got[x.Ref] = x
-		}
+	for _, x := range p.end.at {
+		got[x.Ref] = x
 	}
 	if len(got) != len(p.s.Final.Entities) {
 		p.Errorf("%d entities, want %d", len(got), len(p.s.Final.Entities))
@@ -31,7 +26,7 @@ func (p *player) final(ctx context.Context) {
 	branches := map[string]entity{}
 	for _, want := range p.s.Final.Entities {
 		branches[want.Entity] = want
-		p.versions(ctx, got[want.Entity], want)
+		p.versions(got[want.Entity], want)
 	}
 	for _, want := range p.s.Final.Entities {
 		x := got[want.Entity]
@@ -66,9 +61,8 @@ func (p *player) branch(at string, publish bool, got publishing.Branch, want bra
 	}
 }
 
-func (p *player) versions(ctx context.Context, x publishing.Pointers, want entity) {
-	list, err := publishing.VersionsOf(ctx, p.d, x.Entity)
-	p.must(err)
+func (p *player) versions(x publishing.Pointers, want entity) {
+	list := p.end.versions[x.Entity]
 	if len(list) != len(want.Versions) {
 		p.Errorf("%s: %d versions, want %d", want.Entity, len(list), len(want.Versions))
 		return
@@ -77,9 +71,7 @@ func (p *player) versions(ctx context.Context, x publishing.Pointers, want entit
 	for i, w := range want.Versions {
 		v := list[i]
 		p.same = p.same && int64(v.ID) == w.ID
-		deps, err := publishing.Dependencies(ctx, p.d, []publishing.VersionID{v.ID})
-		p.must(err)
-		have := p.refsOf(ctx, deps[v.ID])
+		have := p.refsOf(p.end.deps[v.ID])
 		slices.Sort(have)
 		slices.Sort(w.Deps)
 		if v.Num != w.Num || v.Title != w.Title || !slices.Equal(have, w.Deps) {
@@ -88,34 +80,34 @@ func (p *player) versions(ctx context.Context, x publishing.Pointers, want entit
 	}
 }
 
-func (p *player) refsOf(ctx context.Context, ids []publishing.EntityID) []string {
-	found, err := publishing.EntitiesByID(ctx, p.d, ids)
-	p.must(err)
+func (p *player) refsOf(ids []publishing.EntityID) []string {
 	refs := []string{}
 	for _, id := range ids {
-		refs = append(refs, found[id].Ref)
+		refs = append(refs, p.end.at[id].Ref)
 	}
 	return refs
 }
 
 func (p *player) container(ctx context.Context, x publishing.Pointers, want entity, all map[string]entity) {
-	for num, rows := range want.Rows {
-		v, err := publishing.VersionByNum(ctx, p.d, x.Entity, atoi(num))
-		p.must(err)
-		list, err := containers.Children(ctx, p.d, []publishing.VersionID{v.ID})
-		p.must(err)
-		have := []row{}
-		for _, c := range list[v.ID] {
-			r := row{Ref: p.refsOf(ctx, []publishing.EntityID{c.Entity})[0]}
-			if c.Pin != 0 {
-				pinned, err := publishing.Versions(ctx, p.d, []publishing.VersionID{c.Pin})
-				p.must(err)
-				r.Pin = &pinned[0].Num
-			}
-			have = append(have, r)
+	var ids []publishing.VersionID
+	numbers := map[publishing.VersionID]int{}
+	for _, v := range p.end.versions[x.Entity] {
+		ids = append(ids, v.ID)
+	}
+	for _, list := range p.end.versions {
+		for _, v := range list {
+			numbers[v.ID] = v.Num
 		}
-		if diff := cmp.Diff(rows, have); diff != "" {
-			p.Errorf("%s: rows of version %s (-want +got):\n%s", want.Entity, num, diff)
+	}
+	lists, err := containers.Children(ctx, p.d, ids)
+	p.must(err)
+	for _, v := range p.end.versions[x.Entity] {
+		have := []row{}
+		for _, c := range lists[v.ID] {
+			have = append(have, row{Ref: p.end.at[c.Entity].Ref, Pin: number(numbers[c.Pin])})
+		}
+		if diff := cmp.Diff(want.Rows[fmt.Sprint(v.Num)], have); diff != "" {
+			p.Errorf("%s: rows of version %d (-want +got):\n%s", want.Entity, v.Num, diff)
 		}
 	}
 	for _, side := range []struct {
@@ -148,7 +140,7 @@ func (p *player) container(ctx context.Context, x publishing.Pointers, want enti
 			}
 		}
 		for _, e := range list {
-			have = append(have, []any{p.refsOf(ctx, []publishing.EntityID{e.Entity})[0], float64(e.Num), e.Pinned})
+			have = append(have, []any{p.end.at[e.Entity].Ref, float64(e.Num), e.Pinned})
 		}
 		if _, failed := side.children.(string); !failed {
 			expect = side.children.([]any)
@@ -165,13 +157,6 @@ func (p *player) container(ctx context.Context, x publishing.Pointers, want enti
 	if expect, _ := want.Contains.(bool); contains[x.Entity] != expect { // an error of the reference stands for false
 		p.Errorf("%s: contains unpublished changes: %v, want %v", want.Entity, contains[x.Entity], want.Contains)
 	}
-}
-
-func atoi(s string) (n int) {
-	if _, err := fmt.Sscan(s, &n); err != nil {
-		panic(err) // the golden file is broken
-	}
-	return n
 }
 
 func (p *player) listings(ctx context.Context) {

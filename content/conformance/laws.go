@@ -17,9 +17,9 @@ import (
 // laws makes random changes and compares the store with the model after each.
 func laws(t *testing.T, open Open) {
 	shared := open(t)
-	runs := 6
+	runs := 4
 	if shared.Engine() == db.SQLite {
-		runs = 30
+		runs = 15
 	}
 	users, err := makeUsers(t.Context(), shared)
 	if err != nil {

@@ -25,8 +25,9 @@ type stage struct {
 	files media.Files
 	refs  map[string]string // of packages, by their name in the scenario
 	users map[string]publishing.UserID
-	flush bool   // write pointers after each step of a bulk
-	tail  string // of package refs, so that scenarios can share a database
+	known map[string]publishing.Package // by name, where they are committed
+	flush bool                          // write pointers after each step of a bulk
+	tail  string                        // of package refs, so that scenarios can share a database
 	now   time.Time
 
 	// What the running step did.
@@ -36,7 +37,7 @@ type stage struct {
 }
 
 func newStage(d *db.DB, files media.Files, users map[string]publishing.UserID, flush bool) *stage {
-	return &stage{d: d, files: files, refs: map[string]string{}, users: users, flush: flush}
+	return &stage{d: d, files: files, refs: map[string]string{}, known: map[string]publishing.Package{}, users: users, flush: flush}
 }
 
 // makeUsers makes the users that scenarios name, and returns them with nobody as "".
@@ -55,11 +56,11 @@ func makeUsers(ctx context.Context, d *db.DB) (map[string]publishing.UserID, err
 	return users, err
 }
 
-// packages returns the packages of the scenario, by their names there.
+// packages returns the packages of the scenario that exist, by their names there.
 func (s *stage) packages(ctx context.Context, q db.Querier) (map[string]publishing.Package, error) {
 	found := map[string]publishing.Package{}
-	for name, ref := range s.refs {
-		p, err := publishing.PackageByRef(ctx, q, ref)
+	for name := range s.refs {
+		p, err := s.pkg(ctx, q, name)
 		if fault.Is(err, fault.NotFound) {
 			continue // the step that was to make it failed
 		}
@@ -69,6 +70,19 @@ func (s *stage) packages(ctx context.Context, q db.Querier) (map[string]publishi
 		found[name] = p
 	}
 	return found, nil
+}
+
+// pkg returns a package by its name in the scenario. Once it is there it is not read again: what is asked for is its
+// identity.
+func (s *stage) pkg(ctx context.Context, q db.Querier, name string) (publishing.Package, error) {
+	if p, ok := s.known[name]; ok {
+		return p, nil
+	}
+	p, err := publishing.PackageByRef(ctx, q, s.refs[name])
+	if err == nil && q != db.Querier(s.tx) { // what a transaction sees may yet be rolled back
+		s.known[name] = p
+	}
+	return p, err
 }
 
 // minute returns minute n of the scenarios' time.
@@ -96,14 +110,14 @@ func (s *stage) step(ctx context.Context, st step) error {
 		_, err := publishing.CreatePackage(ctx, s.tx, publishing.NewPackage{Ref: st.Ref + s.tail, Title: *st.Title, Created: s.now})
 		return err
 	case "update_package":
-		p, err := s.pkg(ctx, st.Pkg)
+		p, err := s.pkg(ctx, s.tx, st.Pkg)
 		if err != nil {
 			return err
 		}
 		_, err = publishing.UpdatePackage(ctx, s.tx, p.ID, publishing.PackageChange{Title: st.Title, Updated: s.now})
 		return err
 	case "entity":
-		p, err := s.pkg(ctx, st.Pkg)
+		p, err := s.pkg(ctx, s.tx, st.Pkg)
 		if err != nil {
 			return err
 		}
@@ -131,10 +145,6 @@ func (s *stage) step(ctx context.Context, st step) error {
 		return errRaised
 	}
 	return fmt.Errorf("no step %s", st.Op)
-}
-
-func (s *stage) pkg(ctx context.Context, name string) (publishing.Package, error) {
-	return publishing.PackageByRef(ctx, s.tx, s.refs[name])
 }
 
 // find returns entities by their refs, which are unique over all packages of a scenario.
@@ -216,7 +226,7 @@ func (s *stage) mediaOf(ctx context.Context, pkg publishing.PackageID, st step) 
 }
 
 func (s *stage) component(ctx context.Context, st step, by publishing.UserID) error {
-	p, err := s.pkg(ctx, st.Pkg)
+	p, err := s.pkg(ctx, s.tx, st.Pkg)
 	if err != nil {
 		return err
 	}
@@ -279,7 +289,7 @@ func (s *stage) children(ctx context.Context, st step) ([]containers.Child, erro
 }
 
 func (s *stage) container(ctx context.Context, st step, by publishing.UserID) error {
-	p, err := s.pkg(ctx, st.Pkg)
+	p, err := s.pkg(ctx, s.tx, st.Pkg)
 	if err != nil {
 		return err
 	}
@@ -343,7 +353,7 @@ func (s *stage) setDraft(ctx context.Context, st step, by publishing.UserID) err
 }
 
 func (s *stage) reset(ctx context.Context, st step, by publishing.UserID) error {
-	p, err := s.pkg(ctx, st.Pkg)
+	p, err := s.pkg(ctx, s.tx, st.Pkg)
 	if err != nil {
 		return err
 	}
@@ -355,7 +365,7 @@ func (s *stage) reset(ctx context.Context, st step, by publishing.UserID) error 
 }
 
 func (s *stage) publish(ctx context.Context, st step, by publishing.UserID) error {
-	p, err := s.pkg(ctx, st.Pkg)
+	p, err := s.pkg(ctx, s.tx, st.Pkg)
 	if err != nil {
 		return err
 	}
@@ -386,7 +396,7 @@ func (s *stage) publish(ctx context.Context, st step, by publishing.UserID) erro
 }
 
 func (s *stage) bulk(ctx context.Context, st step, by publishing.UserID) error {
-	p, err := s.pkg(ctx, st.Pkg)
+	p, err := s.pkg(ctx, s.tx, st.Pkg)
 	if err != nil {
 		return err
 	}
