@@ -382,10 +382,12 @@ func (c *Course) Move(ctx context.Context, tx *db.Tx, files media.Files, ids []c
 	}
 	return c.rework(ctx, tx, files, a.meta(publishing.KindEdit), read, nil, func(now *tree) (*tree, error) {
 		want := now.clone()
-		for _, id := range ids {
+		for i, id := range ids {
 			ref := blockRef(id)
 			up, ok := now.parents()[ref]
 			switch {
+			case slices.Contains(ids[:i], id):
+				return nil, fault.Errorf(fault.Usage, c.blockKey(id), "the block is named twice").WithNext("name each block once")
 			case now.nodes[ref] == nil:
 				return nil, c.noDraft(id)
 			case base != nil && *base != now.nodes[ref].num:

@@ -65,6 +65,11 @@ func (c *Course) Publish(ctx context.Context, tx *db.Tx, files media.Files, bloc
 			return nil, err
 		}
 	}
+	for _, id := range blocks {
+		if err := sel.listed(blockRef(id), drafts, published, "publish"); err != nil {
+			return nil, err
+		}
+	}
 	if err := sel.files(ctx, tx, files); err != nil {
 		return nil, err
 	}
@@ -106,34 +111,34 @@ func (s *selection) choose(id courseware.BlockID) error {
 		return fault.Errorf(fault.NotFound, s.course.blockKey(id), "no such block in draft or published").
 			WithNext("see the blocks with: lectern course show " + s.course.Key.String())
 	}
-	if inDraft && !inPublished {
-		if err := s.listed(ref); err != nil {
-			return err
-		}
-	}
 	s.mark(ref)
 	return nil
 }
 
-// listed refuses a block that its published parent would not list: learners could not reach it.
-func (s *selection) listed(ref string) error {
-	up := s.drafts.parents()
+// listed refuses a block that its parent would not list where it goes: nobody could reach it there. from is the branch
+// that blocks come from, to the one they go to, and verb what the person asked for.
+func (s *selection) listed(ref string, from, to *tree, verb string) error {
+	up := from.parents()
 	instead := ref
 	for {
 		parent, ok := up[instead]
-		if !ok {
-			break // the root, or a detached block: nothing lists it
+		if !ok || s.why[parent] != "" {
+			break // the root, a detached block, or one whose parent goes along
 		}
-		if p := s.published.nodes[parent]; p != nil && slices.Contains(p.stored, instead) {
+		if p := to.nodes[parent]; p != nil && slices.Contains(p.stored, instead) {
 			break
 		}
 		instead = parent
 	}
-	if instead == ref || s.why[instead] != "" {
+	if instead == ref {
 		return nil
 	}
-	return fault.Errorf(fault.Refused, s.course.refKey(ref), "its published parent does not list it yet").
-		WithNext("publish " + s.course.refKey(instead) + " instead")
+	branch := "published"
+	if verb == "discard" {
+		branch = "drafted"
+	}
+	return fault.Errorf(fault.Refused, s.course.refKey(ref), "its %s parent does not list it", branch).
+		WithNext(verb + " " + s.course.refKey(instead) + " instead")
 }
 
 // files adds the static files that chosen blocks name and whose drafts differ.
@@ -194,6 +199,11 @@ func (c *Course) Discard(ctx context.Context, tx *db.Tx, blocks []courseware.Blo
 				return nil, fault.Errorf(fault.NotFound, c.blockKey(id), "no such block in draft or published")
 			}
 			sel.mark(ref)
+		}
+		for _, id := range blocks {
+			if err := sel.listed(blockRef(id), published, drafts, "discard"); err != nil {
+				return nil, err
+			}
 		}
 		for ref := range why {
 			for _, t := range []*tree{drafts, published} {

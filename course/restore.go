@@ -32,7 +32,7 @@ func (c *Course) Restore(ctx context.Context, tx *db.Tx, files media.Files, m Mo
 			}
 			want := now.clone()
 			for _, id := range blocks {
-				if err := c.bringBack(want, now, then, blockRef(id)); err != nil {
+				if err := c.bringBack(want, then, blockRef(id)); err != nil {
 					return nil, err
 				}
 			}
@@ -68,25 +68,27 @@ func (c *Course) rework(ctx context.Context, tx *db.Tx, files media.Files, meta 
 }
 
 // bringBack puts a block and its tree into want as they were then.
-func (c *Course) bringBack(want, now, then *tree, ref string) error {
+func (c *Course) bringBack(want, then *tree, ref string) error {
 	if then.nodes[ref] == nil {
 		return fault.Errorf(fault.NotFound, c.refKey(ref), "the block was not in the course at that moment")
-	}
-	parent, under := then.parents()[ref]
-	if under && want.nodes[parent] == nil {
-		return fault.Errorf(fault.Refused, c.refKey(ref), "its parent of then, %s, is not in the draft", c.refKey(parent)).
-			WithNext("restore " + c.refKey(parent) + " instead")
 	}
 	back := then.below(ref)
 	returning := make(map[string]bool, len(back))
 	for _, r := range back {
 		returning[r] = true
 	}
-	// What stands below the block now and not then goes, unless it has a place elsewhere.
-	for _, r := range now.below(ref) {
-		if !returning[r] {
-			delete(want.nodes, r)
+	// What stands below any of these now and did not then goes: its place does.
+	for _, r := range back {
+		for _, below := range want.below(r) {
+			if !returning[below] {
+				delete(want.nodes, below)
+			}
 		}
+	}
+	parent, under := then.parents()[ref]
+	if under && want.nodes[parent] == nil {
+		return fault.Errorf(fault.Refused, c.refKey(ref), "its parent of then, %s, is not in the draft", c.refKey(parent)).
+			WithNext("restore " + c.refKey(parent) + " instead")
 	}
 	if under && slices.Contains(want.nodes[parent].children, ref) {
 		delete(returning, ref) // it keeps the place it has

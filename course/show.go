@@ -2,6 +2,7 @@ package course
 
 import (
 	"context"
+	"slices"
 
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
@@ -37,7 +38,10 @@ func (c *Course) Show(ctx context.Context, q db.Querier, m Moment, depth int) (*
 	if err != nil {
 		return nil, err
 	}
-	o := outliner{course: c, now: t, published: published, deleted: m.now && !m.Published}
+	o := outliner{course: c, now: t, published: published}
+	if m.now && !m.Published {
+		o.showDeleted()
+	}
 	view := &Overview{At: m.Name(), Pages: []*Outline{}}
 	if view.Outline = o.outline(t.root, depth); view.Outline == nil {
 		return nil, c.gone()
@@ -77,7 +81,37 @@ func (c *Course) publishedAt(ctx context.Context, q db.Querier, m Moment) (*tree
 type outliner struct {
 	course         *Course
 	now, published *tree
-	deleted        bool // show what is deleted and not published as such
+	deleted        bool                // show what is deleted and not published as such
+	under          map[string]string   // then: the parent that a block is shown under
+	appended       map[string][]string // and the deleted blocks that no list of the drafts has, by their published parent
+}
+
+// showDeleted finds the one place of every block whose deletion is not published yet: under the parent that it is
+// published under where the drafts of that still list it, else where they do, for it may have moved before it was deleted.
+func (o *outliner) showDeleted() {
+	o.deleted, o.under, o.appended = true, o.now.parents(), map[string][]string{}
+	listing := map[string][]string{}
+	for n := range o.now.live() {
+		for _, child := range n.stored {
+			listing[child] = append(listing[child], n.ref)
+		}
+	}
+	was := o.published.parents()
+	for _, ref := range o.published.below(o.published.root) {
+		if o.now.nodes[ref] != nil {
+			continue
+		}
+		up := was[ref]
+		switch lists := listing[ref]; {
+		case o.now.nodes[up] == nil || slices.Contains(lists, up):
+			o.under[ref] = up
+		case len(lists) > 0:
+			o.under[ref] = lists[0]
+		default:
+			o.under[ref] = up
+			o.appended[up] = append(o.appended[up], ref)
+		}
+	}
 }
 
 func (o *outliner) outline(ref string, depth int) *Outline {
@@ -109,11 +143,8 @@ func (o *outliner) children(n *node) []string {
 	if !o.deleted {
 		return n.children
 	}
-	list := n.stored
-	if list == nil {
-		return n.children
-	}
-	return list
+	list := slices.DeleteFunc(slices.Clone(n.stored), func(child string) bool { return o.under[child] != n.ref })
+	return append(list, o.appended[n.ref]...)
 }
 
 // loose returns the detached blocks: those that no parent lists.

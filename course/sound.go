@@ -30,11 +30,17 @@ func (s *selection) sound(from, to *tree, changed []publishing.EntityID, pointer
 		if !isBlock || detachedTypes[id.Type] || n.ref == after.root {
 			continue
 		}
-		switch up := then[n.ref]; {
-		case len(up) > 1 && len(up) > len(before[n.ref]):
+		up, was := then[n.ref], before[n.ref]
+		switch {
+		case len(up) == 1 || from.nodes[n.ref] != nil && len(up) == len(was):
+			// as it shall be, or no worse than another program left it
+		case len(up) > 1:
 			return s.torn(n.ref, up[0], up[1], verb)
-		case len(up) == 0 && len(before[n.ref]) > 0:
-			return s.torn(n.ref, before[n.ref][0], meant[n.ref], verb)
+		case len(was) > 0:
+			return s.torn(n.ref, was[0], meant[n.ref], verb)
+		default:
+			return fault.Errorf(fault.Refused, s.course.refKey(n.ref), "its parent %s would not list it", s.course.parentKey(meant[n.ref])).
+				WithNext(verb + " " + s.course.parentKey(meant[n.ref]) + " too")
 		}
 	}
 	return nil
