@@ -45,7 +45,7 @@ func (c *Course) LoadState(ctx context.Context, q db.Querier, files media.Files)
 	for id, b := range st.Draft.Blocks {
 		ref := blockRef(id)
 		if was := published.nodes[ref]; was != nil && was.version == drafts.nodes[ref].version {
-			if same := st.Published.Blocks[id]; len(same.Children) == len(b.Children) {
+			if same := st.Published.Blocks[id]; slices.Equal(same.Children, b.Children) {
 				st.Draft.Blocks[id] = same
 			}
 		}
