@@ -81,13 +81,13 @@ func (c *Course) Resolve(ctx context.Context, q db.Querier, text string) (Moment
 	branch, back, hasBack := strings.Cut(text, "~")
 	switch {
 	case text == "draft" || text == "published":
-		return c.entry(ctx, q, text == "published", 0)
+		return c.entry(ctx, q, text, text == "published", 0)
 	case hasBack && (branch == "draft" || branch == "published"):
 		n, err := strconv.Atoi(back)
 		if err != nil || n < 0 {
 			return Moment{}, badMoment(text)
 		}
-		return c.entry(ctx, q, branch == "published", n)
+		return c.entry(ctx, q, text, branch == "published", n)
 	}
 	if m, ok, err := c.logMoment(ctx, q, text); ok || err != nil {
 		return m, err
@@ -95,7 +95,7 @@ func (c *Course) Resolve(ctx context.Context, q db.Querier, text string) (Moment
 	at, published := strings.CutPrefix(text, "published@")
 	if t, err := time.Parse(time.RFC3339Nano, at); err == nil {
 		return c.timeMoment(ctx, q, published, t)
-	} else if published {
+	} else if published || otherMoments.MatchString(text) {
 		return Moment{}, badMoment(text)
 	}
 	return c.labelled(ctx, q, text)
@@ -106,8 +106,8 @@ func badMoment(text string) error {
 		WithNext("write draft, published, cN, pN, an RFC 3339 time, published@TIME, draft~N, published~N or a label")
 }
 
-// entry returns the nth log entry of a branch before the present one.
-func (c *Course) entry(ctx context.Context, q db.Querier, published bool, n int) (Moment, error) {
+// entry returns the nth log entry of a branch before the present one; text is how the moment was written.
+func (c *Course) entry(ctx context.Context, q db.Querier, text string, published bool, n int) (Moment, error) {
 	logs, err := publishing.Logs(ctx, q, c.Package.ID, publishing.LogFilter{OnlyDrafts: !published, OnlyPublishes: published, Limit: n + 1})
 	if err != nil {
 		return Moment{}, err
@@ -117,7 +117,7 @@ func (c *Course) entry(ctx context.Context, q db.Querier, published bool, n int)
 	case len(logs) > n:
 		m.Log = logs[n].ID
 	case n > 0:
-		return m, fault.Errorf(fault.NotFound, c.Key.String(), "the history has %d entries of that kind", len(logs)).
+		return m, fault.Errorf(fault.NotFound, text, "%s has only %d entries of that kind", c.Key, len(logs)).
 			WithNext("see them with: lectern course history " + c.Key.String())
 	}
 	return m, nil
