@@ -54,7 +54,7 @@ func TestInterrupted(t *testing.T) {
 	t.Parallel()
 	src := sampleFolder(t)
 	interrupted := 0
-	for after := int64(1); after < 100_000; after += after/3 + 1 {
+	for after := int64(1); after < 100_000; after *= 2 {
 		store := filepath.Join(t.TempDir(), "store.db")
 		if status, _, stderr := run(t.Context(), t, nil, "db", "init", "--db", store); status != 0 {
 			t.Fatalf("db init: %d %s", status, stderr)

@@ -61,6 +61,7 @@ func setup(url string) func(*testscript.Env) error {
 		env.Setenv("LECTERN_DB", url)
 		env.Setenv("course", sample.CourseKey)
 		env.Setenv("library", sample.LibraryKey)
+		env.Setenv("many", manyFiles)
 		env.Setenv("block", strings.Replace(sample.CourseKey, "course-v1:", "block-v1:", 1))
 		return nil
 	}
