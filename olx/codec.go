@@ -86,7 +86,7 @@ func DecodeBlock(id courseware.BlockID, files []File, children []courseware.Bloc
 			return nil, fault.Errorf(fault.Invalid, id.String(), "its %s is not a JSON object", PolicyFile)
 		}
 		decoder{note: ignore}.merge(b, spec, settings, PolicyFile, 1)
-		sortFields(b)
+		sortFields(b, spec)
 	}
 	return b, nil
 }
@@ -172,6 +172,6 @@ func decodeDetached(id courseware.BlockID, files []File) (*courseware.Block, err
 		}
 		b.Fields = append(b.Fields, courseware.Field{Name: name, Value: fields.Value(v.Sorted())})
 	}
-	sortFields(b)
+	sortFields(b, fields.Lookup(id.Type))
 	return b, nil
 }

@@ -33,8 +33,8 @@ func (l *loader) readDetached() {
 			l.detachedFile(f.blockType, name)
 		}
 	}
-	for _, b := range l.course.Blocks {
-		sortFields(b)
+	for id, b := range l.course.Blocks {
+		sortFields(b, fields.Lookup(id.Type))
 	}
 }
 

@@ -1,6 +1,7 @@
 package olx
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -51,16 +52,46 @@ func (d decoder) element(n *xmltree.Node, spec *fields.Block) (b *courseware.Blo
 		if m := meta(n); m != nil && spec.Body != fields.HTML {
 			d.merge(b, spec, *m, n.File(), n.Line())
 		}
-		sortFields(b)
+		sortFields(b, spec)
 	}
 	return b, children
 }
 
-func sortFields(b *courseware.Block) {
-	slices.SortFunc(b.Fields, func(x, y courseware.Field) int { return strings.Compare(x.Name, y.Name) })
+// sortFields puts the fields of a legacy block into the order they are written in.
+func sortFields(b *courseware.Block, spec *fields.Block) {
+	rank := map[string]int{}
+	for i, name := range spec.Leading {
+		if leads(b, spec, name) {
+			rank[name] = i - len(spec.Leading)
+		}
+	}
+	slices.SortStableFunc(b.Fields, func(x, y courseware.Field) int {
+		return cmp.Or(cmp.Compare(rank[x.Name], rank[y.Name]), strings.Compare(x.Name, y.Name))
+	})
 }
 
-// notSettings are the attributes that say where a block is and not what it is.
+// leads reports whether a field is written before the others. The captions of a video are so only where the reference
+// takes them from the store of videos; else they stand among the other settings (olx.md §3.2). A block tells by the
+// order of its fields.
+func leads(b *courseware.Block, spec *fields.Block, name string) bool {
+	if !slices.Contains(spec.Leading, name) {
+		return false
+	}
+	if spec.Body != fields.Video || name == "license" {
+		return true
+	}
+	for _, f := range b.Fields {
+		if f.Name == name {
+			return true
+		}
+		if !slices.Contains(spec.Leading, f.Name) {
+			return false
+		}
+	}
+	return false
+}
+
+// notSetting reports whether an attribute says where a block is, not what it is.
 func notSetting(name string) bool {
 	switch name {
 	case "url_name", "slug", familyAttr, "x-is-pointer-node", "parent_url", "parent_sequential_url", "index_in_children_list":

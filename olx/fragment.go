@@ -112,7 +112,7 @@ func (d decoder) detached(n *xmltree.Node, spec *fields.Block) *courseware.Block
 			b.Fields = b.Fields.With(name, fields.Value(v.Sorted()))
 		}
 	}
-	sortFields(b)
+	sortFields(b, spec)
 	d.htmlBody(b, n)
 	if len(n.Children) == 0 && len(b.Fields) > 0 {
 		b.Data = nil // the fields are all there is

@@ -197,8 +197,9 @@ func TestLaw30Video(t *testing.T) {
 	equal(t, "c", field(block(t, r, "video", "c"), "youtube_id_1_0"), "unset")
 	d := block(t, r, "video", "d")
 	equal(t, "d", d.Fields, courseware.Fields{
-		{Name: "download_track", Value: "true"}, {Name: "end_time", Value: `"00:02:00"`}, {Name: "handout", Value: `"h"`},
-		{Name: "start_time", Value: `"00:01:00"`}, {Name: "track", Value: `"t"`}, {Name: "transcripts", Value: `{"fr": "f", "de": "g"}`},
+		{Name: "transcripts", Value: `{"fr": "f", "de": "g"}`}, {Name: "download_track", Value: "true"},
+		{Name: "end_time", Value: `"00:02:00"`}, {Name: "handout", Value: `"h"`},
+		{Name: "start_time", Value: `"00:01:00"`}, {Name: "track", Value: `"t"`},
 		{Name: "youtube_id_0_75", Value: `"q"`}, {Name: "youtube_id_1_5", Value: `"w"`},
 	})
 	equal(t, "e", field(block(t, r, "video", "e"), "youtube_id_1_0"), `"y"`)
@@ -215,7 +216,16 @@ func TestLaw30Video(t *testing.T) {
 	for _, b := range r.State.Published.Blocks {
 		stored(t, b)
 	}
-	course(`<video url_name="v"/>`, "video/v.xml", `<video url_name="v"/>`).same(t, olx.ReadOptions{}, "course/video/v.xml")
+	for _, canonical := range []string{
+		`<video url_name="v"/>`,
+		`<video youtube="1.00:a" url_name="v" sub="" transcripts="{&quot;de&quot;: &quot;x&quot;}" license="CC" display_name="V" edx_video_id="e" youtube_id_1_0="a">` +
+			"\n  <transcript language=\"de\" src=\"x\"/>\n</video>",
+		`<video youtube="1.00:a" url_name="v" license="CC" display_name="V" sub="a" track="" transcripts="{&quot;de&quot;: &quot;x&quot;}" youtube_id_1_0="a">` +
+			"\n  <transcript language=\"de\" src=\"x\"/>\n</video>",
+		`<video url_name="v" sub="" display_name="V" transcripts="{}"/>`,
+	} {
+		course(`<video url_name="v"/>`, "video/v.xml", canonical).same(t, olx.ReadOptions{}, "course/video/v.xml")
+	}
 }
 
 func TestLaw31VideoAsset(t *testing.T) {

@@ -64,7 +64,7 @@ func (p *policy) apply(d decoder, b *courseware.Block, spec *fields.Block, writt
 	}
 	d.merge(b, spec, entry, p.file, 0)
 	if spec.Class != fields.Pure {
-		sortFields(b)
+		sortFields(b, spec)
 	}
 }
 
@@ -157,7 +157,7 @@ func (l *loader) entranceExam(b *courseware.Block) {
 		}
 		if u, err := l.course.Key.Usage(id.Type, id.Name); err == nil {
 			b.Fields = b.Fields.With("entrance_exam_id", courseware.Text(u.String()))
-			sortFields(b)
+			sortFields(b, fields.Lookup(b.ID.Type))
 		}
 		return
 	}

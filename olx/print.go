@@ -84,16 +84,18 @@ func nodes(b *courseware.Block) (kept, asides []*xmltree.Elem) {
 // legacyAttrs writes the attributes of class L: those of the body writer, the settings by name, and what is no field
 // behind them or, for raw types, before them.
 func (p printer) legacyAttrs(e *xmltree.Elem, b *courseware.Block, spec *fields.Block) {
-	leading := func(name string) bool { return slices.Contains(spec.Leading, name) }
 	if spec.Body == fields.Video {
 		if s := youtubeText(b); s != "" {
 			e.Set("youtube", s)
 		}
 	}
-	for _, name := range spec.Leading {
-		if v, ok := b.Fields.Lookup(name); ok {
-			p.legacyAttr(e, spec, name, v)
-		}
+	sorted := *b
+	sorted.Fields = slices.Clone(b.Fields)
+	sortFields(&sorted, spec)
+	rest := sorted.Fields
+	for len(rest) > 0 && leads(b, spec, rest[0].Name) {
+		p.legacyAttr(e, spec, rest[0].Name, rest[0].Value)
+		rest = rest[1:]
 	}
 	extra := func() {
 		for _, a := range b.Extra {
@@ -103,12 +105,8 @@ func (p printer) legacyAttrs(e *xmltree.Elem, b *courseware.Block, spec *fields.
 	if spec.ExtraFirst {
 		extra()
 	}
-	sorted := slices.Clone(b.Fields)
-	slices.SortStableFunc(sorted, func(x, y courseware.Field) int { return strings.Compare(x.Name, y.Name) })
-	for _, f := range sorted {
-		if !leading(f.Name) {
-			p.legacyAttr(e, spec, f.Name, f.Value)
-		}
+	for _, f := range rest {
+		p.legacyAttr(e, spec, f.Name, f.Value)
 	}
 	if !spec.ExtraFirst {
 		extra()

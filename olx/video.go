@@ -68,6 +68,9 @@ func (d decoder) videoBody(b *courseware.Block, n *xmltree.Node) {
 	// Child elements win over attributes; those that say the same leave the attribute its own spelling.
 	override := func(name string, v pyjson.Value) {
 		if old, _ := b.Fields.Lookup(name); len(v.Items) > 0 && !pyjson.Equal(texts(fields.Parse(old)), v) {
+			if old == "" && slices.Contains(fields.Lookup("video").Leading, name) {
+				b.Fields = slices.Insert(b.Fields, 0, courseware.Field{Name: name})
+			}
 			set(name, fields.Value(v))
 		}
 	}
