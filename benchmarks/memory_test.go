@@ -7,20 +7,20 @@ import (
 	"testing"
 )
 
-// TestMemory imports and exports a course with 256 MiB of static files, in a process of its own that is built without the race
-// detector, and holds that the memory it takes is bounded whatever the size of the archive.
+// TestMemory imports and exports a course with 192 MiB of static files, in a process of its own that is built without the
+// race detector, and holds that the memory it takes is bounded whatever the size of the archive.
 func TestMemory(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	program := filepath.Join(dir, "benchmarks")
 	build := exec.Command("go", "build", "-o", program, ".")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0", "GOFLAGS=")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	run := func(more ...string) []*Line {
 		t.Helper()
-		lines, err := linesOf(exec.Command(program, append([]string{"-job", "memory", "-n", "256", "-cache", dir}, more...)...))
+		lines, err := linesOf(exec.Command(program, append([]string{"-job", "memory", "-n", "192", "-cache", dir}, more...)...))
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -32,8 +32,8 @@ func (r *results) report(o options) report {
 		l := lines[0]
 		cpu := median(lines, cpuOf)
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s | %.0f |\n", name, l.Ops, seconds(cpu), seconds(median(lines, wallOf)),
-			figure(cpu/float64(l.Ops)*1e6), count0(l.Rows), seconds(median(lines, func(l *Line) float64 { return l.RawCPU })),
-			figure(median(lines, ofRaw)), count0(l.Statements), r.doubled(name), median(lines, func(l *Line) float64 { return l.Peak }))
+			figure(cpu/float64(l.Ops)*1e6), number(l.Rows), seconds(median(lines, func(l *Line) float64 { return l.RawCPU })),
+			figure(median(lines, ofRaw)), number(l.Statements), r.doubled(name), median(lines, func(l *Line) float64 { return l.Peak }))
 	}
 	b.WriteString("\n")
 	for _, t := range r.targets() {
@@ -54,7 +54,7 @@ func ofRaw(l *Line) float64 {
 
 func (r *results) doubled(name string) string {
 	if l := r.double[name]; l != nil {
-		return count0(l.Statements)
+		return number(l.Statements)
 	}
 	return ""
 }
@@ -118,7 +118,7 @@ func (r *results) comparison() string {
 			}
 			peak := func(l *Line) float64 { return l.Peak }
 			fmt.Fprintf(&b, "| %s%s | %s | %s | **%s** | %s | %s | %.0f | %.0f |\n", x.name, note, seconds(t), seconds(u), figure(t/u),
-				count0(theirs[0].Statements), count0(ours[0].Statements), median(theirs, peak), median(ours, peak))
+				number(theirs[0].Statements), number(ours[0].Statements), median(theirs, peak), median(ours, peak))
 		}
 	}
 	if raw, create := r.peers[rawPeer], r.lines["create"]; raw != nil && create != nil {
@@ -174,7 +174,7 @@ func figure(v float64) string {
 	return fmt.Sprintf("%.0f", v)
 }
 
-func count0(n int) string {
+func number(n int) string {
 	if n == 0 {
 		return ""
 	}
