@@ -3,12 +3,15 @@ package schema
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/openlectern/lectern/db"
 )
 
-// Counts returns the number of rows of each of our tables that the database has, in one statement.
+// Counts returns the number of rows of each of our tables that the database has, and of each that Open edX had for content
+// in earlier ages, in one statement.
 func Counts(ctx context.Context, q db.Querier) (map[string]int64, error) {
 	d := dialect{engine: q.Engine()}
 	names, err := d.tableNames(ctx, q)
@@ -16,8 +19,8 @@ func Counts(ctx context.Context, q db.Querier) (map[string]int64, error) {
 		return nil, err
 	}
 	var parts []string
-	for i := range all {
-		if n := all[i].Name; names[n] {
+	for _, n := range slices.Sorted(maps.Keys(names)) {
+		if byName[n] != nil || strings.HasPrefix(n, "oel_") || strings.HasPrefix(n, "openedx_") {
 			parts = append(parts, fmt.Sprintf("SELECT '%s' AS name, COUNT(*) AS n FROM %s", n, d.quote(n)))
 		}
 	}
