@@ -41,10 +41,10 @@ func (d decoder) childBody(b *courseware.Block, n *xmltree.Node, spec *fields.Bl
 		}
 	}
 	if show != nil {
-		b.Fields = b.Fields.With("show_tag_list", fields.Value(pyjson.Value{Kind: pyjson.Array, Items: show}))
+		setField(b, "show_tag_list", fields.Value(pyjson.Value{Kind: pyjson.Array, Items: show}))
 	}
 	if books != nil {
-		b.Fields = b.Fields.With("textbooks", fields.Value(pyjson.Value{Kind: pyjson.Array, Items: books}))
+		setField(b, "textbooks", fields.Value(pyjson.Value{Kind: pyjson.Array, Items: books}))
 	}
 	b.Nodes = append(b.Nodes, asides...)
 	return children
@@ -63,7 +63,7 @@ func (d decoder) wiki(b *courseware.Block, n *xmltree.Node) {
 		d.note.warn(n.File(), n.Line(), ruleElement, "keep one wiki element with a slug", "a wiki element that says nothing is left out")
 		return
 	}
-	b.Fields = b.Fields.With("wiki_slug", courseware.Text(slug))
+	setField(b, "wiki_slug", courseware.Text(slug))
 }
 
 // textbook reads an image textbook as a pair of title and address; plain is false for one that has more to it.
@@ -191,11 +191,11 @@ func (d decoder) option(b *courseware.Block, n *xmltree.Node, spec *fields.Block
 	switch {
 	case spec.Class == fields.Assessment: // has no such fields
 		b.Nodes = append(b.Nodes, []byte(n.Opaque()))
-	case none == "true":
-		b.Fields = b.Fields.With(name, courseware.Null)
+	case none == "true" && (known || len(b.Fields) < maxUnknown):
+		setField(b, name, courseware.Null)
 	case known && !n.HasElements():
 		v, _ := fields.ReadPure(f.Type, n.Text())
-		b.Fields = b.Fields.With(name, v)
+		setField(b, name, v)
 	default:
 		b.Nodes = append(b.Nodes, []byte(n.Opaque()))
 	}

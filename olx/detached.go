@@ -56,7 +56,7 @@ func (l *loader) detachedFile(blockType, name string) {
 			return
 		}
 		value, _ := v.Sorted().Strings(l.move.links.value)
-		b.Fields = b.Fields.With(parts[1], fields.Value(value))
+		setField(b, parts[1], fields.Value(value))
 		return
 	}
 	slug := base

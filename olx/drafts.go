@@ -47,7 +47,7 @@ func (l *loader) readDrafts() {
 	// First those under blocks that are no roots, whose descendants may be roots too; then what these did not name.
 	for _, nested := range [...]bool{false, true} {
 		for _, r := range roots {
-			if !t.read[r.file] && isRoot[r.parent] == nested {
+			if l.ctx.Err() == nil && !t.read[r.file] && isRoot[r.parent] == nested {
 				l.readDraft(t, &draft, r)
 			}
 		}

@@ -154,8 +154,19 @@ func (d decoder) read(
 	}
 	d.check(f, v, n.File(), n.AttrLine(f.Name))
 	if !emptyLicense(f, v) {
-		b.Fields = b.Fields.With(f.Name, v)
+		setField(b, f.Name, v)
 	}
+}
+
+// setField sets a field of a block that is being made: unlike With it changes the list in place.
+func setField(b *courseware.Block, name string, v courseware.Value) {
+	for i := range b.Fields {
+		if b.Fields[i].Name == name {
+			b.Fields[i].Value = v
+			return
+		}
+	}
+	b.Fields = append(b.Fields, courseware.Field{Name: name, Value: v})
 }
 
 // emptyLicense reports whether a license says nothing; then it is not written, and so not kept (olx.md §1.16).
@@ -189,7 +200,7 @@ func (d decoder) merge(b *courseware.Block, spec *fields.Block, settings pyjson.
 		case name == "xml_attributes" && item.Kind == pyjson.Object:
 			for j, extra := range item.Keys {
 				if !fields.Stripped(extra) && !notSetting(extra) {
-					setUnknown(b, spec, extra, attrText(item.Items[j]))
+					d.unknown(b, spec, file, line, extra, attrText(item.Items[j]))
 				}
 			}
 		case known:
@@ -207,10 +218,10 @@ func (d decoder) merge(b *courseware.Block, spec *fields.Block, settings pyjson.
 			if old, ok := b.Fields.Lookup(name); ok && pyjson.Equal(fields.Parse(old), fields.Parse(v)) {
 				continue // the same but for the order of keys: the attribute's own spelling stays
 			}
-			b.Fields = b.Fields.With(name, v)
+			setField(b, name, v)
 		case fields.Stripped(name), notSetting(name):
 		default:
-			setUnknown(b, spec, name, attrText(item))
+			d.unknown(b, spec, file, line, name, attrText(item))
 		}
 	}
 }
@@ -223,14 +234,13 @@ func attrText(v pyjson.Value) string {
 	return v.Line()
 }
 
-// setUnknown sets what is no field of the type: a field as text for a pure XBlock, else an extra attribute.
-func setUnknown(b *courseware.Block, spec *fields.Block, name, value string) {
+// maxUnknown is how many settings that are no fields JSON may give a block, so that its element can be read again.
+const maxUnknown = 1000
+
+// unknown sets what is no field of the type: a field as text for a pure XBlock, else an extra attribute.
+func (d decoder) unknown(b *courseware.Block, spec *fields.Block, file string, line int, name, value string) {
 	if !xmltree.IsName(name) || strings.Contains(name, ":") {
 		return // no attribute of an element by itself could hold it
-	}
-	if spec.Class == fields.Pure {
-		b.Fields = b.Fields.With(name, courseware.Text(value))
-		return
 	}
 	for i := range b.Extra {
 		if b.Extra[i].Name == name {
@@ -238,7 +248,14 @@ func setUnknown(b *courseware.Block, spec *fields.Block, name, value string) {
 			return
 		}
 	}
-	b.Extra = append(b.Extra, courseware.Attr{Name: name, Value: value})
+	switch {
+	case len(b.Extra)+len(b.Fields) >= maxUnknown:
+		d.note.warn(file, line, ruleSetting, "remove what is no setting", "%s has too many settings; %q is left out", b.ID.Type, name)
+	case spec.Class == fields.Pure:
+		setField(b, name, courseware.Text(value))
+	default:
+		b.Extra = append(b.Extra, courseware.Attr{Name: name, Value: value})
+	}
 }
 
 // spaces keeps the namespace declarations that what is kept of the element relies on.

@@ -109,7 +109,7 @@ func (d decoder) detached(n *xmltree.Node, spec *fields.Block) *courseware.Block
 			if err != nil {
 				v = pyjson.Str(a.Value)
 			}
-			b.Fields = b.Fields.With(name, fields.Value(v.Sorted()))
+			setField(b, name, fields.Value(v.Sorted()))
 		}
 	}
 	sortFields(b, spec)

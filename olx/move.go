@@ -176,6 +176,6 @@ func pdfTextbooks(b *courseware.Block) {
 		return s
 	})
 	if changed {
-		b.Fields = b.Fields.With("pdf_textbooks", fields.Value(moved))
+		setField(b, "pdf_textbooks", fields.Value(moved))
 	}
 }

@@ -12,8 +12,17 @@ import (
 // policy holds the settings of blocks that an archive keeps in its policy file (olx.md §1.11).
 type policy struct {
 	file    string
-	entries pyjson.Value
+	keys    []string
+	entries map[string]pyjson.Value
 	applied map[string]bool
+}
+
+func newPolicy(file string, v pyjson.Value) *policy {
+	p := &policy{file, v.Keys, make(map[string]pyjson.Value, len(v.Keys)), map[string]bool{}}
+	for i, key := range v.Keys {
+		p.entries[key] = v.Items[i]
+	}
+	return p
 }
 
 // readPolicies reads the policy file and the grading policy of a course.
@@ -23,7 +32,6 @@ func (l *loader) readPolicies() {
 }
 
 func (l *loader) readPolicy() *policy {
-	empty := pyjson.Value{Kind: pyjson.Object}
 	files := [...]string{"policies/" + l.run + "/policy.json", "policies/" + l.run + ".json"}
 	for _, file := range files {
 		if !l.has(file) {
@@ -35,16 +43,16 @@ func (l *loader) readPolicy() *policy {
 		}
 		if p != nil {
 			l.fail(p)
-			return &policy{file, empty, map[string]bool{}}
+			return newPolicy(file, pyjson.Value{})
 		}
 		if len(v.Keys) > 0 {
-			return &policy{file, v, map[string]bool{}}
+			return newPolicy(file, v)
 		}
 	}
 	if !l.has(files[0]) {
 		l.note().warn(files[0], 0, "PolicyNotFound", "add the file, if only with {}", "the course has no policy file")
 	}
-	return &policy{files[0], empty, map[string]bool{}}
+	return newPolicy(files[0], pyjson.Value{})
 }
 
 // apply sets what the policy says about a block. It wins over attributes.
@@ -53,7 +61,7 @@ func (p *policy) apply(d decoder, b *courseware.Block, spec *fields.Block, writt
 		return
 	}
 	key := b.ID.Type + "/" + written
-	entry, ok := p.entries.Lookup(key)
+	entry, ok := p.entries[key]
 	if !ok || p.applied[key] {
 		return
 	}
@@ -70,7 +78,7 @@ func (p *policy) apply(d decoder, b *courseware.Block, spec *fields.Block, writt
 
 // unused warns of entries that no block has taken.
 func (p *policy) unused(note notes) {
-	for _, key := range p.entries.Keys {
+	for _, key := range p.keys {
 		if !p.applied[key] {
 			note.warn(p.file, 0, "PolicyRefNotFound", "remove the entry", "the entry %q is about no block that takes one", key)
 		}
@@ -134,11 +142,11 @@ func (l *loader) finishRoot(b *courseware.Block) {
 		run, _ := from.Run()
 		if slug == from.Code() || slug == fmt.Sprintf("%s.%s.%s", from.Org(), from.Code(), run) {
 			run, _ = to.Run()
-			b.Fields = b.Fields.With("wiki_slug", courseware.Text(fmt.Sprintf("%s.%s.%s", to.Org(), to.Code(), run)))
+			setField(b, "wiki_slug", courseware.Text(fmt.Sprintf("%s.%s.%s", to.Org(), to.Code(), run)))
 		}
 	}
 	if v, ok := b.Fields.Lookup("discussion_topics"); ok && v == "{}" {
-		b.Fields = b.Fields.With("discussion_topics", `{"General": {"id": "`+courseware.RootName+`"}}`)
+		setField(b, "discussion_topics", `{"General": {"id": "`+courseware.RootName+`"}}`)
 	}
 	if v, _ := b.Fields.Lookup("entrance_exam_enabled"); fields.Bool(v) {
 		l.entranceExam(b)
@@ -156,7 +164,7 @@ func (l *loader) entranceExam(b *courseware.Block) {
 			continue
 		}
 		if u, err := l.course.Key.Usage(id.Type, id.Name); err == nil {
-			b.Fields = b.Fields.With("entrance_exam_id", courseware.Text(u.String()))
+			setField(b, "entrance_exam_id", courseware.Text(u.String()))
 			sortFields(b, fields.Lookup(b.ID.Type))
 		}
 		return

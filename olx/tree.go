@@ -21,13 +21,14 @@ type tree struct {
 	places map[courseware.BlockID]Place
 	files  map[courseware.BlockID]string // the definition files of blocks, "" for inline ones; all taken ids are in it
 	read   map[string]bool               // the definition files that are blocks of the tree
+	copies map[courseware.BlockID]int    // the last number given to a copy of that name
 	depth  int
 }
 
 func (l *loader) newTree(dir string) *tree {
 	return &tree{
 		l: l, dir: dir, blocks: l.course.Blocks, places: l.res.Places, files: map[courseware.BlockID]string{},
-		read: map[string]bool{},
+		read: map[string]bool{}, copies: map[courseware.BlockID]int{},
 	}
 }
 
@@ -175,14 +176,12 @@ func (t *tree) valid(n *xmltree.Node, written string) string {
 
 // free returns name, or where that is taken too, name with a number: equal blocks have equal digests.
 func (t *tree) free(id courseware.BlockID, name string) string {
-	for i := 2; ; i++ {
-		id.Name = name
-		if i > 2 {
-			id.Name = fmt.Sprintf("%s_%d", name, i-1)
-		}
+	base := courseware.BlockID{Type: id.Type, Name: name}
+	for id = base; ; id.Name = fmt.Sprintf("%s_%d", name, t.copies[base]) {
 		if _, taken := t.files[id]; !taken {
 			return id.Name
 		}
+		t.copies[base] = max(t.copies[base]+1, 2)
 	}
 }
 

@@ -26,13 +26,13 @@ var speeds = [...]struct {
 // videoBody reads what a video says in child elements and in the youtube attribute (olx.md §6.4). The attributes have
 // been read.
 func (d decoder) videoBody(b *courseware.Block, n *xmltree.Node) {
-	set := func(name string, v courseware.Value) { b.Fields = b.Fields.With(name, v) }
+	set := func(name string, v courseware.Value) { setField(b, name, v) }
 	src := func(c *xmltree.Node) courseware.Value {
 		s, _ := c.Attr("src")
 		return courseware.Text(s)
 	}
 	var sources []pyjson.Value
-	transcripts := pyjson.Value{Kind: pyjson.Object}
+	transcripts, at := pyjson.Value{Kind: pyjson.Object}, map[string]int{}
 	var asides [][]byte
 	_, saysTrack := b.Fields.Lookup("download_track")
 	for _, c := range n.Children {
@@ -59,7 +59,12 @@ func (d decoder) videoBody(b *courseware.Block, n *xmltree.Node) {
 		case name == "transcript":
 			language, _ := c.Attr("language")
 			s, _ := c.Attr("src")
-			transcripts = transcripts.With(language, pyjson.Str(s))
+			if i, again := at[language]; again {
+				transcripts.Items[i].Text = s
+				continue
+			}
+			at[language] = len(transcripts.Keys)
+			transcripts.Keys, transcripts.Items = append(transcripts.Keys, language), append(transcripts.Items, pyjson.Str(s))
 		default:
 			b.Nodes = append(b.Nodes, []byte(c.Opaque()))
 		}
@@ -116,7 +121,7 @@ func (d decoder) youtube(b *courseware.Block, n *xmltree.Node, sources bool) {
 	for _, s := range speeds {
 		_, own := n.Attr(s.field)
 		if id := ids[s.speed]; !own && (id != "" || sources && s.standard) { // the others are empty when not given
-			b.Fields = b.Fields.With(s.field, courseware.Text(id))
+			setField(b, s.field, courseware.Text(id))
 		}
 	}
 }

@@ -40,6 +40,7 @@ type parser struct {
 	src   string
 	pos   int
 	twice []string
+	known map[string]bool // what is in twice
 }
 
 func (p *parser) fail(text string) error {
@@ -133,12 +134,13 @@ func (p *parser) object(depth int) (Value, error) {
 }
 
 func (p *parser) repeat(key string) {
-	for _, k := range p.twice {
-		if k == key {
-			return
-		}
+	if p.known == nil {
+		p.known = map[string]bool{}
 	}
-	p.twice = append(p.twice, key)
+	if !p.known[key] {
+		p.known[key] = true
+		p.twice = append(p.twice, key)
+	}
 }
 
 func (p *parser) array(depth int) (Value, error) {
