@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -19,15 +20,24 @@ import (
 )
 
 // replay performs every scenario, and those with bulks a second time with pointers written after each inner step. On
-// SQLite each has a database of its own, where ids are those of the reference; on servers, where databases cost more,
-// all share one, and so show that packages are apart.
+// SQLite each has a database for itself, emptied after the one before, so that ids are those of the reference; on servers
+// all share one at the same time, and so show that packages are apart.
 func replay(t *testing.T, open Open) {
 	sums := digestRows(t)
-	shared, users := open(t), map[string]publishing.UserID{}
-	if shared.Engine() != db.SQLite {
+	databases := make(chan *db.DB, runtime.GOMAXPROCS(0))
+	var users map[string]publishing.UserID
+	for i := range cap(databases) {
+		d := open(t)
 		var err error
-		if users, err = makeUsers(t.Context(), shared); err != nil {
+		if users, err = makeUsers(t.Context(), d); err != nil {
 			t.Fatal(err)
+		}
+		databases <- d
+		if d.Engine() != db.SQLite {
+			for range cap(databases) - i - 1 {
+				databases <- d
+			}
+			break
 		}
 	}
 	n := 0
@@ -42,11 +52,10 @@ func replay(t *testing.T, open Open) {
 		}
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			d, users := shared, users
+			d := <-databases
+			defer func() { databases <- d }()
 			if d.Engine() == db.SQLite {
-				var err error
-				d = open(t)
-				if users, err = makeUsers(t.Context(), d); err != nil {
+				if err := empty(t.Context(), d); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -62,6 +71,26 @@ func replay(t *testing.T, open Open) {
 		if slices.ContainsFunc(s.Steps, func(st step) bool { return st.Op == "bulk" }) {
 			start(line, true)
 		}
+	})
+}
+
+// empty removes all content from a SQLite database and lets ids start at 1 again. Users stay.
+func empty(ctx context.Context, d *db.DB) error {
+	return d.Update(ctx, func(tx *db.Tx) error {
+		tables, err := db.All(ctx, tx, `SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT IN ('openedx_content_containertype', 'lectern_schema')
+			AND (name LIKE 'openedx\_content\_%' ESCAPE '\' OR name LIKE 'lectern\_%' ESCAPE '\')`, nil, db.Value[string])
+		if err != nil {
+			return err
+		}
+		for _, name := range tables {
+			if _, err := tx.Exec(ctx, `DELETE FROM `+name); err != nil {
+				return err
+			}
+			if _, err := tx.Exec(ctx, `DELETE FROM sqlite_sequence WHERE name = ?`, name); err != nil {
+				return err
+			}
+		}
+		return nil
 	})
 }
 
