@@ -31,6 +31,8 @@ type Config struct {
 	// Write is set by callers that change something: a new SQLite database is made, and missing lectern_* tables are
 	// added. Without it the database must be ready, and is only read.
 	Write bool
+	// Existing is set by those of them that need something there already: then no database is made.
+	Existing bool
 	// DryRun runs everything and commits nothing.
 	DryRun      bool
 	Clock       func() time.Time // default time.Now
@@ -82,12 +84,12 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	}
 	database, files := c.paths()
 	a := &App{dryRun: c.DryRun}
-	if c.DryRun && c.Write {
+	if c.DryRun && c.Write && !c.Existing {
 		if err := a.throwAway(&database); err != nil {
 			return nil, err
 		}
 	}
-	d, err := connect(ctx, database, db.Options{Create: c.Write, ReadOnly: !c.Write, Clock: c.Clock, OnStatement: c.OnStatement})
+	d, err := connect(ctx, database, db.Options{Create: c.Write && !c.Existing, ReadOnly: !c.Write, Clock: c.Clock, OnStatement: c.OnStatement})
 	if err != nil {
 		return nil, errors.Join(err, a.removeTemp())
 	}

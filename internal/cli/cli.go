@@ -158,7 +158,7 @@ func dress(cmd *cobra.Command) {
 }
 
 // config turns the global flags into what package app wants.
-func (c *cli) config(write bool) app.Config {
+func (c *cli) config(use use) app.Config {
 	or := func(flag, variable string) string {
 		if flag == "" {
 			flag = c.env.Getenv(variable)
@@ -167,21 +167,24 @@ func (c *cli) config(write bool) app.Config {
 	}
 	return app.Config{
 		DB: or(c.global.db, "LECTERN_DB"), Data: or(c.global.data, "LECTERN_DATA"), Media: c.global.media,
-		User: c.global.user, Write: write, DryRun: c.global.dryRun,
+		User: c.global.user, Write: use != reading, Existing: use == writing, DryRun: c.global.dryRun,
 	}
 }
 
 // with opens the store, runs fn and closes it.
-func (c *cli) with(ctx context.Context, write bool, fn func(*app.App) error) error {
-	a, err := app.Open(ctx, c.config(write))
+func (c *cli) with(ctx context.Context, use use, fn func(*app.App) error) error {
+	a, err := app.Open(ctx, c.config(use))
 	if err != nil {
 		return err
 	}
 	return errors.Join(fn(a), a.Close())
 }
 
-// reading and writing say what [cli.with] opens the store for.
+// use says what [cli.with] opens the store for.
+type use uint8
+
 const (
-	reading = false
-	writing = true
+	reading use = iota
+	writing     // to change what is there: a database that does not exist is not made
+	making      // to bring something in: a new SQLite database is made on first use
 )

@@ -46,7 +46,7 @@ blocks that cannot be read are kept as they are instead.`,
 			}
 			meter, progress := c.progress()
 			o.Progress = progress
-			return c.with(cmd.Context(), writing, func(a *app.App) error {
+			return c.with(cmd.Context(), making, func(a *app.App) error {
 				result, err := a.Import(cmd.Context(), args[0], o)
 				meter.end()
 				d := imported{c.report(n, "imported", result.Report), result.Findings, err != nil}

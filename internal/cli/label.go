@@ -51,13 +51,13 @@ func (c *cli) labelCommand(n noun) *cobra.Command {
 			case len(args) == 1 && at != "":
 				return usage("--at", "a label needs a name").WithNext("write: lectern " + n.one + " label KEY NAME --at MOMENT")
 			}
-			do := func(a *app.App) ([]course.Label, error) { return a.Labels(ctx, key) }
+			use, do := reading, func(a *app.App) ([]course.Label, error) { return a.Labels(ctx, key) }
 			if removing {
-				do = func(a *app.App) ([]course.Label, error) { return a.Unlabel(ctx, key, remove) }
+				use, do = writing, func(a *app.App) ([]course.Label, error) { return a.Unlabel(ctx, key, remove) }
 			} else if len(args) == 2 {
-				do = func(a *app.App) ([]course.Label, error) { return a.Label(ctx, key, args[1], at) }
+				use, do = writing, func(a *app.App) ([]course.Label, error) { return a.Label(ctx, key, args[1], at) }
 			}
-			return c.with(ctx, removing || len(args) == 2, func(a *app.App) error {
+			return c.with(ctx, use, func(a *app.App) error {
 				all, err := do(a)
 				if err != nil {
 					return err

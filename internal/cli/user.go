@@ -53,7 +53,7 @@ func (c *cli) userCommand() *cobra.Command {
 		Example: `  lectern user add jo --email jo@example.org --name "Jo Lamb"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n.Username = args[0]
-			return c.with(cmd.Context(), writing, func(a *app.App) error {
+			return c.with(cmd.Context(), making, func(a *app.App) error {
 				u, err := a.AddUser(cmd.Context(), n)
 				if err != nil {
 					return err
