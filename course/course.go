@@ -168,12 +168,12 @@ func (c *Course) summary(ctx context.Context, q db.Querier) (Summary, error) {
 // ensure returns the course of key, made when absent: its learning package, root container and, for a course, its
 // catalog rows. created tells which.
 func ensure(ctx context.Context, tx *db.Tx, key keys.Course, title, language string, by publishing.UserID) (c *Course, created bool, err error) {
+	if err := catalogKey(key); err != nil {
+		return nil, false, err
+	}
 	c, err = Find(ctx, tx, key)
 	if err == nil || !fault.Is(err, fault.NotFound) {
 		return c, false, err
-	}
-	if err := catalogKey(key); err != nil {
-		return nil, false, err
 	}
 	if other, found, err := db.One(ctx, tx, `SELECT course_key FROM lectern_course WHERE LOWER(course_key) = LOWER(?)`,
 		[]any{key.String()}, func(r *db.Row) (s string, err error) { return s, r.Scan(&s) }); err != nil {

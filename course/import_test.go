@@ -291,3 +291,17 @@ func TestBrokenContainer(t *testing.T) {
 		s.wants("published", small)
 	}
 }
+
+func TestImportUnderABranch(t *testing.T) {
+	t.Parallel()
+	s := onSQLite(t)
+	for range 2 {
+		s.key = mustKey(t, "course-v1:Org+C1+R1+branch@draft-branch")
+		if _, err := s.bring(Import{}, small); !fault.Is(err, fault.Usage) {
+			t.Errorf("import under a key with a branch: %v, want a usage error", err)
+		}
+		s.key = mustKey(t, "course-v1:Org+C1+R1")
+		_, err := s.bring(Import{}, small)
+		s.must(err)
+	}
+}
