@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -22,8 +23,8 @@ import (
 type WriteOptions struct {
 	// Key names the course or library in the archive; zero means that of the published tree.
 	Key keys.Course
-	// Skipped is told of each block whose draft the archive cannot hold: the format has no drafts of the settings of a
-	// course, nor of chapters and sequentials that are published. It may be nil.
+	// Skipped is told of each block whose draft the archive cannot hold: the format has no drafts of pages, of the settings
+	// and order of a course and of chapters and sequentials that are published, nor of deletions. It may be nil.
 	Skipped func(courseware.BlockID)
 }
 
@@ -206,7 +207,7 @@ func (x *exporter) drafts(draft *courseware.Course, skipped func(courseware.Bloc
 	parents := Parents(x.course)
 	var visit func(b *courseware.Block)
 	visit = func(b *courseware.Block) {
-		if old := pub[b.ID]; old != b && !sameSettings(old, b) {
+		if old := pub[b.ID]; old != b && (!sameSettings(old, b) || !sameOrder(old.Children, b.Children)) {
 			skip(b.ID)
 		}
 		for i, id := range b.Children {
@@ -225,6 +226,35 @@ func (x *exporter) drafts(draft *courseware.Course, skipped func(courseware.Bloc
 	if root := draft.Blocks[draft.Root]; root != nil && pub[draft.Root] != nil {
 		visit(root)
 	}
+	for _, id := range slices.SortedFunc(maps.Keys(pub), courseware.BlockID.Compare) {
+		old, now := pub[id], draft.Blocks[id]
+		_, below := parents[id]
+		switch page := isDetached(id.Type); {
+		case now == nil && (page || !isDraftable(id.Type) || below && !isDraftable(parents[id].Type) && draft.Blocks[parents[id]] != nil):
+			skip(id) // a deletion; one inside a draft unit is that unit's list
+		case now != nil && page && old != now && !old.Equal(now):
+			skip(id)
+		}
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(draft.Blocks), courseware.BlockID.Compare) {
+		if isDetached(id.Type) && pub[id] == nil {
+			skip(id)
+		}
+	}
+}
+
+// sameOrder reports whether the ids that two lists share stand in the same order in both.
+func sameOrder(a, b []courseware.BlockID) bool {
+	shared := func(list, other []courseware.BlockID) []courseware.BlockID {
+		return slices.DeleteFunc(slices.Clone(list), func(id courseware.BlockID) bool { return !slices.Contains(other, id) })
+	}
+	return slices.Equal(shared(a, b), shared(b, a))
+}
+
+// isDetached reports whether blocks of the type are files beside the tree.
+func isDetached(blockType string) bool {
+	spec := fields.Lookup(blockType)
+	return spec != nil && spec.Class == fields.Detached
 }
 
 // sameSettings reports whether two blocks differ in their children at most.
