@@ -74,6 +74,9 @@ func EnsureRun(ctx context.Context, tx *db.Tx, key keys.Course, title, language 
 	if err != nil {
 		return 0, err
 	}
+	if err := freeRun(ctx, tx, course, key, run); err != nil {
+		return 0, err
+	}
 	ids, err := tx.InsertIDs(ctx, "openedx_catalog_courserun",
 		[]string{"course_key", "run_code", "created", "title", "catalog_course_id"}, 1, func(_ int, v []any) {
 			v[0], v[1], v[2], v[3], v[4] = key.String(), run, tx.Now(), cut(title), course
@@ -162,23 +165,43 @@ func ensureCourse(ctx context.Context, tx *db.Tx, org int64, key keys.Course, ti
 	return ids[0], nil
 }
 
+// findRun compares in Go: what LOWER folds differs by engine, on SQLite it is ASCII alone.
 func findRun(ctx context.Context, q db.Querier, key keys.Course) (RunID, bool, error) {
 	var id RunID
 	found := false
-	err := q.Query(ctx, `SELECT id, course_key FROM openedx_catalog_courserun WHERE LOWER(course_key) = LOWER(?)`,
-		[]any{key.String()}, func(r *db.Row) error {
+	err := q.Query(ctx, `SELECT id, course_key FROM openedx_catalog_courserun`, nil, func(r *db.Row) error {
+		var other RunID
+		var text string
+		if err := r.Scan(&other, &text); err != nil {
+			return err
+		}
+		switch {
+		case text == key.String():
+			id, found = other, true
+		case strings.EqualFold(text, key.String()):
+			return fault.Errorf(fault.Conflict, key.String(), "course run %s exists, which differs by case alone", text).
+				WithNext("use that spelling of the key")
+		}
+		return nil
+	})
+	return id, found, err
+}
+
+// freeRun refuses a second run of one name: another form of a key that exists, such as ORG/COURSE/RUN. Runs of custom
+// courses share the name of theirs (content-schema.md §8).
+func freeRun(ctx context.Context, q db.Querier, course int64, key keys.Course, run string) error {
+	return q.Query(ctx, `SELECT course_key FROM openedx_catalog_courserun WHERE catalog_course_id = ? AND run_code = ?`,
+		[]any{course, run}, func(r *db.Row) error {
 			var text string
-			if err := r.Scan(&id, &text); err != nil {
+			if err := r.Scan(&text); err != nil {
 				return err
 			}
-			if text != key.String() {
-				return fault.Errorf(fault.Conflict, key.String(), "course run %s exists, which differs by case alone", text).
-					WithNext("use that spelling of the key")
+			if strings.HasPrefix(text, "ccx") || strings.HasPrefix(key.String(), "ccx") {
+				return nil
 			}
-			found = true
-			return nil
+			return fault.Errorf(fault.Conflict, key.String(), "%s exists, which is the same run", text).
+				WithNext("use that spelling of the key")
 		})
-	return id, found, err
 }
 
 // Runs returns the run of every given id.

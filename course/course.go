@@ -175,12 +175,8 @@ func ensure(ctx context.Context, tx *db.Tx, key keys.Course, title, language str
 	if err == nil || !fault.Is(err, fault.NotFound) {
 		return c, false, err
 	}
-	if other, found, err := db.One(ctx, tx, `SELECT course_key FROM lectern_course WHERE LOWER(course_key) = LOWER(?)`,
-		[]any{key.String()}, func(r *db.Row) (s string, err error) { return s, r.Scan(&s) }); err != nil {
+	if err := freeKey(ctx, tx, key); err != nil {
 		return nil, false, err
-	} else if found {
-		return nil, false, fault.Errorf(fault.Conflict, key.String(), "%s exists, which differs by case alone", other).
-			WithNext("use that spelling of the key")
 	}
 	c = &Course{Key: key, Created: tx.Now()}
 	if key.IsCourse() {
@@ -215,6 +211,19 @@ func ensure(ctx context.Context, tx *db.Tx, key keys.Course, title, language str
 	}
 	c.id = ids[0]
 	return c, true, nil
+}
+
+// freeKey refuses a key that differs from another course's by case alone (design.md §4, "Limits"). It compares in Go:
+// what LOWER folds differs by engine.
+func freeKey(ctx context.Context, q db.Querier, key keys.Course) error {
+	return q.Query(ctx, `SELECT course_key FROM lectern_course`, nil, func(r *db.Row) error {
+		var other string
+		if err := r.Scan(&other); err != nil || !strings.EqualFold(other, key.String()) {
+			return err
+		}
+		return fault.Errorf(fault.Conflict, key.String(), "%s exists, which differs by case alone", other).
+			WithNext("use that spelling of the key")
+	})
 }
 
 func catalogKey(key keys.Course) error {
