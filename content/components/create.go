@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
+	"strconv"
+	"strings"
 
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
@@ -74,8 +77,9 @@ func findTaken(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, list []
 		code string
 	}
 	have := map[key]bool{}
+	// The types are named so that the index over all three columns is used to its end.
 	err := db.QueryIn(ctx, tx, "SELECT component_type_id, component_code FROM openedx_content_component"+
-		" WHERE learning_package_id = ? AND component_code IN (?...)", codes, []any{int64(pkg)}, func(r *db.Row) error {
+		" WHERE learning_package_id = ? AND component_type_id IN ("+typesOf(list, typeOf)+") AND component_code IN (?...)", codes, []any{int64(pkg)}, func(r *db.Row) error {
 		var id int64
 		var code string
 		err := r.Scan(&id, &code)
@@ -93,6 +97,17 @@ func findTaken(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, list []
 		have[k] = true
 	}
 	return nil
+}
+
+// typesOf lists the row ids of the types in a batch, for a statement's text.
+func typesOf(list []NewComponent, typeOf map[Type]typeID) string {
+	var ids []string
+	for i := range list {
+		if id := strconv.FormatInt(int64(typeOf[list[i].Type]), 10); !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+	}
+	return strings.Join(ids, ",")
 }
 
 func taken(c NewComponent, cause error) error {

@@ -52,8 +52,9 @@ func ByID(ctx context.Context, q db.Querier, ids []publishing.EntityID) (map[pub
 // unpublished component is found.
 func ByCode(ctx context.Context, q db.Querier, pkg publishing.PackageID, t Type, code string) (Component, error) {
 	list, err := query(ctx, q, func(scan func(*db.Row) error) error {
-		return q.Query(ctx, "SELECT "+columns+" FROM openedx_content_component WHERE learning_package_id = ? AND component_code = ?",
-			[]any{int64(pkg), code}, scan)
+		return q.Query(ctx, "SELECT "+columns+" FROM openedx_content_component WHERE learning_package_id = ? AND component_code = ?"+
+			" AND component_type_id IN (SELECT id FROM openedx_content_componenttype WHERE namespace = ? AND name = ?)",
+			[]any{int64(pkg), code, t.Namespace, t.Name}, scan)
 	})
 	if err != nil {
 		return Component{}, err
