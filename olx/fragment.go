@@ -72,7 +72,11 @@ func PrintBlock(b *courseware.Block) []byte {
 	case spec.Class == fields.Detached:
 		e = xmltree.NewElem(b.ID.Type)
 		for _, f := range b.Fields {
-			e.Set(f.Name, fields.Parse(f.Value).Line())
+			text := fields.Parse(f.Value).Line()
+			if isText(spec, f.Name) {
+				text = fields.WriteLegacy(fields.String, f.Value)
+			}
+			e.Set(f.Name, text)
 		}
 		if e.Inner = fence(b.Data); e.Inner == "" && b.Data != nil && len(b.Fields) > 0 {
 			e.Inner = "<![CDATA[]]>" // an empty file, which is not the same as none
@@ -100,11 +104,23 @@ func withLineEnd(data []byte) []byte {
 	return append(data, '\n')
 }
 
-// detached reads a detached block from an element, a form that only PrintBlock writes: fields as JSON in attributes.
+// isText reports whether a type has a field of that name that holds text.
+func isText(spec *fields.Block, name string) bool {
+	f, ok := spec.Field(name)
+	return ok && f.Type == fields.String
+}
+
+// detached reads a detached block from an element, a form that only PrintBlock writes: texts as they are, all other fields
+// as JSON in attributes.
 func (d decoder) detached(n *xmltree.Node, spec *fields.Block) *courseware.Block {
 	b := &courseware.Block{}
 	for _, a := range n.Attrs {
 		if name := a.Name.String(); !notSetting(name) {
+			if isText(spec, name) {
+				v, _ := fields.ReadLegacy(fields.String, a.Value)
+				setField(b, name, v)
+				continue
+			}
 			v, _, err := pyjson.Parse(a.Value)
 			if err != nil {
 				v = pyjson.Str(a.Value)

@@ -119,3 +119,18 @@ func TestMove(t *testing.T) {
 		t.Error("a block without keys of the course is copied")
 	}
 }
+
+// TestPageTitle: the title of a page is text in an attribute, as of any other block.
+func TestPageTitle(t *testing.T) {
+	t.Parallel()
+	b, err := olx.ParseBlock([]byte(`<static_tab display_name="Tab"><![CDATA[<p>x</p>]]></static_tab>`), "tab.xml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if b.Title() != "Tab" {
+		t.Errorf("title = %q, want Tab", b.Title())
+	}
+	if out := string(olx.PrintBlock(b)); !strings.Contains(out, `display_name="Tab"`) {
+		t.Errorf("printed as\n%s", out)
+	}
+}

@@ -246,7 +246,11 @@ func (x *exporter) drafts(draft *courseware.Course, skipped func(courseware.Bloc
 // sameOrder reports whether the ids that two lists share stand in the same order in both.
 func sameOrder(a, b []courseware.BlockID) bool {
 	shared := func(list, other []courseware.BlockID) []courseware.BlockID {
-		return slices.DeleteFunc(slices.Clone(list), func(id courseware.BlockID) bool { return !slices.Contains(other, id) })
+		in := make(map[courseware.BlockID]bool, len(other))
+		for _, id := range other {
+			in[id] = true
+		}
+		return slices.DeleteFunc(slices.Clone(list), func(id courseware.BlockID) bool { return !in[id] })
 	}
 	return slices.Equal(shared(a, b), shared(b, a))
 }
