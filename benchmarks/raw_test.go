@@ -13,7 +13,7 @@ import (
 // are new, changed and gone.
 func TestRawIsTheSame(t *testing.T) {
 	t.Parallel()
-	b := newBench(t, 60)
+	b := &bench{ctx: t.Context(), n: 60, cache: t.TempDir(), dir: t.TempDir()}
 	before, err := b.course()
 	if err != nil {
 		t.Fatal(err)
