@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"strings"
 	"io"
 	"net"
 	"syscall"
@@ -58,7 +59,8 @@ func (d *DB) explain(ctx context.Context, err error) error {
 	f := &fault.Error{Thing: d.name, Text: cond.Error(), Err: ce}
 	switch cond {
 	case ErrUnavailable:
-		f.Text = ce.Error() // the driver knows whether it is the address, the network or the disk
+		// The driver knows whether it is the address, the network or the disk; pgx says it in lines.
+		f.Text = strings.Join(strings.Fields(ce.Error()), " ")
 		f.Kind, f.Next = fault.Unavailable, "check that the server runs and can be reached, then try again"
 		if d.engine == SQLite {
 			f.Next = "check that the user running lectern may read and write the file and its folder, and that the disk works"
