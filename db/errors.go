@@ -4,9 +4,9 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
-	"strings"
 	"io"
 	"net"
+	"strings"
 	"syscall"
 
 	"github.com/openlectern/lectern/fault"
