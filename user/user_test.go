@@ -1,0 +1,79 @@
+package user
+
+import (
+	"context"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/dbtest"
+	"github.com/openlectern/lectern/schema"
+)
+
+func tables(d *db.DB) error { return schema.Create(context.Background(), d) }
+
+func create(t *testing.T, d *db.DB, n New) (u User, err error) {
+	t.Helper()
+	err = d.Update(t.Context(), func(tx *db.Tx) (err error) {
+		u, err = Create(t.Context(), tx, n)
+		return err
+	})
+	return u, err
+}
+
+func TestUsers(t *testing.T) {
+	t.Parallel()
+	dbtest.EachReady(t, tables, func(t *testing.T, d *db.DB) {
+		bob, err := create(t, d, New{Username: "bob", Email: "bob@example.org", Name: "Bob B. Builder", Staff: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ada, err := create(t, d, New{Username: "ada", Email: "ada@example.org", Superuser: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		list, err := List(t.Context(), d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]User{ada, bob}, list); diff != "" {
+			t.Errorf("users (-want +got):\n%s", diff)
+		}
+		got, err := ByName(t.Context(), d, "bob")
+		if err != nil || got != bob {
+			t.Errorf("ByName = %+v, %v; want %+v", got, err, bob)
+		}
+		names, err := Names(t.Context(), d, []ID{bob.ID, ada.ID, 999})
+		if diff := cmp.Diff(map[ID]string{bob.ID: "bob", ada.ID: "ada"}, names); err != nil || diff != "" {
+			t.Errorf("names: %v (-want +got):\n%s", err, diff)
+		}
+		for _, name := range []string{"Bob", "nobody", "bob "} {
+			if _, err := ByName(t.Context(), d, name); !fault.Is(err, fault.NotFound) {
+				t.Errorf("ByName(%q): %v, want not found", name, err)
+			}
+		}
+		if _, err := create(t, d, New{Username: "BOB", Email: "x@example.org"}); !fault.Is(err, fault.Conflict) {
+			t.Errorf("a name that differs by case alone: %v, want a conflict", err)
+		}
+	})
+}
+
+func TestNewRefused(t *testing.T) {
+	t.Parallel()
+	for name, n := range map[string]New{
+		"no name":     {Email: "a@example.org"},
+		"long name":   {Username: strings.Repeat("a", 151), Email: "a@example.org"},
+		"space":       {Username: "a b", Email: "a@example.org"},
+		"no address":  {Username: "a"},
+		"bad address": {Username: "a", Email: "a at example"},
+		"a name too":  {Username: "a", Email: "A <a@example.org>"},
+		"long person": {Username: "a", Email: "a@example.org", Name: strings.Repeat("n", 151)},
+	} {
+		if err := n.check(); !fault.Is(err, fault.Usage) {
+			t.Errorf("%s: %v, want a usage error", name, err)
+		}
+	}
+}
