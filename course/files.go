@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -99,19 +100,37 @@ func asset(path string, n *node, c *Course, store media.Files, content map[media
 // assetKey is the name by which blocks and assets.json know the static file at path (olx.md §1.13).
 func assetKey(path string) string { return olx.AssetKey(path) }
 
-// staticNames returns the asset keys that a text names after "/static/".
+// staticNames returns the asset keys that a text may name after "/static/": up to the quote that the link stands in, for a
+// path may hold blanks, and up to whatever ends a path elsewhere; percent-encoded or not.
 func staticNames(text []byte) []string {
+	const mark = "/static/"
 	var names []string
+	add := func(path []byte) {
+		names = append(names, assetKey(string(path)))
+		if plain, err := url.PathUnescape(string(path)); err == nil && plain != string(path) {
+			names = append(names, assetKey(plain))
+		}
+	}
 	for {
-		_, rest, ok := bytes.Cut(text, []byte("/static/"))
-		if !ok {
+		at := bytes.Index(text, []byte(mark))
+		if at < 0 {
 			return names
+		}
+		before, rest := text[:at], text[at+len(mark):]
+		if at > 0 && (before[at-1] == '"' || before[at-1] == '\'') {
+			if end := bytes.IndexByte(rest, before[at-1]); end >= 0 {
+				quoted := bytes.TrimSuffix(rest[:end], []byte(`\`)) // of a quote within JSON
+				if cut := bytes.IndexAny(quoted, "?#"); cut >= 0 {
+					quoted = quoted[:cut]
+				}
+				add(quoted)
+			}
 		}
 		end := bytes.IndexAny(rest, "\"'&<>?#\\ \t\r\n)")
 		if end < 0 {
 			end = len(rest)
 		}
-		names = append(names, assetKey(string(rest[:end])))
+		add(rest[:end])
 		text = rest[end:]
 	}
 }
