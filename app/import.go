@@ -34,12 +34,13 @@ type ImportOptions struct {
 type ImportResult struct {
 	*course.Report
 	Findings []courseware.Finding `json:"findings"`
+	Ignored  []string             `json:"ignored"` // files and folders of the archive that the format does not know
 }
 
 // Import reads an archive and brings the course it holds to that state, in one transaction. When the archive cannot be
 // read nothing is changed, and the findings of the result tell why.
 func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *ImportResult, err error) {
-	result := &ImportResult{Report: &course.Report{Course: o.Key.String()}, Findings: []courseware.Finding{}}
+	result := &ImportResult{Report: &course.Report{Course: o.Key.String()}, Findings: []courseware.Finding{}, Ignored: []string{}}
 	o.Progress.begin("reading the archive")
 	src, err := archive.Open(ctx, path, archive.Limits{}, archive.Options{})
 	if err != nil {
@@ -50,6 +51,7 @@ func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *Impo
 	read, err := olx.Read(ctx, src, olx.ReadOptions{Lenient: o.Lenient, Target: o.Key})
 	if read != nil {
 		result.Findings = append(result.Findings, read.Findings...)
+		result.Ignored = append(result.Ignored, read.Ignored...)
 		if o.Key.IsZero() {
 			result.Course = read.Source.String()
 		}

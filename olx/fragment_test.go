@@ -6,6 +6,7 @@ import (
 
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/olx"
 )
 
@@ -133,4 +134,30 @@ func TestPageTitle(t *testing.T) {
 	if out := string(olx.PrintBlock(b)); !strings.Contains(out, `display_name="Tab"`) {
 		t.Errorf("printed as\n%s", out)
 	}
+}
+
+// TestMoveWiki: law 47 for a course that is copied.
+func TestMoveWiki(t *testing.T) {
+	t.Parallel()
+	from, to := courseKey(t, "course-v1:O+C+R1"), courseKey(t, "course-v1:O+C+R2")
+	for slug, want := range map[string]string{"O.C.R1": "O.C.R2", "C": "O.C.R2", "own": "own"} {
+		b := &courseware.Block{ID: courseware.BlockID{Type: "course", Name: "course"}, Container: true,
+			Fields: courseware.Fields{{Name: "wiki_slug", Value: courseware.Text(slug)}}}
+		got, _ := olx.Move(b, from, to).Fields.Text("wiki_slug")
+		if got != want {
+			t.Errorf("wiki %s becomes %s, want %s", slug, got, want)
+		}
+		if was, _ := b.Fields.Text("wiki_slug"); was != slug {
+			t.Errorf("the block itself was changed to %s", was)
+		}
+	}
+}
+
+func courseKey(t *testing.T, s string) keys.Course {
+	t.Helper()
+	k, err := keys.ParseCourse(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
 }

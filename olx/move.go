@@ -70,7 +70,10 @@ func (m mover) references(b *courseware.Block) *courseware.Block {
 		return b
 	}
 	out := *b
-	changed := false
+	if b.ID.Type == "course" {
+		out.Fields = m.wiki(b.Fields)
+	}
+	changed := !slices.Equal(out.Fields, b.Fields)
 	for i, f := range b.Fields {
 		switch f.Name {
 		case "show_tag_list", "group_id_to_child", "entrance_exam_id":
@@ -99,6 +102,22 @@ func (m mover) references(b *courseware.Block) *courseware.Block {
 		return b
 	}
 	return &out
+}
+
+// wiki gives a course whose wiki has the usual name of the source course that of the target (olx.md §2.4).
+func (m mover) wiki(f courseware.Fields) courseware.Fields {
+	slug, ok := f.Text("wiki_slug")
+	if !ok || m.from == m.to || !m.to.IsCourse() {
+		return f
+	}
+	usual := func(c keys.Course) string {
+		run, _ := c.Run()
+		return c.Org() + "." + c.Code() + "." + run
+	}
+	if slug != m.from.Code() && slug != usual(m.from) {
+		return f
+	}
+	return f.With("wiki_slug", courseware.Text(usual(m.to)))
 }
 
 // key maps one usage key as text, in the spelling it has: i4x, block-v1, or the slash form org/course/type/id, which

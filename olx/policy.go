@@ -1,7 +1,6 @@
 package olx
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/openlectern/lectern/courseware"
@@ -137,14 +136,7 @@ func (l *loader) finishRoot(b *courseware.Block) {
 		return
 	}
 	pdfTextbooks(b)
-	from, to := l.move.from, l.move.to
-	if slug, ok := b.Fields.Text("wiki_slug"); ok && from != to {
-		run, _ := from.Run()
-		if slug == from.Code() || slug == fmt.Sprintf("%s.%s.%s", from.Org(), from.Code(), run) {
-			run, _ = to.Run()
-			setField(b, "wiki_slug", courseware.Text(fmt.Sprintf("%s.%s.%s", to.Org(), to.Code(), run)))
-		}
-	}
+	b.Fields = l.move.wiki(b.Fields)
 	if v, ok := b.Fields.Lookup("discussion_topics"); ok && v == "{}" {
 		setField(b, "discussion_topics", `{"General": {"id": "`+courseware.RootName+`"}}`)
 	}

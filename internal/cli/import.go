@@ -14,6 +14,7 @@ import (
 type imported struct {
 	report
 	Findings []courseware.Finding `json:"findings"`
+	Ignored  []string             `json:"ignored"`
 	failed   bool
 }
 
@@ -21,6 +22,9 @@ func (d imported) text(w *textWriter) {
 	writeFindings(w, d.Findings)
 	if !d.failed {
 		d.report.text(w)
+	}
+	if n := len(d.Ignored); n > 0 {
+		w.line("  ignored: %d files or folders that the format does not know, such as %s", n, plain(d.Ignored[0]))
 	}
 }
 
@@ -49,7 +53,7 @@ blocks that cannot be read are kept as they are instead.`,
 			return c.with(cmd.Context(), making, func(a *app.App) error {
 				result, err := a.Import(cmd.Context(), args[0], o)
 				meter.end()
-				d := imported{c.report(n, "imported", result.Report), result.Findings, err != nil}
+				d := imported{c.report(n, "imported", result.Report), result.Findings, result.Ignored, err != nil}
 				if err == nil || fault.Is(err, fault.Invalid) && len(d.Findings) > 0 {
 					return errors.Join(c.print(d), err)
 				}
