@@ -65,11 +65,15 @@ func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *Impo
 	if _, err := a.Sweep(ctx, media.GuardAge); err != nil {
 		return result, err
 	}
+	im := course.Import{
+		Key: read.State.Published.Key, State: read.State, By: a.By, Message: o.Message, Source: sourceName(path),
+		DraftsOnly: o.DraftsOnly, KeepAssets: o.KeepAssets, Progress: o.Progress.step("versions"),
+	}
+	if err := im.Prepare(ctx); err != nil {
+		return result, err
+	}
 	err = a.make(ctx, func(tx *db.Tx, files media.Files) error {
-		report, err := course.Import{
-			Key: read.State.Published.Key, State: read.State, By: a.By, Message: o.Message, Source: sourceName(path),
-			DraftsOnly: o.DraftsOnly, KeepAssets: o.KeepAssets, Progress: o.Progress.step("versions"),
-		}.Run(ctx, tx, files)
+		report, err := im.Run(ctx, tx, files)
 		if err == nil {
 			result.Report = a.forgetReport(report)
 		}

@@ -66,8 +66,12 @@ func (b *bench) imports(name, path string, ops int) (err error) {
 	defer func() { err = errors.Join(err, src.Close()) }()
 	ops = len(read.State.Published.Blocks)
 	b.lines[len(b.lines)-1].Ops = ops
+	im := course.Import{Key: read.State.Published.Key, State: read.State, KeepAssets: true}
+	if _, err := b.measure(name+" prepare", ops, func(ctx context.Context) error { return im.Prepare(ctx) }); err != nil {
+		return err
+	}
 	first, err := b.measure(name+" import", ops, func(ctx context.Context) error {
-		r, err := importCourse(ctx, store, read)
+		r, err := importCourse(ctx, store, im)
 		if err == nil && r.PublishLog == nil {
 			err = errors.New("nothing was published")
 		}
@@ -88,7 +92,7 @@ func (b *bench) imports(name, path string, ops int) (err error) {
 	}
 	closed = false
 	if _, err := b.measure(name+" again", ops, func(ctx context.Context) error {
-		r, err := importCourse(ctx, store, read)
+		r, err := importCourse(ctx, store, im)
 		if err == nil && (r.ChangeLog != nil || r.DraftsLog != nil || r.PublishLog != nil) {
 			err = errors.New("an import of what is there already wrote something")
 		}
@@ -122,12 +126,12 @@ func readArchive(ctx context.Context, path string) (*archive.Archive, *olx.Resul
 }
 
 // importCourse is the second half of app.Import.
-func importCourse(ctx context.Context, a *app.App, read *olx.Result) (report *course.Report, err error) {
+func importCourse(ctx context.Context, a *app.App, im course.Import) (report *course.Report, err error) {
 	if _, err := a.Sweep(ctx, media.GuardAge); err != nil {
 		return nil, err
 	}
 	err = a.Update(ctx, func(tx *db.Tx) error {
-		report, err = course.Import{Key: read.State.Published.Key, State: read.State, KeepAssets: true}.Run(ctx, tx, a.Files)
+		report, err = im.Run(ctx, tx, a.Files)
 		return err
 	})
 	return report, err

@@ -27,6 +27,31 @@ type Import struct {
 	KeepAssets bool
 	// Progress is called as new versions are written; may be nil.
 	Progress func(done, total int)
+
+	published, drafts *tree // of State, by Prepare
+}
+
+// Prepare does what depends on State alone: it encodes the blocks and reads the static files for their digests. Called
+// before the transaction it keeps that short, and is not done again when the transaction is; [Import.Run] does it where
+// the caller has not.
+func (im *Import) Prepare(ctx context.Context) (err error) {
+	if im.published, err = want(ctx, im.State.Published); err != nil {
+		return err
+	}
+	im.drafts = im.published
+	if im.State.Draft != nil {
+		im.drafts, err = want(ctx, im.State.Draft)
+	}
+	return err
+}
+
+// fresh returns the trees of Prepare for one run to write: writing changes them.
+func (im *Import) fresh() (published, drafts *tree) {
+	published = im.published.deepClone()
+	if im.drafts == im.published {
+		return published, published
+	}
+	return published, im.drafts.deepClone()
 }
 
 // Report counts what an import did. Blocks are counted once each, as drafts; static files apart.
@@ -59,16 +84,12 @@ type AssetReport struct {
 // nothing differs nothing is written (design.md §4, olx.md §2.3). The published tree is written as drafts and published,
 // then the draft tree is written as drafts.
 func (im Import) Run(ctx context.Context, tx *db.Tx, files media.Files) (*Report, error) {
-	published, err := want(ctx, im.State.Published)
-	if err != nil {
-		return nil, err
-	}
-	drafts := published
-	if im.State.Draft != nil {
-		if drafts, err = want(ctx, im.State.Draft); err != nil {
+	if im.drafts == nil {
+		if err := im.Prepare(ctx); err != nil {
 			return nil, err
 		}
 	}
+	published, drafts := im.published, im.drafts
 	if im.Kind == "" {
 		im.Kind = publishing.KindImport
 	}
@@ -81,11 +102,7 @@ func (im Import) Run(ctx context.Context, tx *db.Tx, files media.Files) (*Report
 	if err := publishing.Lock(ctx, tx, c.Package.ID); err != nil {
 		return nil, err
 	}
-	wereDrafts, err := c.snapshot(ctx, tx, publishing.Draft())
-	if err != nil {
-		return nil, err
-	}
-	wasPublished, err := c.snapshot(ctx, tx, publishing.Published())
+	wereDrafts, wasPublished, err := c.branches(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
@@ -102,8 +119,13 @@ func (im Import) Run(ctx context.Context, tx *db.Tx, files media.Files) (*Report
 	w := newWriter(tx, files, c)
 	w.progress = im.Progress
 
-	report := count(wereDrafts, drafts, keep)
+	same := equal(drafts, wereDrafts, nil)
+	report := count(wereDrafts, drafts, keep, same)
 	report.Course = c.Key.String()
+	if same && drafts == published && wereDrafts == wasPublished {
+		return report, nil
+	}
+	published, drafts = im.fresh()
 	current := wereDrafts
 	if !im.DraftsOnly && !equal(published, wasPublished, keep) {
 		if report.ChangeLog, err = im.change(ctx, w, 0, published, current, keep, wasPublished); err != nil {
@@ -112,13 +134,16 @@ func (im Import) Run(ctx context.Context, tx *db.Tx, files media.Files) (*Report
 		if report.PublishLog, err = im.publish(ctx, tx, c, keep); err != nil {
 			return nil, err
 		}
-		if current, err = c.snapshot(ctx, tx, publishing.Draft()); err != nil {
-			return nil, err
-		}
 		if c.run != 0 {
 			if err := catalog.Rename(ctx, tx, c.run, root.title); err != nil {
 				return nil, err
 			}
+		}
+		if drafts == published { // they are as wanted now
+			return report, nil
+		}
+		if current, err = c.snapshot(ctx, tx, publishing.Draft()); err != nil {
+			return nil, err
 		}
 	}
 	if !equal(drafts, current, keep) {
@@ -170,13 +195,15 @@ func (im Import) publish(ctx context.Context, tx *db.Tx, c *Course, keep map[str
 	return &log.ID, nil
 }
 
-// count tells how the drafts change from one tree to another.
-func count(from, to *tree, keep map[string]bool) *Report {
+// count tells how the drafts change from one tree to another; same says that they do not.
+func count(from, to *tree, keep map[string]bool, same bool) *Report {
 	r := new(Report)
 	touched := map[string]ChangeKind{}
-	for _, d := range compare(from, to) {
-		if was, seen := touched[d.ref]; !seen || was == Moved {
-			touched[d.ref] = d.kind
+	if !same {
+		for _, d := range compare(from, to) {
+			if was, seen := touched[d.ref]; !seen || was == Moved {
+				touched[d.ref] = d.kind
+			}
 		}
 	}
 	for ref, kind := range touched {

@@ -5,7 +5,6 @@ import (
 	"slices"
 
 	"github.com/openlectern/lectern/content/media"
-	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/db"
 )
@@ -23,11 +22,7 @@ func (c *Course) Load(ctx context.Context, q db.Querier, files media.Files, m Mo
 // LoadState reads what is published and what is drafted. Blocks that do not differ are shared; a course that was never
 // published gives its drafts as both.
 func (c *Course) LoadState(ctx context.Context, q db.Querier, files media.Files) (courseware.State, error) {
-	published, err := c.snapshot(ctx, q, publishing.Published())
-	if err != nil {
-		return courseware.State{}, err
-	}
-	drafts, err := c.snapshot(ctx, q, publishing.Draft())
+	drafts, published, err := c.branches(ctx, q)
 	if err != nil {
 		return courseware.State{}, err
 	}
@@ -36,7 +31,7 @@ func (c *Course) LoadState(ctx context.Context, q db.Querier, files media.Files)
 		return courseware.State{Published: state}, err
 	}
 	var st courseware.State
-	if st.Published, err = c.courseware(ctx, q, files, published); err != nil || equal(drafts, published, nil) {
+	if st.Published, err = c.courseware(ctx, q, files, published); err != nil || drafts == published || equal(drafts, published, nil) {
 		return st, err
 	}
 	if st.Draft, err = c.courseware(ctx, q, files, drafts); err != nil {

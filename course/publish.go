@@ -42,11 +42,7 @@ func (c *Course) Publish(ctx context.Context, tx *db.Tx, files media.Files, bloc
 	if err := publishing.Lock(ctx, tx, c.Package.ID); err != nil {
 		return nil, err
 	}
-	drafts, err := c.snapshot(ctx, tx, publishing.Draft())
-	if err != nil {
-		return nil, err
-	}
-	published, err := c.snapshot(ctx, tx, publishing.Published())
+	drafts, published, err := c.branches(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
@@ -184,11 +180,7 @@ func (c *Course) Discard(ctx context.Context, tx *db.Tx, blocks []courseware.Blo
 	why := map[string]Why{}
 	var only []publishing.EntityID
 	if len(blocks) > 0 {
-		drafts, err := c.snapshot(ctx, tx, publishing.Draft())
-		if err != nil {
-			return nil, err
-		}
-		published, err := c.snapshot(ctx, tx, publishing.Published())
+		drafts, published, err := c.branches(ctx, tx)
 		if err != nil {
 			return nil, err
 		}

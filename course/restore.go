@@ -56,7 +56,7 @@ func (c *Course) rework(ctx context.Context, tx *db.Tx, files media.Files, meta 
 		return nil, err
 	}
 	w := newWriter(tx, files, c)
-	report := count(now, want, nil)
+	report := count(now, want, nil, false)
 	report.Course = c.Key.String()
 	log, err := publishing.Change(ctx, tx, c.Package.ID, meta, func(cs *publishing.ChangeSet) error {
 		return w.apply(ctx, cs, want, now, nil, others...)
@@ -134,6 +134,15 @@ func placeLike(p, then *node, ref string) int {
 
 func (t *tree) clone() *tree {
 	return &tree{nodes: maps.Clone(t.nodes), beyond: t.beyond, root: t.root, order: slices.Clone(t.order)}
+}
+
+// deepClone is clone with nodes of its own.
+func (t *tree) deepClone() *tree {
+	c := t.clone()
+	for ref, n := range c.nodes {
+		c.nodes[ref] = n.copy()
+	}
+	return c
 }
 
 // put adds a node or takes the place of the one with its ref.

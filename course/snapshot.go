@@ -20,6 +20,26 @@ func (c *Course) snapshot(ctx context.Context, q db.Querier, at publishing.Momen
 	return c.assemble(ctx, q, heads, at)
 }
 
+// branches reads the drafts and what is published. Where no pointer differs, both are the same tree.
+func (c *Course) branches(ctx context.Context, q db.Querier) (drafts, published *tree, err error) {
+	now, err := publishing.Heads(ctx, q, c.Package.ID, publishing.Draft())
+	if err != nil {
+		return nil, nil, err
+	}
+	live, err := publishing.Heads(ctx, q, c.Package.ID, publishing.Published())
+	if err != nil {
+		return nil, nil, err
+	}
+	if drafts, err = c.assemble(ctx, q, now, publishing.Draft()); err != nil {
+		return nil, nil, err
+	}
+	if slices.EqualFunc(now, live, func(a, b publishing.Head) bool { return a.Version == b.Version }) {
+		return drafts, drafts, nil
+	}
+	published, err = c.assemble(ctx, q, live, publishing.Published())
+	return drafts, published, err
+}
+
 // whole reads the drafts as they are.
 func (c *Course) whole(ctx context.Context, q db.Querier) (*tree, error) {
 	return c.snapshot(ctx, q, publishing.Draft())

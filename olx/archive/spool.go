@@ -2,7 +2,6 @@ package archive
 
 import (
 	"bufio"
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +17,7 @@ type spool struct {
 	budget  int64
 	size    int64
 
-	mem     []byte
+	mem     [][]byte      // blocks of blockSize, all full but the last: growing one slice would take twice the budget
 	spilled bool          // content is in the file, not in mem
 	out     *bufio.Writer // to the file, while it is written
 
@@ -36,7 +35,7 @@ func (s *spool) Write(p []byte) (int, error) {
 	}
 	s.size += int64(len(p))
 	if !s.spilled {
-		s.mem = append(s.mem, p...)
+		s.keep(p)
 		return len(p), nil
 	}
 	n, err := s.out.Write(p)
@@ -44,6 +43,34 @@ func (s *spool) Write(p []byte) (int, error) {
 		err = fmt.Errorf("temporary storage: %w", err)
 	}
 	return n, err
+}
+
+const blockSize = 256 << 10
+
+// keep appends to the blocks in memory.
+func (s *spool) keep(p []byte) {
+	for len(p) > 0 {
+		last := len(s.mem) - 1
+		if last < 0 || len(s.mem[last]) == blockSize {
+			s.mem = append(s.mem, make([]byte, 0, blockSize))
+			last++
+		}
+		n := min(len(p), blockSize-len(s.mem[last]))
+		s.mem[last] = append(s.mem[last], p[:n]...)
+		p = p[n:]
+	}
+}
+
+// ReadAt reads what is kept in memory.
+func (s *spool) ReadAt(p []byte, at int64) (n int, err error) {
+	for n < len(p) {
+		block, from := (at+int64(n))/blockSize, (at+int64(n))%blockSize
+		if block >= int64(len(s.mem)) || from >= int64(len(s.mem[block])) {
+			return n, io.EOF
+		}
+		n += copy(p[n:], s.mem[block][from:])
+	}
+	return n, nil
 }
 
 // spill moves on from memory to a file.
@@ -57,9 +84,14 @@ func (s *spool) spill() error {
 	}
 	s.dir, s.file, s.spilled = dir, file, true
 	s.out = bufio.NewWriterSize(file, 256<<10)
-	_, err = s.out.Write(s.mem)
+	for i, block := range s.mem {
+		if _, err := s.out.Write(block); err != nil {
+			return err
+		}
+		s.mem[i] = nil
+	}
 	s.mem = nil
-	return err
+	return nil
 }
 
 // finish ends writing.
@@ -77,7 +109,7 @@ func (s *spool) finish() error {
 
 func (s *spool) open(_ string, e entry) (io.ReadCloser, error) {
 	if !s.spilled {
-		return io.NopCloser(bytes.NewReader(s.mem[e.at : e.at+e.size])), nil
+		return io.NopCloser(io.NewSectionReader(s, e.at, e.size)), nil
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
