@@ -215,7 +215,9 @@ func (x *exporter) drafts(draft *courseware.Course, skipped func(courseware.Bloc
 			switch {
 			case child == nil || x.written[id]:
 			case !isDraftable(id.Type) && pub[id] != nil:
-				x.written[id] = true
+				if x.written[id] = true; parents[id] != b.ID {
+					skip(id)
+				}
 				visit(child)
 			case parents[id] == b.ID && !x.differs(child, map[courseware.BlockID]bool{}):
 			case !x.draftRoot(child, b.ID, i):
@@ -226,12 +228,15 @@ func (x *exporter) drafts(draft *courseware.Course, skipped func(courseware.Bloc
 	if root := draft.Blocks[draft.Root]; root != nil && pub[draft.Root] != nil {
 		visit(root)
 	}
+	drafted := Parents(draft)
 	for _, id := range slices.SortedFunc(maps.Keys(pub), courseware.BlockID.Compare) {
 		old, now := pub[id], draft.Blocks[id]
 		_, below := parents[id]
 		switch page := isDetached(id.Type); {
 		case now == nil && (page || !isDraftable(id.Type) || below && !isDraftable(parents[id].Type) && draft.Blocks[parents[id]] != nil):
 			skip(id) // a deletion; one inside a draft unit is that unit's list
+		case now != nil && below && !isDraftable(parents[id].Type) && isDraftable(drafted[id].Type):
+			skip(id) // a unit moved into another: no draft takes it out of its published list
 		case now != nil && page && old != now && !old.Equal(now):
 			skip(id)
 		}
