@@ -156,7 +156,8 @@ func (c *Course) print(ctx context.Context, q db.Querier, files media.Files, id 
 	if err != nil {
 		return "", err
 	}
-	return string(olx.PrintBlock(b)), nil
+	text, err := olx.PrintBlock(b)
+	return string(text), err
 }
 
 // Author says who changes blocks and why, for the log.
@@ -219,7 +220,7 @@ func (c *Course) edited(ctx context.Context, q db.Querier, files media.Files, id
 	out.title = cut(b.Title(), maxTitle)
 	out.files = slices.DeleteFunc(out.files, func(f file) bool { return f.path != fileGrading && f.path != fileAssetsXML })
 	for _, f := range encoded {
-		out.files = append(out.files, memoryFile(f.Path, fileType(id.Type, f.Path), f.Data))
+		out.files = append(out.files, memoryFile(f.Path, f.Data))
 	}
 	sortFiles(out.files)
 	return out, nil

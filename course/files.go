@@ -158,7 +158,7 @@ func (c *Course) versionNode(ctx context.Context, q db.Querier, n *node, v publi
 }
 
 func stored(path string, m media.Media) file {
-	return file{path: path, digest: m.Digest, size: m.Size, mime: m.Type.String(), media: m.ID}
+	return file{path: path, digest: m.Digest, size: m.Size, media: m.ID}
 }
 
 func itoa(n int) string { return strconv.Itoa(n) }

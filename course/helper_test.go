@@ -102,7 +102,7 @@ func (s *site) block(id courseware.BlockID, text string) *courseware.Block {
 	case "problem":
 		src = fmt.Sprintf("<problem display_name=%q><p>%s</p></problem>", id.Name, text)
 	case courseware.TypeAbout:
-		return &courseware.Block{ID: id, Data: []byte(text)}
+		return &courseware.Block{ID: id, Data: courseware.Bytes([]byte(text))}
 	}
 	b, err := olx.ParseBlock([]byte(src), "test.xml")
 	if err != nil {
@@ -208,10 +208,14 @@ func render(out *strings.Builder, c *courseware.Course, id courseware.BlockID, d
 		return
 	}
 	text := b.Title()
+	data, err := b.Data.Read()
+	if err != nil {
+		panic(err)
+	}
 	if id.Type == "problem" {
-		text = strings.TrimSuffix(strings.TrimPrefix(string(b.Data), "<p>"), "</p>")
+		text = strings.TrimSuffix(strings.TrimPrefix(string(data), "<p>"), "</p>")
 	} else if id.Type == courseware.TypeAbout {
-		text = string(b.Data)
+		text = string(data)
 	}
 	fmt.Fprintf(out, "%s%s %s\n", strings.Repeat("\t", depth), id, text)
 	for _, child := range b.Children {

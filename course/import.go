@@ -45,15 +45,6 @@ func (im *Import) Prepare(ctx context.Context) (err error) {
 	return err
 }
 
-// fresh returns the trees of Prepare for one run to write: writing changes them.
-func (im *Import) fresh() (published, drafts *tree) {
-	published = im.published.deepClone()
-	if im.drafts == im.published {
-		return published, published
-	}
-	return published, im.drafts.deepClone()
-}
-
 // Report counts what an import did. Blocks are counted once each, as drafts; static files apart.
 type Report struct {
 	Course     string      `json:"course"`
@@ -125,7 +116,6 @@ func (im Import) Run(ctx context.Context, tx *db.Tx, files media.Files) (*Report
 	if same && drafts == published && wereDrafts == wasPublished {
 		return report, nil
 	}
-	published, drafts = im.fresh()
 	current := wereDrafts
 	if !im.DraftsOnly && !equal(published, wasPublished, keep) {
 		if report.ChangeLog, err = im.change(ctx, w, 0, published, current, keep, wasPublished); err != nil {

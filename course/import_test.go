@@ -279,7 +279,7 @@ func TestBrokenContainer(t *testing.T) {
 		}
 		broken := s.build(small)
 		u1 := *broken.Blocks[id("vertical/u1")]
-		broken.Blocks[u1.ID] = &courseware.Block{ID: u1.ID, Opaque: true, Form: courseware.FormFile, Data: []byte("<vertical><problem")}
+		broken.Blocks[u1.ID] = &courseware.Block{ID: u1.ID, Opaque: true, Form: courseware.FormFile, Data: courseware.Bytes([]byte("<vertical><problem"))}
 		delete(broken.Blocks, id("problem/p1"))
 		delete(broken.Blocks, id("problem/p2"))
 		s.must(s.update(func(tx *db.Tx) error {

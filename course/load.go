@@ -48,38 +48,57 @@ func (c *Course) LoadState(ctx context.Context, q db.Querier, files media.Files)
 	return st, nil
 }
 
-// courseware turns a tree read from the store into blocks and assets.
+// courseware turns a tree read from the store into blocks and assets, a batch of nodes at a time.
 func (c *Course) courseware(ctx context.Context, q db.Querier, store media.Files, t *tree) (*courseware.Course, error) {
 	out := &courseware.Course{Key: c.Key, Root: c.RootID(), Blocks: make(map[courseware.BlockID]*courseware.Block, len(t.nodes))}
-	content, err := c.readNodes(ctx, q, store, slices.Collect(t.live()))
-	if err != nil {
-		return nil, err
-	}
-	for n := range t.live() {
-		ref := n.ref
-		if path, ok := refAsset(ref); ok {
-			out.Assets = append(out.Assets, asset(path, n, c, store, content))
-			continue
-		}
-		id, ok := refBlock(ref)
-		if !ok {
-			continue // made by another program; not part of a course
-		}
-		b, err := decode(id, n, content)
+	spool := new(courseware.Spool)
+	for nodes := slices.Collect(t.live()); len(nodes) > 0; {
+		part := nodes[:batchText(nodes)]
+		nodes = nodes[len(part):]
+		content, err := c.readNodes(ctx, q, store, part)
 		if err != nil {
 			return nil, err
 		}
-		out.Blocks[id] = b
-		if id == out.Root {
-			for _, f := range n.files {
-				switch f.path {
-				case fileGrading:
-					out.GradingPolicy = content[f.media]
-				case fileAssetsXML:
-					out.AssetsXML = content[f.media]
-				}
+		for _, n := range part {
+			if err := c.take(out, n, store, content, spool); err != nil {
+				return nil, err
 			}
 		}
 	}
 	return out, nil
+}
+
+// take adds a node to a course.
+func (c *Course) take(out *courseware.Course, n *node, store media.Files, content map[media.ID][]byte, spool *courseware.Spool) error {
+	if path, ok := refAsset(n.ref); ok {
+		out.Assets = append(out.Assets, asset(path, n, c, store, content))
+		return nil
+	}
+	id, ok := refBlock(n.ref)
+	if !ok {
+		return nil // made by another program; not part of a course
+	}
+	b, err := decode(id, n, content)
+	if err != nil {
+		return err
+	}
+	data, err := b.Data.Read()
+	if err != nil {
+		return err
+	}
+	if b.Data, err = spool.Keep(data); err != nil {
+		return err
+	}
+	out.Blocks[id] = b
+	if id == out.Root {
+		for _, f := range n.files {
+			switch f.path {
+			case fileGrading:
+				out.GradingPolicy = content[f.media]
+			case fileAssetsXML:
+				out.AssetsXML = content[f.media]
+			}
+		}
+	}
+	return nil
 }

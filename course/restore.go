@@ -136,15 +136,6 @@ func (t *tree) clone() *tree {
 	return &tree{nodes: maps.Clone(t.nodes), beyond: t.beyond, root: t.root, order: slices.Clone(t.order)}
 }
 
-// deepClone is clone with nodes of its own.
-func (t *tree) deepClone() *tree {
-	c := t.clone()
-	for ref, n := range c.nodes {
-		c.nodes[ref] = n.copy()
-	}
-	return c
-}
-
 // put adds a node or takes the place of the one with its ref.
 func (t *tree) put(n *node) {
 	if t.nodes[n.ref] == nil && !slices.Contains(t.order, n.ref) {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/openlectern/lectern/content/media"
 	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/courseware"
 )
 
 // tree is a course at one moment: its live blocks and static files by entity ref. A part of a course is a tree too: it
@@ -24,8 +25,9 @@ type node struct {
 	ref       string
 	title     string
 	container bool
-	files     []file   // by path
-	children  []string // refs of the children that live in the tree, in order
+	files     []file            // by path
+	children  []string          // refs of the children that live in the tree, in order
+	block     *courseware.Block // of a wanted node: what those of its files are encoded from that have no content here
 
 	entity  publishing.EntityID
 	version publishing.VersionID
@@ -38,7 +40,6 @@ type file struct {
 	path   string
 	digest string // BLAKE2b-160, as media store it
 	size   int64
-	mime   string
 	media  media.ID                      // of a stored file
 	data   []byte                        // of a wanted file that is in memory
 	open   func() (io.ReadCloser, error) // of a wanted file that is not

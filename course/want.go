@@ -70,16 +70,17 @@ func (t *tree) wantBlock(c *courseware.Course, b *courseware.Block) error {
 	}
 	// What kind of entity a block is follows from its type, so that a unit that could not be read is a container too, and
 	// can become a whole one later.
-	n := &node{ref: blockRef(b.ID), title: cut(b.Title(), maxTitle), container: b.Container || olx.HoldsBlocks(b.ID.Type)}
-	for _, f := range encoded {
-		n.files = append(n.files, memoryFile(f.Path, fileType(b.ID.Type, f.Path), f.Data))
+	n := &node{ref: blockRef(b.ID), title: cut(b.Title(), maxTitle), container: b.Container || olx.HoldsBlocks(b.ID.Type), block: b}
+	n.files = make([]file, 0, len(encoded))
+	for _, f := range encoded { // the digest only: a course is too much to hold, and what is there already is not written
+		n.files = append(n.files, file{path: f.Path, digest: media.DigestBytes(f.Data), size: int64(len(f.Data))})
 	}
 	if b.ID == c.Root {
 		if c.GradingPolicy != nil {
-			n.files = append(n.files, memoryFile(fileGrading, "application/json", c.GradingPolicy))
+			n.files = append(n.files, memoryFile(fileGrading, c.GradingPolicy))
 		}
 		if c.AssetsXML != nil {
-			n.files = append(n.files, memoryFile(fileAssetsXML, "application/xml", c.AssetsXML))
+			n.files = append(n.files, memoryFile(fileAssetsXML, c.AssetsXML))
 		}
 	}
 	sortFiles(n.files)
@@ -98,15 +99,14 @@ func (t *tree) wantAsset(a *courseware.Asset) error {
 	}
 	n := &node{ref: assetRef(a.Path), title: cut(path.Base(a.Path), maxTitle)}
 	if a.Entry != nil {
-		n.files = append(n.files, memoryFile(fileAsset, "application/json", a.Entry))
+		n.files = append(n.files, memoryFile(fileAsset, a.Entry))
 	}
 	if a.Open != nil {
 		digest, err := digestOf(a.Open)
 		if err != nil {
 			return fmt.Errorf("read static/%s: %w", a.Path, err)
 		}
-		n.files = append(n.files, file{path: filesStatic + a.Path, digest: digest, size: a.Size,
-			mime: media.TypeByExtension(a.Path), open: a.Open})
+		n.files = append(n.files, file{path: filesStatic + a.Path, digest: digest, size: a.Size, open: a.Open})
 	}
 	sortFiles(n.files)
 	t.add(n)
@@ -123,14 +123,19 @@ func digestOf(open func() (io.ReadCloser, error)) (string, error) {
 	return digest, err
 }
 
-func memoryFile(path, mime string, data []byte) file {
-	return file{path: path, digest: media.DigestBytes(data), size: int64(len(data)), mime: mime, data: data}
+func memoryFile(path string, data []byte) file {
+	return file{path: path, digest: media.DigestBytes(data), size: int64(len(data)), data: data}
 }
 
+// fileType returns the media type of a file of a node, the block type being that of a block.
 func fileType(blockType, path string) string {
 	switch {
+	case strings.HasPrefix(path, filesStatic):
+		return media.TypeByExtension(path)
 	case path == fileBlock:
 		return "application/vnd.openedx.xblock.v1." + blockType + "+xml"
+	case path == fileAssetsXML:
+		return "application/xml"
 	case strings.HasSuffix(path, ".json"):
 		return "application/json"
 	case strings.HasSuffix(path, ".html"):

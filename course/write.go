@@ -2,7 +2,9 @@ package course
 
 import (
 	"context"
+	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/openlectern/lectern/content/components"
 	"github.com/openlectern/lectern/content/containers"
@@ -10,6 +12,7 @@ import (
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/olx"
 )
 
 // writer turns wanted nodes into entities and versions of one course, whole sets at a time.
@@ -91,10 +94,7 @@ func (w *writer) apply(ctx context.Context, cs *publishing.ChangeSet, want, curr
 	if err := w.create(ctx, missing, cs.By()); err != nil {
 		return err
 	}
-	for _, n := range fresh {
-		n.children = withDeleted(want, n)
-	}
-	if err := w.version(ctx, cs, fresh); err != nil {
+	if err := w.version(ctx, cs, want, fresh); err != nil {
 		return err
 	}
 	return cs.SetDrafts(ctx, pointers)
@@ -209,48 +209,66 @@ func (w *writer) codesInUse(ctx context.Context) (codes, map[components.Type]cod
 	return boxes, leaves, nil
 }
 
-// batch bounds how many nodes are turned into rows at a time, and so the memory that takes.
-const batch = 2000
+// What is turned into rows at a time, which bounds the memory that takes.
+const (
+	batch      = 2000    // nodes
+	batchBytes = 4 << 20 // of their text
+)
 
-// version gives every node its next version, which becomes its draft.
-func (w *writer) version(ctx context.Context, cs *publishing.ChangeSet, nodes []*node) error {
-	for done := 0; done < len(nodes); done += batch {
+// batchText returns how many of nodes make the next batch, at least one: of those whose text is read or written.
+func batchText(nodes []*node) int {
+	text := int64(0)
+	for i, n := range nodes[:min(batch, len(nodes))] {
+		for _, f := range n.files {
+			if !strings.HasPrefix(f.path, filesStatic) {
+				text += f.size
+			}
+		}
+		if text > batchBytes && i > 0 {
+			return i
+		}
+	}
+	return min(batch, len(nodes))
+}
+
+// version gives every node of want that is named its next version, which becomes its draft.
+func (w *writer) version(ctx context.Context, cs *publishing.ChangeSet, want *tree, nodes []*node) error {
+	for done := 0; done < len(nodes); {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		part := nodes[done:min(done+batch, len(nodes))]
-		if err := w.versionBatch(ctx, cs, part); err != nil {
+		part := nodes[done : done+batchText(nodes[done:])]
+		if err := w.versionBatch(ctx, cs, want, part); err != nil {
 			return err
 		}
+		done += len(part)
 		if w.progress != nil {
-			w.progress(done+len(part), len(nodes))
+			w.progress(done, len(nodes))
 		}
 	}
 	return nil
 }
 
-func (w *writer) versionBatch(ctx context.Context, cs *publishing.ChangeSet, nodes []*node) error {
-	if err := w.store(ctx, nodes); err != nil {
+func (w *writer) versionBatch(ctx context.Context, cs *publishing.ChangeSet, want *tree, nodes []*node) error {
+	files, err := w.store(ctx, nodes)
+	if err != nil {
 		return err
 	}
 	var boxes []containers.NewVersion
 	var leaves []components.NewVersion
-	for _, n := range nodes {
-		var files []components.File
-		for _, f := range n.files {
-			files = append(files, components.File{Path: f.path, Media: f.media})
-		}
+	for i, n := range nodes {
 		if !n.container {
-			leaves = append(leaves, components.NewVersion{Entity: w.entities[n.ref], Title: n.title, Files: files})
+			leaves = append(leaves, components.NewVersion{Entity: w.entities[n.ref], Title: n.title, Files: files[i]})
 			continue
 		}
-		v := containers.NewVersion{Entity: w.entities[n.ref], Title: n.title, Files: files}
-		if n.version != 0 && slices.Equal(n.children, n.stored) {
+		v := containers.NewVersion{Entity: w.entities[n.ref], Title: n.title, Files: files[i]}
+		children := withDeleted(want, n)
+		if n.version != 0 && slices.Equal(children, n.stored) {
 			v.Base = n.version // the same children: share the list (content-model.md law 50)
 			boxes = append(boxes, v)
 			continue
 		}
-		for _, child := range n.children {
+		for _, child := range children {
 			id, ok := w.entities[child]
 			if !ok {
 				return fault.Errorf(fault.Internal, n.ref, "child %s has no entity", child)
@@ -262,39 +280,56 @@ func (w *writer) versionBatch(ctx context.Context, cs *publishing.ChangeSet, nod
 	if _, _, err := components.CreateVersions(ctx, cs, leaves); err != nil {
 		return err
 	}
-	_, _, err := containers.CreateVersions(ctx, cs, boxes)
+	_, _, err = containers.CreateVersions(ctx, cs, boxes)
 	return err
 }
 
-// store writes the files of nodes that are not media of the package yet.
-func (w *writer) store(ctx context.Context, nodes []*node) error {
+// store makes media of the files of nodes and returns them as the files of versions, aligned.
+func (w *writer) store(ctx context.Context, nodes []*node) ([][]components.File, error) {
+	out := make([][]components.File, len(nodes))
 	var content []media.New
-	var to []*file
-	for _, n := range nodes {
-		for i := range n.files {
-			if f := &n.files[i]; f.media == 0 {
-				content = append(content, f.content())
-				to = append(to, f)
+	var to []*components.File
+	for i, n := range nodes {
+		out[i] = make([]components.File, len(n.files))
+		var encoded []olx.File
+		for j, f := range n.files {
+			out[i][j] = components.File{Path: f.path, Media: f.media}
+			if f.media != 0 {
+				continue
 			}
+			if f.data == nil && f.open == nil && encoded == nil {
+				var err error
+				if encoded, err = olx.EncodeBlock(n.block); err != nil {
+					return nil, fmt.Errorf("encode %s: %w", n.ref, err)
+				}
+			}
+			content = append(content, n.content(f, encoded))
+			to = append(to, &out[i][j])
 		}
 	}
 	stored, err := media.GetOrCreate(ctx, w.tx, w.media, w.course.Package, content, media.Options{Limit: -1})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for i, m := range stored {
-		to[i].media = m.ID
+		to[i].Media = m.ID
 	}
-	return nil
+	return out, nil
 }
 
 // content describes a wanted file to package media: text in the row where that can hold it, static files on disk.
-func (f *file) content() media.New {
+func (n *node) content(f file, encoded []olx.File) media.New {
+	id, _ := refBlock(n.ref)
+	mime := fileType(id.Type, f.path)
 	if f.open != nil {
-		return media.New{Type: f.mime, Open: f.open, Size: f.size, Digest: f.digest}
+		return media.New{Type: mime, Open: f.open, Size: f.size, Digest: f.digest}
 	}
-	text := string(f.data)
-	return media.New{Type: f.mime, Text: &text}
+	data := f.data
+	if i := slices.IndexFunc(encoded, func(e olx.File) bool { return e.Path == f.path }); data == nil && i >= 0 {
+		data = encoded[i].Data
+	}
+	text := string(data)
+	return media.New{Type: mime, Text: &text}
 }
 
 // refs returns the set of refs in t for which is returns true.

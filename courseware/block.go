@@ -64,8 +64,7 @@ type Block struct {
 	// Extra are attributes that no field of the type claims, in source order with exact text (olx.md §1.9).
 	Extra []Attr
 	// Data is the body: an html block's exact bytes, a raw type's inner XML verbatim, a detached block's file.
-	// Nil means the block has no body, empty means an empty one.
-	Data []byte
+	Data Body
 	// Nodes are further child elements that are not blocks, verbatim, in order: wiki, textbook, show, asides.
 	Nodes [][]byte
 	// Form is how the source wrote the block.
@@ -92,5 +91,5 @@ func (b *Block) Title() string {
 func (b *Block) Equal(o *Block) bool {
 	return b.ID == o.ID && b.Container == o.Container && b.Form == o.Form && b.Opaque == o.Opaque && b.Path == o.Path &&
 		slices.Equal(b.Children, o.Children) && slices.Equal(b.Fields, o.Fields) && slices.Equal(b.Extra, o.Extra) &&
-		(b.Data == nil) == (o.Data == nil) && bytes.Equal(b.Data, o.Data) && slices.EqualFunc(b.Nodes, o.Nodes, bytes.Equal)
+		b.Data.Equal(o.Data) && slices.EqualFunc(b.Nodes, o.Nodes, bytes.Equal)
 }

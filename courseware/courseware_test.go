@@ -55,14 +55,14 @@ func TestFields(t *testing.T) {
 
 func TestEqual(t *testing.T) {
 	t.Parallel()
-	a := Block{ID: BlockID{"html", "h"}, Data: []byte("x"), Nodes: [][]byte{[]byte("n")}, Extra: []Attr{{"a", "1"}}, Children: []BlockID{}}
+	a := Block{ID: BlockID{"html", "h"}, Data: Bytes([]byte("x")), Nodes: [][]byte{[]byte("n")}, Extra: []Attr{{"a", "1"}}, Children: []BlockID{}}
 	b := a
-	b.Children, b.Data = nil, []byte("x")
+	b.Children, b.Data = nil, Bytes([]byte("x"))
 	if !a.Equal(&b) {
 		t.Error("equal blocks differ")
 	}
 	for name, change := range map[string]func(*Block){
-		"data": func(b *Block) { b.Data = []byte("y") }, "no data": func(b *Block) { b.Data = nil },
+		"data": func(b *Block) { b.Data = Bytes([]byte("y")) }, "no data": func(b *Block) { b.Data = Body{} },
 		"children": func(b *Block) { b.Children = []BlockID{{"html", "i"}} }, "form": func(b *Block) { b.Form = FormFile },
 		"nodes": func(b *Block) { b.Nodes = nil }, "extra": func(b *Block) { b.Extra = nil },
 		"fields": func(b *Block) { b.Fields = Fields{{"a", "1"}} }, "id": func(b *Block) { b.ID.Name = "j" },

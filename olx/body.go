@@ -135,7 +135,7 @@ func (d decoder) rawBody(b *courseware.Block, n *xmltree.Node) {
 		}
 	}
 	if data.Len() > 0 {
-		b.Data = []byte(data.String())
+		b.Data = courseware.Bytes([]byte(data.String()))
 	}
 }
 
@@ -163,7 +163,7 @@ func (d decoder) pureBody(b *courseware.Block, n *xmltree.Node, spec *fields.Blo
 		}
 	}
 	if s := data.String(); !xmltree.Blank(s) {
-		b.Data = []byte(s)
+		b.Data = courseware.Bytes([]byte(s))
 	}
 	b.Nodes = append(b.Nodes, asides...)
 	// Fields that are elements are written, and so are read, behind those that are attributes.

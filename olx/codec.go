@@ -37,13 +37,21 @@ func EncodeBlock(b *courseware.Block) ([]File, error) {
 	case b.ID.Type == "":
 		return nil, fault.Errorf(fault.Internal, b.ID.String(), "a block without type cannot be written")
 	case b.Opaque || spec == nil:
-		return encodeOpaque(b), nil
+		return encodeOpaque(b)
 	case spec.Class == fields.Detached:
-		return encodeDetached(b), nil
+		return encodeDetached(b)
 	}
-	files := []File{{BlockFile, printer{}.element(b, spec).join(nil).File()}}
+	e, err := printer{}.element(b, spec)
+	if err != nil {
+		return nil, err
+	}
+	files := []File{{BlockFile, e.join(nil).File()}}
 	if spec.Body == fields.HTML {
-		files = append(files, File{BodyFile, nonNil(b.Data)})
+		body, err := b.Data.Read()
+		if err != nil {
+			return nil, err
+		}
+		files = append(files, File{BodyFile, nonNil(body)})
 	}
 	if policy := policyOnly(b, spec); len(policy.Keys) > 0 {
 		files = append(files, File{PolicyFile, policy.File()})
@@ -78,7 +86,7 @@ func DecodeBlock(id courseware.BlockID, files []File, children []courseware.Bloc
 	}
 	b.ID, b.Children = id, slices.Clone(children)
 	if body, ok := find(files, BodyFile); ok && spec.Body == fields.HTML {
-		b.Data = nonNil(body)
+		b.Data = courseware.Bytes(nonNil(body))
 	}
 	if policy, ok := find(files, PolicyFile); ok {
 		settings, _, err := pyjson.Parse(string(policy))
@@ -114,13 +122,14 @@ func policyOnly(b *courseware.Block, spec *fields.Block) pyjson.Value {
 }
 
 // encodeOpaque stores the element as it is, with a note of where its source had it.
-func encodeOpaque(b *courseware.Block) []File {
+func encodeOpaque(b *courseware.Block) ([]File, error) {
+	data, err := b.Data.Read()
 	form := "inline"
 	if b.Form == courseware.FormFile {
 		form = "file"
 	}
 	source := pyjson.Value{Kind: pyjson.Object}.With("form", pyjson.Str(form))
-	return []File{{BlockFile, nonNil(b.Data)}, {SourceFile, source.File()}}
+	return []File{{BlockFile, nonNil(data)}, {SourceFile, source.File()}}, err
 }
 
 func decodeOpaque(id courseware.BlockID, files []File, source []byte) (*courseware.Block, error) {
@@ -128,9 +137,9 @@ func decodeOpaque(id courseware.BlockID, files []File, source []byte) (*coursewa
 	if !ok {
 		return nil, fault.Errorf(fault.Invalid, id.String(), "the block has no %s", BlockFile)
 	}
-	b := &courseware.Block{ID: id, Opaque: true, Form: courseware.FormInline, Data: nonNil(data)}
+	b := &courseware.Block{ID: id, Opaque: true, Form: courseware.FormInline, Data: courseware.Bytes(nonNil(data))}
 	if source == nil {
-		b.Data = bytes.TrimRight(b.Data, "\n") // stored by another program, which ends files with a line end
+		b.Data = courseware.Bytes(bytes.TrimRight(nonNil(data), "\n")) // stored by another program, which ends files with a line end
 		return b, nil
 	}
 	v, _, err := pyjson.Parse(string(source))
@@ -143,23 +152,27 @@ func decodeOpaque(id courseware.BlockID, files []File, source []byte) (*coursewa
 	return b, nil
 }
 
-func encodeDetached(b *courseware.Block) []File {
+func encodeDetached(b *courseware.Block) ([]File, error) {
 	var files []File
-	if b.Data != nil {
-		files = append(files, File{BodyFile, nonNil(b.Data)})
+	body, err := b.Data.Read()
+	if err != nil {
+		return nil, err
+	}
+	if body != nil {
+		files = append(files, File{BodyFile, nonNil(body)})
 	}
 	for _, f := range b.Fields {
 		files = append(files, File{f.Name + ".json", fields.Parse(f.Value).File()})
 	}
 	slices.SortFunc(files, func(x, y File) int { return strings.Compare(x.Path, y.Path) })
-	return files
+	return files, nil
 }
 
 func decodeDetached(id courseware.BlockID, files []File) (*courseware.Block, error) {
 	b := &courseware.Block{ID: id}
 	for _, f := range files {
 		if f.Path == BodyFile {
-			b.Data = nonNil(f.Data)
+			b.Data = courseware.Bytes(nonNil(f.Data))
 			continue
 		}
 		name, ok := strings.CutSuffix(f.Path, ".json")

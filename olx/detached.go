@@ -2,7 +2,6 @@ package olx
 
 import (
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/openlectern/lectern/courseware"
@@ -68,7 +67,7 @@ func (l *loader) detachedFile(blockType, name string) {
 		l.fail(p)
 	}
 	if data != nil {
-		l.detached(blockType, slug, name).Data = []byte(l.move.links.text(string(nonNil(data))))
+		l.detached(blockType, slug, name).Data = l.keep([]byte(l.move.links.text(string(nonNil(data)))))
 	}
 }
 
@@ -88,26 +87,24 @@ func (l *loader) detached(blockType, slug, file string) *courseware.Block {
 	return b
 }
 
-// detachedFiles returns the files that detached blocks are in an archive, without order.
-func detachedFiles(c *courseware.Course) []File {
-	var files []File
-	for id, b := range c.Blocks {
+// detached adds the files that detached blocks are in an archive.
+func (x *exporter) detached() {
+	for id, b := range x.course.Blocks {
 		for _, f := range detachedFolders {
 			if f.blockType != id.Type || b.Opaque {
 				continue
 			}
 			stem := f.dir + "/" + id.Name
-			if b.Data != nil {
+			if !b.Data.None() {
 				suffix := f.suffix
 				if suffix == "" && strings.LastIndexByte(id.Name, '.') > 0 {
 					suffix = ".html" // or what follows the dot would be taken for the suffix
 				}
-				files = append(files, File{stem + suffix, b.Data})
+				x.add(stem+suffix, x.data(b))
 			}
 			for _, field := range b.Fields {
-				files = append(files, File{stem + "." + field.Name + ".json", fields.Parse(field.Value).File()})
+				x.add(stem+"."+field.Name+".json", fields.Parse(field.Value).File())
 			}
 		}
 	}
-	return slices.Clip(files)
 }

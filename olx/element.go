@@ -1,6 +1,7 @@
 package olx
 
 import (
+	"bytes"
 	"cmp"
 	"slices"
 	"strings"
@@ -286,7 +287,11 @@ func uses(b *courseware.Block, prefix string) bool {
 			return true
 		}
 	}
-	return b.ID.Type != "html" && strings.Contains(string(b.Data), prefix) // an html body is not inside the element
+	if b.ID.Type == "html" {
+		return false // its body is not inside the element
+	}
+	data, _ := b.Data.Read() // in memory: it was decoded just now
+	return bytes.Contains(data, []byte(prefix))
 }
 
 // isAside reports whether an element is an annex of its parent (olx.md §1.17).

@@ -35,7 +35,7 @@ func ParseBlock(src []byte, file string) (*courseware.Block, error) {
 		if !validName(id.Type) || strings.Contains(id.Type, ":") {
 			return nil, invalid(file, n.Line(), "the element %s cannot be the type of a block", id.Type)
 		}
-		return &courseware.Block{ID: id, Opaque: true, Form: courseware.FormInline, Data: []byte(n.Opaque())}, nil
+		return &courseware.Block{ID: id, Opaque: true, Form: courseware.FormInline, Data: courseware.Bytes([]byte(n.Opaque()))}, nil
 	}
 	if name, ok := n.Attr("filename"); ok && spec.Class == fields.Legacy {
 		return nil, invalid(file, n.AttrLine("filename"), "a block by itself has its content inside, not in the file %q", name).
@@ -62,10 +62,15 @@ func invalid(file string, line int, format string, args ...any) *fault.Error {
 
 // PrintBlock returns one block as self-contained OLX, without its child blocks: a canonical element with a final LF, an
 // html body in CDATA. An opaque block is its element as it stands. ParseBlock reads it back.
-func PrintBlock(b *courseware.Block) []byte {
+// It fails only where a body that is not in memory cannot be read.
+func PrintBlock(b *courseware.Block) ([]byte, error) {
+	data, err := b.Data.Read()
+	if err != nil {
+		return nil, err
+	}
 	spec := fields.Lookup(b.ID.Type)
 	if b.Opaque || spec == nil {
-		return withLineEnd(nonNil(b.Data))
+		return withLineEnd(nonNil(data)), nil
 	}
 	var e *xmltree.Elem
 	switch {
@@ -78,13 +83,17 @@ func PrintBlock(b *courseware.Block) []byte {
 			}
 			e.Set(f.Name, text)
 		}
-		if e.Inner = fence(b.Data); e.Inner == "" && b.Data != nil && len(b.Fields) > 0 {
+		if e.Inner = fence(data); e.Inner == "" && data != nil && len(b.Fields) > 0 {
 			e.Inner = "<![CDATA[]]>" // an empty file, which is not the same as none
 		}
 	default:
-		e = printer{whole: true}.element(b, spec).join(nil)
+		own, err := printer{whole: true}.element(b, spec)
+		if err != nil {
+			return nil, err
+		}
+		e = own.join(nil)
 		if spec.Body == fields.HTML {
-			inner := []byte(fence(b.Data))
+			inner := []byte(fence(data))
 			for _, aside := range e.Children {
 				inner = aside.Append(inner, 0)
 			}
@@ -94,7 +103,7 @@ func PrintBlock(b *courseware.Block) []byte {
 	if b.ID.Name != "" {
 		e.Attrs = slices.Insert(e.Attrs, 0, xmltree.ElemAttr{Name: "url_name", Value: b.ID.Name})
 	}
-	return e.File()
+	return e.File(), nil
 }
 
 func withLineEnd(data []byte) []byte {
@@ -131,7 +140,7 @@ func (d decoder) detached(n *xmltree.Node, spec *fields.Block) *courseware.Block
 	sortFields(b, spec)
 	d.htmlBody(b, n)
 	if len(n.Children) == 0 && len(b.Fields) > 0 {
-		b.Data = nil // the fields are all there is
+		b.Data = courseware.Body{} // the fields are all there is
 	}
 	return b
 }

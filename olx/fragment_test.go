@@ -36,9 +36,9 @@ func TestParseBlock(t *testing.T) {
 			continue
 		}
 		equal(t, c.src, b.ID.String(), c.id)
-		equal(t, c.src, string(b.Data), c.data)
-		equal(t, c.src, string(olx.PrintBlock(b)), c.printed)
-		again, err := olx.ParseBlock(olx.PrintBlock(b), "x.xml")
+		equal(t, c.src, bodyOf(t, b), c.data)
+		equal(t, c.src, string(printed(t, b)), c.printed)
+		again, err := olx.ParseBlock(printed(t, b), "x.xml")
 		if err != nil {
 			t.Errorf("%s: %v", c.printed, err)
 			continue
@@ -95,12 +95,12 @@ func TestForeignComponents(t *testing.T) {
 	t.Parallel()
 	b, err := olx.DecodeBlock(courseware.BlockID{Type: "html", Name: "x"},
 		[]olx.File{{Path: olx.BlockFile, Data: []byte("<html display_name=\"T\"><![CDATA[\nbody\n]]></html>\n")}}, nil)
-	if err != nil || string(b.Data) != "body" || b.Title() != "T" {
+	if err != nil || bodyOf(t, b) != "body" || b.Title() != "T" {
 		t.Errorf("got %+v, %v", b, err)
 	}
 	b, err = olx.DecodeBlock(courseware.BlockID{Type: "mystery", Name: "x"},
 		[]olx.File{{Path: olx.BlockFile, Data: []byte("<mystery/>\n")}, {Path: "static/a.png", Data: []byte("x")}}, nil)
-	if err != nil || !b.Opaque || b.Form != courseware.FormInline || string(b.Data) != "<mystery/>" {
+	if err != nil || !b.Opaque || b.Form != courseware.FormInline || bodyOf(t, b) != "<mystery/>" {
 		t.Errorf("got %+v, %v", b, err)
 	}
 }
@@ -111,11 +111,11 @@ func TestMove(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := string(olx.PrintBlock(b))
+	before := string(printed(t, b))
 	moved := olx.Move(b, key(t, "course-v1:o+c+r"), key(t, "course-v1:O+C+R"))
-	equal(t, "moved", string(olx.PrintBlock(moved)),
+	equal(t, "moved", string(printed(t, moved)),
 		"<conditional sources=\"block-v1:O+C+R+type@html+block@h\">\n  <show sources=\"i4x://O/C/html/h\"/>\n</conditional>\n")
-	equal(t, "the block itself", string(olx.PrintBlock(b)), before)
+	equal(t, "the block itself", string(printed(t, b)), before)
 	if olx.Move(moved, key(t, "course-v1:o+c+r"), key(t, "course-v1:x+y+z")) != moved {
 		t.Error("a block without keys of the course is copied")
 	}
@@ -131,7 +131,7 @@ func TestPageTitle(t *testing.T) {
 	if b.Title() != "Tab" {
 		t.Errorf("title = %q, want Tab", b.Title())
 	}
-	if out := string(olx.PrintBlock(b)); !strings.Contains(out, `display_name="Tab"`) {
+	if out := string(printed(t, b)); !strings.Contains(out, `display_name="Tab"`) {
 		t.Errorf("printed as\n%s", out)
 	}
 }

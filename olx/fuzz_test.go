@@ -197,13 +197,13 @@ func shown(t *testing.T, b *courseware.Block) {
 	if b.Opaque {
 		return
 	}
-	p, err := olx.ParseBlock(olx.PrintBlock(b), "b")
+	p, err := olx.ParseBlock(printed(t, b), "b")
 	if err != nil {
-		t.Errorf("%s: %v\n%s", b.ID, err, olx.PrintBlock(b))
+		t.Errorf("%s: %v\n%s", b.ID, err, printed(t, b))
 		return
 	}
-	if again := olx.PrintBlock(p); !bytes.Equal(again, olx.PrintBlock(b)) {
-		t.Errorf("%s is shown as\n%sand then as\n%s", b.ID, olx.PrintBlock(b), again)
+	if again := printed(t, p); !bytes.Equal(again, printed(t, b)) {
+		t.Errorf("%s is shown as\n%sand then as\n%s", b.ID, printed(t, b), again)
 	}
 }
 

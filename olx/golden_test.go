@@ -187,9 +187,9 @@ func codecOfAll(t *testing.T, c *courseware.Course) {
 		if b.Opaque {
 			continue
 		}
-		p, err := olx.ParseBlock(olx.PrintBlock(b), "block")
+		p, err := olx.ParseBlock(printed(t, b), "block")
 		if err != nil {
-			t.Errorf("%s: %v\n%s", id, err, olx.PrintBlock(b))
+			t.Errorf("%s: %v\n%s", id, err, printed(t, b))
 			continue
 		}
 		p.Children = b.Children
@@ -226,7 +226,7 @@ func secondRound(t *testing.T, r *olx.Result, export files) {
 	again := export.read(t, olx.ReadOptions{})
 	for id, b := range r.State.Published.Blocks {
 		if other := again.State.Published.Blocks[id]; other == nil || !b.Equal(other) {
-			t.Errorf("%s is another block after a round:\n%s", id, olx.PrintBlock(b))
+			t.Errorf("%s is another block after a round:\n%s", id, printed(t, b))
 		}
 	}
 	for i, a := range r.State.Published.Assets {

@@ -230,3 +230,23 @@ func equal[T any](t testing.TB, what string, got, want T) {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
+
+// bodyOf returns the body of a block as text.
+func bodyOf(t testing.TB, b *courseware.Block) string {
+	t.Helper()
+	data, err := b.Data.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(data)
+}
+
+// printed returns a block as OLX of its own.
+func printed(t testing.TB, b *courseware.Block) []byte {
+	t.Helper()
+	out, err := olx.PrintBlock(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
+}

@@ -36,9 +36,9 @@ func (d decoder) htmlBody(b *courseware.Block, n *xmltree.Node) {
 			"the element has both a filename and a body; the file counts")
 	case outside:
 	case text:
-		b.Data = unfence(n, data)
+		b.Data = courseware.Bytes(unfence(n, data))
 	default:
-		b.Data = nonNil(data)
+		b.Data = courseware.Bytes(nonNil(data))
 	}
 }
 

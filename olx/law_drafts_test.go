@@ -76,8 +76,8 @@ func TestLaw55And56BothForms(t *testing.T) {
 		"drafts/vertical/w.xml", `<vertical display_name="P" parent_url="i4x://o/c/sequential/s" index_in_children_list="1"/>`)
 	r := f.read(t, olx.ReadOptions{})
 	h := courseware.BlockID{Type: "html", Name: "h"}
-	equal(t, "published", string(r.State.Published.Blocks[h].Data), "published")
-	equal(t, "draft", string(r.State.Draft.Blocks[h].Data), "drafted")
+	equal(t, "published", bodyOf(t, r.State.Published.Blocks[h]), "published")
+	equal(t, "draft", bodyOf(t, r.State.Draft.Blocks[h]), "drafted")
 	equal(t, "published unit", block(t, r, "vertical", "v").Title(), "P")
 	equal(t, "draft tree", ids(r.State.Draft), []string{
 		"course/course", "chapter/ch", "sequential/s", "vertical/v", "html/h", "html/i", "vertical/w",

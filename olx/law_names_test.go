@@ -176,7 +176,7 @@ func TestLaw13EqualNames(t *testing.T) {
 	if len(list) != 2 || list[0].Name != "p" || !regexp.MustCompile(`^problem_p_[0-9a-f]{12}$`).MatchString(list[1].Name) {
 		t.Errorf("got %v", list)
 	}
-	equal(t, "data", string(r.State.Published.Blocks[list[1]].Data), "2")
+	equal(t, "data", bodyOf(t, r.State.Published.Blocks[list[1]]), "2")
 	equal(t, "rules", rules(r.Findings, courseware.Warning), []string{"DuplicateURLName"})
 	f.again(t, olx.ReadOptions{})
 
@@ -206,8 +206,8 @@ func TestLaw14NamesFitForIds(t *testing.T) {
 			t.Errorf("the id %v is not fit for a key: %v", id, err)
 		}
 	}
-	equal(t, "data", string(block(t, r, "problem", "a_b_").Data), "found")
-	equal(t, "data", string(block(t, r, "static_tab", "a_b").Data), "tab")
+	equal(t, "data", bodyOf(t, block(t, r, "problem", "a_b_")), "found")
+	equal(t, "data", bodyOf(t, block(t, r, "static_tab", "a_b")), "tab")
 	f.again(t, olx.ReadOptions{Lenient: true})
 }
 

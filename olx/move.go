@@ -37,8 +37,9 @@ func (m mover) block(b *courseware.Block) *courseware.Block {
 		return b
 	}
 	out := *b
-	if data := m.links.text(string(b.Data)); data != string(b.Data) {
-		out.Data = []byte(data)
+	was, _ := b.Data.Read() // in memory: links are mapped while a block is read
+	if data := m.links.text(string(was)); data != string(was) {
+		out.Data = courseware.Bytes([]byte(data))
 	}
 	out.Fields = slices.Clone(b.Fields)
 	for i, f := range out.Fields {

@@ -31,7 +31,7 @@ func (p parts) join(children []*xmltree.Elem) *xmltree.Elem {
 
 // element returns a block of a known type as its element, without url_name and child blocks, attributes in their
 // canonical order (olx.md §3.2). An html body is not in it.
-func (p printer) element(b *courseware.Block, spec *fields.Block) parts {
+func (p printer) element(b *courseware.Block, spec *fields.Block) (parts, error) {
 	out := parts{elem: xmltree.NewElem(b.ID.Type)}
 	if spec.Class == fields.Pure || spec.Class == fields.Assessment {
 		out.first = p.pureAttrs(out.elem, b, spec)
@@ -43,25 +43,29 @@ func (p printer) element(b *courseware.Block, spec *fields.Block) parts {
 		first, last := videoChildren(b)
 		kept, asides := nodes(b)
 		out.first, out.last = slices.Concat(first, kept, last), asides
-	case spec.Body == fields.Raw && (spec.Class == fields.Legacy || spec.Class == fields.Inline || b.Data != nil):
-		out.elem.Inner = rawInner(out.first, b)
+	case spec.Body == fields.Raw && (spec.Class == fields.Legacy || spec.Class == fields.Inline || !b.Data.None()):
+		data, err := b.Data.Read()
+		if err != nil {
+			return out, err
+		}
+		out.elem.Inner = rawInner(out.first, data, b.Nodes)
 		out.first = nil
 	default:
 		kept, asides := nodes(b)
 		out.last = slices.Concat(courseChildren(b), kept, asides)
 	}
-	return out
+	return out, nil
 }
 
 // rawInner returns raw content with what is kept beside it, without any white space of its own: reading it again takes
 // the same parts out of it.
-func rawInner(first []*xmltree.Elem, b *courseware.Block) string {
+func rawInner(first []*xmltree.Elem, data []byte, beside [][]byte) string {
 	var inner []byte
 	for _, e := range first {
 		inner = e.Append(inner, 0)
 	}
-	inner = append(inner, b.Data...)
-	for _, n := range b.Nodes {
+	inner = append(inner, data...)
+	for _, n := range beside {
 		inner = append(inner, n...)
 	}
 	return string(inner)

@@ -84,6 +84,9 @@ func Read(ctx context.Context, a *archive.Archive, o ReadOptions) (*Result, erro
 		l.note().warn(w.Member, 0, w.Rule, "", "%s", w.Text)
 	}
 	err := l.load(a)
+	if l.full != nil {
+		return l.res, fmt.Errorf("read %s: %w", a.Path(), l.full)
+	}
 	if ctx.Err() != nil {
 		return l.res, fmt.Errorf("read %s: %w", a.Path(), ctx.Err())
 	}
@@ -121,6 +124,17 @@ type loader struct {
 	run    string // names files of the archive
 	move   mover
 	policy *policy
+	spool  courseware.Spool
+	full   error // why a body could not be kept
+}
+
+// keep puts the body of a block away. Read fails where that cannot be done.
+func (l *loader) keep(data []byte) courseware.Body {
+	b, err := l.spool.Keep(data)
+	if err != nil {
+		l.full = err
+	}
+	return b
 }
 
 func (l *loader) note() notes {

@@ -58,7 +58,7 @@ func (t *tree) root(n *xmltree.Node) error {
 	id := courseware.BlockID{Type: kind, Name: name}
 	l.course.Root = id
 	t.files[id] = n.File()
-	b := t.define(n, spec, id, l.run)
+	b := t.define(n, spec, id, l.run, nil)
 	l.finishRoot(b)
 	return nil
 }
@@ -76,11 +76,14 @@ func onlyIdentity(n *xmltree.Node) bool {
 }
 
 // define makes the block of an element that defines it, its children first, and puts it into the tree. written is the
-// name that policies know it by.
-func (t *tree) define(n *xmltree.Node, spec *fields.Block, id courseware.BlockID, written string) *courseware.Block {
+// name that policies know it by, body what another file holds of it.
+func (t *tree) define(n *xmltree.Node, spec *fields.Block, id courseware.BlockID, written string, body []byte) *courseware.Block {
 	d := decoder{note: t.l.note()}
 	b, inside := d.element(n, spec)
 	b.ID = id
+	if body != nil {
+		b.Data = courseware.Bytes(body)
+	}
 	t.places[id] = Place{n.File(), n.Line()}
 	t.depth++
 	for _, c := range inside {
@@ -93,6 +96,9 @@ func (t *tree) define(n *xmltree.Node, spec *fields.Block, id courseware.BlockID
 		t.l.policy.apply(d, b, spec, written)
 	}
 	b = t.l.move.block(b)
+	if data, _ := b.Data.Read(); data != nil { // in memory until here
+		b.Data = t.l.keep(data)
+	}
 	t.blocks[id] = b
 	return b
 }
@@ -200,11 +206,7 @@ func (t *tree) finish(n *xmltree.Node, spec *fields.Block, id courseware.BlockID
 			}
 		}
 	}
-	b := t.define(n, spec, id, written)
-	if body != nil {
-		b.Data = body
-		t.blocks[id] = t.l.move.block(b)
-	}
+	t.define(n, spec, id, written, body)
 	return nil
 }
 
@@ -258,6 +260,6 @@ func (t *tree) keep(id courseware.BlockID, form courseware.Form, data []byte, at
 	if _, taken := t.files[id]; !taken {
 		t.files[id] = ""
 	}
-	t.blocks[id] = &courseware.Block{ID: id, Opaque: true, Form: form, Data: data}
+	t.blocks[id] = &courseware.Block{ID: id, Opaque: true, Form: form, Data: t.l.keep(data)}
 	t.places[id] = at
 }

@@ -44,7 +44,7 @@ func Write(ctx context.Context, w *archive.Writer, st courseware.State, o WriteO
 	}
 	x := &exporter{
 		course: st.Published, key: o.Key, move: mover{from: st.Published.Key, to: o.Key},
-		files: map[string][]byte{}, written: map[courseware.BlockID]bool{}, blocks: st.Published.Blocks,
+		files: map[string]courseware.Body{}, written: map[courseware.BlockID]bool{}, blocks: st.Published.Blocks,
 	}
 	x.published()
 	if st.Draft != nil {
@@ -56,13 +56,14 @@ func Write(ctx context.Context, w *archive.Writer, st courseware.State, o WriteO
 	return x.flush(ctx, w)
 }
 
-// exporter collects the files of an archive, static ones by how they are opened.
+// exporter collects the files of an archive in a spool, static ones by how they are opened.
 type exporter struct {
 	course  *courseware.Course
 	key     keys.Course
 	move    mover
-	files   map[string][]byte // from the course directory
-	dir     string            // "" or "drafts/"
+	files   map[string]courseware.Body // from the course directory
+	spool   courseware.Spool
+	dir     string // "" or "drafts/"
 	blocks  map[courseware.BlockID]*courseware.Block
 	written map[courseware.BlockID]bool // in this tree
 	err     error                       // the first
@@ -76,7 +77,33 @@ func (x *exporter) add(name string, data []byte) {
 	if _, again := x.files[name]; again && x.err == nil {
 		x.err = fault.Errorf(fault.Invalid, name, "two things would be this file").WithNext("give one of them another name")
 	}
-	x.files[name] = data
+	if data == nil {
+		data = []byte{}
+	}
+	body, err := x.spool.Keep(data)
+	x.fail(err)
+	x.files[name] = body
+}
+
+// fail remembers the first error.
+func (x *exporter) fail(err error) {
+	if x.err == nil {
+		x.err = err
+	}
+}
+
+// data returns the body of a block.
+func (x *exporter) data(b *courseware.Block) []byte {
+	data, err := b.Data.Read()
+	x.fail(err)
+	return data
+}
+
+// element returns the element of a block with its child blocks.
+func (x *exporter) element(b *courseware.Block, spec *fields.Block) *xmltree.Elem {
+	e, err := printer{}.element(x.moved(b), spec)
+	x.fail(err)
+	return e.join(x.children(b))
 }
 
 // published adds everything but drafts.
@@ -89,7 +116,7 @@ func (x *exporter) published() {
 		return
 	}
 	x.written[c.Root] = true
-	e := printer{}.element(x.moved(root), spec).join(x.children(root))
+	e := x.element(root, spec)
 	x.add(assetsFile, assetEntries(c, x.move))
 	if c.Root.Type == "library" {
 		e.Attrs = slices.Insert(e.Attrs, 0, xmltree.ElemAttr{Name: "url_name", Value: "library"})
@@ -108,9 +135,7 @@ func (x *exporter) published() {
 	} else {
 		x.add(assetsXMLFile, []byte(noAssets))
 	}
-	for _, f := range detachedFiles(c) {
-		x.add(f.Path, f.Data)
-	}
+	x.detached()
 }
 
 // policy returns the policy file: all settings of the course, content left out (olx.md §1.11).
@@ -151,13 +176,13 @@ func (x *exporter) child(b *courseware.Block) *xmltree.Elem {
 	pointer := xmltree.NewElem(b.ID.Type).Set("url_name", b.ID.Name)
 	switch {
 	case (b.Opaque || spec == nil) && b.Form == courseware.FormFile:
-		x.add(x.dir+definitionPath(b.ID), b.Data)
+		x.add(x.dir+definitionPath(b.ID), x.data(b))
 		return pointer
 	case b.Opaque || spec == nil:
-		if len(b.Data) == 0 {
+		if b.Data.Len() == 0 {
 			return pointer
 		}
-		return &xmltree.Elem{Verbatim: string(b.Data)}
+		return &xmltree.Elem{Verbatim: string(x.data(b))}
 	}
 	if !validName(b.ID.Name) && x.err == nil {
 		x.err = fault.Errorf(fault.Invalid, b.ID.String(), "an archive cannot hold a block of this name").
@@ -174,13 +199,13 @@ func (x *exporter) child(b *courseware.Block) *xmltree.Elem {
 // definition returns the element that defines a block, with its name where the format has it there, and writes the body of
 // an html block.
 func (x *exporter) definition(b *courseware.Block, spec *fields.Block) *xmltree.Elem {
-	e := printer{}.element(x.moved(b), spec).join(x.children(b))
+	e := x.element(b, spec)
 	name := xmltree.ElemAttr{Name: "url_name", Value: b.ID.Name}
 	switch {
 	case spec.Body == fields.HTML:
 		p := "html/" + namePath(b.ID.Name)
 		e.Attrs = slices.Insert(e.Attrs, 0, xmltree.ElemAttr{Name: "filename", Value: p[strings.LastIndexByte(p, '/')+1:]})
-		x.add(x.dir+p+".html", nonNil(b.Data))
+		x.add(x.dir+p+".html", x.data(b))
 	case spec.Body == fields.Video:
 		at := 0
 		if len(e.Attrs) > 0 && e.Attrs[0].Name == "youtube" {
@@ -303,7 +328,7 @@ func (x *exporter) draftRoot(b *courseware.Block, parent courseware.BlockID, ind
 		x.written[b.ID] = true
 		e = x.definition(b, spec)
 	} else {
-		doc, err := xmltree.Parse(b.ID.String(), b.Data, xmltree.Limits{})
+		doc, err := xmltree.Parse(b.ID.String(), x.data(b), xmltree.Limits{})
 		if err != nil {
 			return false
 		}
@@ -322,7 +347,7 @@ func (x *exporter) flush(ctx context.Context, w *archive.Writer) error {
 		name string
 		size int64
 		open func() (io.ReadCloser, error)
-		data []byte
+		data courseware.Body
 	}
 	folder := x.course.Root.Type + "/"
 	list := make([]entry, 0, len(x.files)+len(x.course.Assets))
@@ -340,7 +365,10 @@ func (x *exporter) flush(ctx context.Context, w *archive.Writer) error {
 		switch {
 		case err != nil:
 		case e.open == nil:
-			err = w.AddBytes(e.name, e.data)
+			var data []byte
+			if data, err = e.data.Read(); err == nil {
+				err = w.AddBytes(e.name, data)
+			}
 		default:
 			err = w.Add(e.name, e.size, e.open)
 		}

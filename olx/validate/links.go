@@ -55,8 +55,10 @@ func (c *checker) links() {
 		c.nodeLinks(e.Node)
 	}
 	for _, b := range c.course.Blocks {
-		if file := detachedFile(b.ID); file != "" && len(b.Data) > 0 {
-			c.htmlLinks(file, 1, b.Data)
+		if file := detachedFile(b.ID); file != "" && b.Data.Len() > 0 {
+			if data, err := b.Data.Read(); err == nil {
+				c.htmlLinks(file, 1, data)
+			}
 		}
 	}
 }
