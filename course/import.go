@@ -28,7 +28,8 @@ type Import struct {
 	// Progress is called as new versions are written; may be nil.
 	Progress func(done, total int)
 
-	published, drafts *tree // of State, by Prepare
+	published, drafts *tree  // of State, by Prepare
+	digest            string // of them and the options
 }
 
 // Prepare does what depends on State alone: it encodes the blocks and reads the static files for their digests. Called
@@ -40,9 +41,12 @@ func (im *Import) Prepare(ctx context.Context) (err error) {
 	}
 	im.drafts = im.published
 	if im.State.Draft != nil {
-		im.drafts, err = want(ctx, im.State.Draft)
+		if im.drafts, err = want(ctx, im.State.Draft); err != nil {
+			return err
+		}
 	}
-	return err
+	im.digest = im.sum()
+	return nil
 }
 
 // Report counts what an import did. Blocks are counted once each, as drafts; static files apart.
@@ -73,18 +77,18 @@ type AssetReport struct {
 
 // Run brings the course to the state wanted, as a difference: blocks that are as wanted get no new version, and when
 // nothing differs nothing is written (design.md §4, olx.md §2.3). The published tree is written as drafts and published,
-// then the draft tree is written as drafts.
+// then the draft tree is written as drafts. The same import again, with no other change between, is known by its digest
+// and reads nothing of the course.
 func (im Import) Run(ctx context.Context, tx *db.Tx, files media.Files) (*Report, error) {
 	if im.drafts == nil {
 		if err := im.Prepare(ctx); err != nil {
 			return nil, err
 		}
 	}
-	published, drafts := im.published, im.drafts
 	if im.Kind == "" {
 		im.Kind = publishing.KindImport
 	}
-	root := published.nodes[published.root]
+	root := im.published.nodes[im.published.root]
 	language, _ := im.State.Published.Blocks[im.State.Published.Root].Fields.Text("language")
 	c, _, err := ensure(ctx, tx, im.Key, root.title, language, im.By)
 	if err != nil {
@@ -93,6 +97,19 @@ func (im Import) Run(ctx context.Context, tx *db.Tx, files media.Files) (*Report
 	if err := publishing.Lock(ctx, tx, c.Package.ID); err != nil {
 		return nil, err
 	}
+	if kept, again, err := im.again(ctx, tx, c); err != nil || again {
+		return im.unchanged(c, kept), err
+	}
+	report, err := im.bring(ctx, tx, files, c)
+	if err == nil && (report.ChangeLog != nil || report.DraftsLog != nil || report.PublishLog != nil) {
+		err = im.remember(ctx, tx, c, report.Assets.Kept)
+	}
+	return report, err
+}
+
+// bring writes what differs.
+func (im Import) bring(ctx context.Context, tx *db.Tx, files media.Files, c *Course) (*Report, error) {
+	published, drafts := im.published, im.drafts
 	wereDrafts, wasPublished, err := c.branches(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -125,7 +142,7 @@ func (im Import) Run(ctx context.Context, tx *db.Tx, files media.Files) (*Report
 			return nil, err
 		}
 		if c.run != 0 {
-			if err := catalog.Rename(ctx, tx, c.run, root.title); err != nil {
+			if err := catalog.Rename(ctx, tx, c.run, published.nodes[published.root].title); err != nil {
 				return nil, err
 			}
 		}

@@ -45,7 +45,7 @@ func (c *Course) Purge(ctx context.Context, tx *db.Tx) error {
 	if err := publishing.Lock(ctx, tx, c.Package.ID); err != nil {
 		return err
 	}
-	for _, table := range []string{"lectern_label", "lectern_course"} {
+	for _, table := range []string{"lectern_label", "lectern_import", "lectern_course"} {
 		if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE learning_package_id = ?", c.Package.ID); err != nil {
 			return err
 		}

@@ -55,4 +55,9 @@ var lectern = []Table{
 			{Name: "created_by_id", Type: int4, Null: true, Ref: "auth_user", Rule: Clear}},
 		Indexes: []Index{unique("lectern_label_uniq_lp_name", "learning_package_id", "name")},
 	},
+	{
+		Name: "lectern_import",
+		Columns: []Column{extends(ref4("learning_package_id", learningPackage, Drop)), {Name: "digest", Type: char(64)},
+			{Name: "kept", Type: int4}, {Name: "draft_change_log_id", Type: int8}, {Name: "publish_log_id", Type: int8}},
+	},
 }

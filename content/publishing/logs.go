@@ -222,6 +222,23 @@ func LogByID(ctx context.Context, q db.Querier, publish bool, id int64) (Log, er
 	return *l, nil
 }
 
+// Position returns the ids of the last draft change log and the last publish log of a package, 0 where it has none.
+// While they stay the same nothing in the package has changed.
+func Position(ctx context.Context, q db.Querier, pkg PackageID) (change, publish int64, err error) {
+	for _, of := range []struct {
+		sql string
+		id  *int64
+	}{
+		{`SELECT id FROM openedx_content_draftchangelog WHERE learning_package_id = ? ORDER BY id DESC LIMIT 1`, &change},
+		{`SELECT id FROM openedx_content_publishlog WHERE learning_package_id = ? ORDER BY id DESC LIMIT 1`, &publish},
+	} {
+		if err := q.Query(ctx, of.sql, []any{pkg}, func(r *db.Row) error { return r.Scan(of.id) }); err != nil {
+			return 0, 0, fmt.Errorf("last log: %w", err)
+		}
+	}
+	return change, publish, nil
+}
+
 // LastPublish returns the publish log of the package with the greatest id, nil when it was never published.
 func LastPublish(ctx context.Context, q db.Querier, pkg PackageID) (*Log, error) {
 	return oneLog(ctx, q, &published, ` WHERE l.learning_package_id = ? ORDER BY l.id DESC LIMIT 1`, pkg)
