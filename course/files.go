@@ -91,7 +91,7 @@ func asset(path string, n *node, c *Course, store media.Files, content map[media
 			a.Entry = content[f.media]
 			continue
 		}
-		a.Size = f.size
+		a.Size, a.Digest = f.size, f.digest
 		a.Open = func() (io.ReadCloser, error) { return store.Open(context.Background(), c.Package.UUID, f.digest) }
 	}
 	return a

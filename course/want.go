@@ -24,7 +24,8 @@ const (
 
 const maxTitle = 500
 
-// want turns a course in memory into the tree the store shall hold. Static files are read once, for their digests.
+// want turns a course in memory into the tree the store shall hold. Static files whose digests are
+// not known are read for them.
 func want(ctx context.Context, c *courseware.Course) (*tree, error) {
 	t := newTree(blockRef(c.Root), len(c.Blocks)+len(c.Assets))
 	for b := range c.Walk() {
@@ -102,9 +103,12 @@ func (t *tree) wantAsset(a *courseware.Asset) error {
 		n.files = append(n.files, memoryFile(fileAsset, a.Entry))
 	}
 	if a.Open != nil {
-		digest, err := digestOf(a.Open)
-		if err != nil {
-			return fmt.Errorf("read static/%s: %w", a.Path, err)
+		digest := a.Digest
+		if digest == "" {
+			var err error
+			if digest, err = digestOf(a.Open); err != nil {
+				return fmt.Errorf("read static/%s: %w", a.Path, err)
+			}
 		}
 		n.files = append(n.files, file{path: filesStatic + a.Path, digest: digest, size: a.Size, open: a.Open})
 	}

@@ -58,6 +58,8 @@ type Asset struct {
 	EntryKey string
 	// Size is the file's length in bytes, -1 for an entry without a file.
 	Size int64
+	// Digest is the BLAKE2b-160 of the file, 40 lower-case hex digits, where the source knows it, else "".
+	Digest string
 	// Open opens the file for reading, from the start, as often as wanted; nil for an entry without a file.
 	Open func() (io.ReadCloser, error)
 }

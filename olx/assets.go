@@ -120,7 +120,7 @@ func (l *loader) staticFiles() map[string]*courseware.Asset {
 			}
 			info, _ := l.a.Stat(name)
 			a := &courseware.Asset{
-				Path: p, EntryKey: AssetKey(p), Size: info.Size,
+				Path: p, EntryKey: AssetKey(p), Size: info.Size, Digest: info.Digest,
 				Open: func() (io.ReadCloser, error) { return l.a.Open(name) },
 			}
 			if other := byKey[a.EntryKey]; other != nil {

@@ -1,6 +1,7 @@
 package archive
 
 import (
+	"encoding/hex"
 	"fmt"
 	"io"
 	"io/fs"
@@ -32,6 +33,8 @@ type backend interface {
 type Info struct {
 	Name string
 	Size int64
+	// Digest is the BLAKE2b-160 of the file in hexadecimal where opening the archive has read it anyway, else "".
+	Digest string
 }
 
 // Path returns the path that the archive was opened by.
@@ -54,7 +57,11 @@ func (a *Archive) Warnings() []Warning { return a.warnings }
 // resolved, so "a/../b" never is.
 func (a *Archive) Stat(name string) (Info, bool) {
 	e, ok := a.files[a.prefix+name]
-	return Info{name, e.size}, ok
+	info := Info{Name: name, Size: e.size}
+	if e.sum != nil {
+		info.Digest = hex.EncodeToString(e.sum[:])
+	}
+	return info, ok
 }
 
 // Under returns the names of the files below a folder, sorted bytewise.

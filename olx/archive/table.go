@@ -12,9 +12,10 @@ import (
 type entry struct {
 	size   int64
 	at     int64
-	packed int64  // compressed size, of zip members
-	crc    uint32 // of zip members
-	method uint16 // of zip members
+	sum    *[digestLen]byte // where it is known
+	packed int64            // compressed size, of zip members
+	crc    uint32           // of zip members
+	method uint16           // of zip members
 }
 
 // table collects the members of an archive and refuses what may not be in it.

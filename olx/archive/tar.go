@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/klauspost/compress/gzip"
+	"golang.org/x/crypto/blake2b"
 )
 
 // openTar reads a gzip-compressed tar to its end, files into a spool. Afterwards f is not needed.
@@ -47,8 +48,16 @@ func openTar(ctx context.Context, f io.Reader, t *table, opts Options) (_ backen
 	return s, s.finish()
 }
 
+// digestLen is the length in bytes of the digests that the store keeps files under (content-model.md §8): those who import
+// an archive need not read its files again for them.
+const digestLen = 20
+
 func readTar(r *tar.Reader, t *table, s *spool) error {
 	buf := make([]byte, 64<<10)
+	sum, err := blake2b.New(digestLen, nil)
+	if err != nil {
+		return err
+	}
 	for {
 		h, err := r.Next()
 		if err == io.EOF {
@@ -75,12 +84,15 @@ func readTar(r *tar.Reader, t *table, s *spool) error {
 				return err
 			}
 			at := s.size
-			if n, err := io.CopyBuffer(s, r, buf); err != nil {
+			sum.Reset()
+			if n, err := io.CopyBuffer(io.MultiWriter(s, sum), r, buf); err != nil {
 				return inMember(h.Name, err)
 			} else if n != h.Size {
 				return refuse(h.Name, Damaged, "holds %d bytes instead of %d", n, h.Size)
 			}
-			t.files[name] = entry{size: h.Size, at: at}
+			e := entry{size: h.Size, at: at, sum: new([digestLen]byte)}
+			sum.Sum(e.sum[:0])
+			t.files[name] = e
 		}
 	}
 }
