@@ -206,7 +206,11 @@ func parent(kind, title string, children []string) []byte {
 // memoryFile is the size of one static file of benchMemory.
 const memoryFile = 8 << 20
 
-// benchMemory imports an archive with n MiB of static files, which no buffer of the program holds, and exports it again.
+// textFile is the size of one html body of benchMemory.
+const textFile = 64 << 10
+
+// benchMemory imports an archive with n MiB of static files and a quarter of that in html blocks, none of which the
+// program holds all of, and exports it again.
 func benchMemory(b *bench) (err error) {
 	path, err := b.largeArchive()
 	if err != nil {
@@ -242,24 +246,39 @@ func benchMemory(b *bench) (err error) {
 	return err
 }
 
-// largeArchive makes an archive of n MiB in static files of bytes that hardly compress, writing as it goes.
+// largeArchive makes an archive of n MiB in static files of bytes that hardly compress, and n/4 MiB in the bodies of html
+// blocks, writing as it goes.
 func (b *bench) largeArchive() (string, error) {
-	return b.made(fmt.Sprintf("large-%d.tar.gz", b.n), func(w *archive.Writer) error {
-		if err := w.AddBytes("course.xml", []byte(courseRoot)); err != nil {
-			return err
+	return b.made(fmt.Sprintf("large-text-%d.tar.gz", b.n), func(w *archive.Writer) error {
+		text := make([]byte, textFile/2)
+		var blocks []string
+		for i := 0; i*textFile < b.n<<18; i++ {
+			blocks = append(blocks, fmt.Sprintf("html/h%05d", i))
 		}
-		if err := w.AddBytes("course/r.xml", parent("course", "Bench", nil)); err != nil {
-			return err
-		}
-		for i := 0; i*memoryFile < b.n<<20; i++ {
-			err := w.Add(fmt.Sprintf("static/file%04d.bin", i), memoryFile, func() (io.ReadCloser, error) {
-				return io.NopCloser(io.LimitReader(newNoise(i), memoryFile)), nil
-			})
-			if err != nil {
-				return err
+		var err error
+		add := func(name string, data []byte) {
+			if err == nil {
+				err = w.AddBytes(name, data)
 			}
 		}
-		return nil
+		add("chapter/c.xml", parent("chapter", "C", []string{"sequential/s"}))
+		add("course.xml", []byte(courseRoot))
+		add("course/r.xml", parent("course", "Bench", []string{"chapter/c"}))
+		for i, name := range blocks {
+			if _, err := io.ReadFull(newNoise(-1-i), text); err != nil {
+				return err
+			}
+			add(name+".html", fmt.Appendf(nil, "%x", text))
+			add(name+".xml", fmt.Appendf(nil, "<html filename=%q/>\n", filepath.Base(name)))
+		}
+		add("sequential/s.xml", parent("sequential", "S", []string{"vertical/v"}))
+		for i := 0; i*memoryFile < b.n<<20 && err == nil; i++ {
+			err = w.Add(fmt.Sprintf("static/file%04d.bin", i), memoryFile, func() (io.ReadCloser, error) {
+				return io.NopCloser(io.LimitReader(newNoise(i), memoryFile)), nil
+			})
+		}
+		add("vertical/v.xml", parent("vertical", "V", blocks))
+		return err
 	})
 }
 

@@ -2,7 +2,7 @@ package main
 
 import "testing"
 
-// TestMemory imports and exports a course with 192 MiB of static files and holds that the memory it takes is bounded
+// TestMemory imports and exports a course with 192 MiB of static files and 48 MiB of text, and holds that the memory it takes is bounded
 // whatever the size of the archive.
 func TestMemory(t *testing.T) {
 	t.Parallel()
