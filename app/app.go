@@ -134,13 +134,13 @@ func (a *App) ready(ctx context.Context, c Config) error {
 	return err
 }
 
-// throwAway replaces a SQLite database that does not exist by one in a temporary folder, so that a dry run makes nothing.
+// throwAway replaces a SQLite database that does not exist or is empty by one in a temporary folder, so that a dry run makes nothing.
 func (a *App) throwAway(url *string) (err error) {
 	path, ok := sqlitePath(*url)
 	if !ok {
 		return nil
 	}
-	if !missing(path) {
+	if info, err := os.Stat(path); err == nil && info.Size() > 0 || err != nil && !errors.Is(err, os.ErrNotExist) {
 		return nil
 	}
 	if a.temp, err = os.MkdirTemp("", "lectern-dry-run-"); err != nil {

@@ -65,7 +65,7 @@ func (a *App) Export(ctx context.Context, key keys.Course, path, moment string, 
 	if err != nil {
 		return nil, err
 	}
-	if err := olx.Write(ctx, w, state, olx.WriteOptions{Key: state.Published.Key, Skipped: func(id courseware.BlockID) {
+	if err := olx.Write(ctx, w, state, olx.WriteOptions{Key: state.Published.Key, Progress: progress.step("files"), Skipped: func(id courseware.BlockID) {
 		name := id.String()
 		if k, err := state.Published.Key.Usage(id.Type, id.Name); err == nil {
 			name = k.String()

@@ -80,7 +80,11 @@ func (n New) check() error {
 		return bad("the name is longer than %d characters", maxName)
 	}
 	if a, err := mail.ParseAddress(n.Email); err != nil || a.Address != n.Email {
-		return bad("%q is not an e-mail address", n.Email)
+		if n.Email == "" {
+			return fault.Errorf(fault.Usage, n.Username, "the e-mail address is missing").
+				WithNext("write: lectern user add " + n.Username + " --email ADDRESS")
+		}
+		return fault.Errorf(fault.Usage, n.Username, "%q is not an e-mail address", n.Email).WithNext("write it like jo@example.org")
 	}
 	return nil
 }

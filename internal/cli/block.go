@@ -188,7 +188,7 @@ is 32 new hex digits. Pages (about, course_info, static_tab, custom_tag_template
 		},
 	}
 	olxFlag(cmd, &files, "")
-	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` for the history")
+	messageFlag(cmd, &message)
 	to.flags(cmd)
 	return cmd
 }
@@ -249,7 +249,7 @@ Several KEYs take one --olx each, and are edited all or none.`,
 		},
 	}
 	olxFlag(cmd, &files, " (default: open the editor)")
-	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` for the history")
+	messageFlag(cmd, &message)
 	from.flag(cmd)
 	return cmd
 }
@@ -294,7 +294,7 @@ their place.`,
 			})
 		},
 	}
-	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` for the history")
+	messageFlag(cmd, &message)
 	to.flags(cmd)
 	from.flag(cmd)
 	return cmd
@@ -324,7 +324,7 @@ discard or restore brings them back to their places.`,
 			})
 		},
 	}
-	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` for the history")
+	messageFlag(cmd, &message)
 	from.flag(cmd)
 	return cmd
 }

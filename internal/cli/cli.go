@@ -116,9 +116,7 @@ Try it first: lectern demo`,
 	}
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd("completion")
-	root.SetFlagErrorFunc(func(cmd *cobra.Command, err error) error {
-		return fault.Errorf(fault.Usage, "", "%w", err).WithNext("see: " + cmd.CommandPath() + " --help")
-	})
+	root.SetFlagErrorFunc(flagError)
 	root.SetVersionTemplate("lectern {{.Version}}\n")
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)
@@ -135,7 +133,7 @@ func dress(cmd *cobra.Command) {
 			if err == nil || fault.Is(err, fault.Usage) {
 				return err
 			}
-			return fault.Errorf(fault.Usage, "", "%w", err).WithNext("write: " + cmd.UseLine() + "; see also: " + cmd.CommandPath() + " --help")
+			return fault.Errorf(fault.Usage, cmd.CommandPath(), "%w", err).WithNext("write: " + cmd.UseLine() + "; see also: " + cmd.CommandPath() + " --help")
 		}
 	}
 	if !cmd.Runnable() {

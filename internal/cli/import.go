@@ -66,6 +66,6 @@ blocks that cannot be read are kept as they are instead.`,
 	f.BoolVar(&o.Lenient, "lenient", false, "keep blocks that cannot be read as they are")
 	f.BoolVar(&o.DraftsOnly, "drafts-only", false, "publish nothing")
 	f.BoolVar(&o.KeepAssets, "keep-assets", true, "keep static files that the archive lacks")
-	f.StringVarP(&o.Message, "message", "m", "", "`text` for the history")
+	messageFlag(cmd, &o.Message)
 	return cmd
 }

@@ -63,7 +63,10 @@ func notKey(text, what, form string, err error) error {
 func usageKey(text string) (keys.Usage, error) {
 	k, err := keys.ParseUsage(text)
 	if err == nil {
-		return k, nil
+		if c, ok := k.Course(); ok {
+			_, err = course.MomentOf(c) // other branches than the two are not found
+		}
+		return k, err
 	}
 	if _, aerr := keys.ParseAsset(text); aerr == nil {
 		return k, usage(text, "this is the key of a static file").

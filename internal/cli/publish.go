@@ -88,7 +88,7 @@ func (c *cli) pointCommand(n noun, cmd *cobra.Command,
 	do func(ctx context.Context, a *app.App, key keys.Course, blocks []courseware.BlockID, message string) (document, error)) *cobra.Command {
 	var message string
 	cmd.Args = cobra.MinimumNArgs(1)
-	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` for the history")
+	messageFlag(cmd, &message)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		key, err := n.key(args[0])
 		if err != nil {

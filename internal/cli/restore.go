@@ -39,7 +39,7 @@ an ordinary change of drafts: nothing is published, and nothing is lost. A block
 		},
 	}
 	cmd.Flags().StringVar(&at, "at", "", "`moment` to go back to")
-	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` for the history")
+	messageFlag(cmd, &message)
 	return cmd
 }
 
@@ -79,7 +79,7 @@ drafted, or with --at the state of one moment, published. The history of the new
 		},
 	}
 	cmd.Flags().StringVar(&at, "at", "", "`moment` to copy alone")
-	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` for the history")
+	messageFlag(cmd, &message)
 	return cmd
 }
 
@@ -115,6 +115,6 @@ With --purge --yes all rows of it are removed for good, its history with them.`,
 		},
 	}
 	cmd.Flags().BoolVar(&purge, "purge", false, "remove all rows for good; needs --yes")
-	cmd.Flags().StringVarP(&message, "message", "m", "", "`text` for the history")
+	messageFlag(cmd, &message)
 	return cmd
 }
