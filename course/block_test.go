@@ -517,6 +517,24 @@ func TestRerun(t *testing.T) {
 	}
 }
 
+func TestRerunOfDrafts(t *testing.T) {
+	t.Parallel()
+	s := onSQLite(t)
+	_, err := s.bring(Import{DraftsOnly: true}, small)
+	s.must(err)
+	to := mustKey(t, "course-v1:Org+C1+R2")
+	var report *Report
+	s.must(s.do(func(tx *db.Tx, c *Course) (err error) {
+		report, err = c.Rerun(t.Context(), tx, s.files, to, nil, Author{}, nil)
+		return err
+	}))
+	if report.PublishLog != nil {
+		t.Error("what was never published is published by a re-run")
+	}
+	s.key = to
+	s.wants("draft", small)
+}
+
 func TestRemoveAndPurge(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(t *testing.T, s *site) {

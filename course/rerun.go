@@ -13,7 +13,8 @@ import (
 )
 
 // Rerun copies the course into a new one under another key, with its own references and links moved along. With at nil
-// both branches are copied, else the state of that moment, which is published in the new course. A course that exists
+// both branches are copied, of a course that is not published the drafts alone, else the state of that moment, which is
+// published in the new course. A course that exists
 // under the new key is a Conflict. progress is told as new versions are written; it may be nil.
 func (c *Course) Rerun(ctx context.Context, tx *db.Tx, files media.Files, to keys.Course, at *Moment, a Author,
 	progress func(done, total int)) (*Report, error) {
@@ -27,7 +28,13 @@ func (c *Course) Rerun(ctx context.Context, tx *db.Tx, files media.Files, to key
 	}
 	var state courseware.State
 	var err error
+	draftsOnly := false
 	if at == nil {
+		var live []publishing.Head
+		if live, err = publishing.HeadsOf(ctx, tx, []publishing.EntityID{c.Root}, publishing.Published()); err != nil {
+			return nil, err
+		}
+		draftsOnly = len(live) == 0 // what nobody has published stays so
 		state, err = c.LoadState(ctx, tx, files)
 	} else {
 		state.Published, err = c.Load(ctx, tx, files, *at)
@@ -40,7 +47,7 @@ func (c *Course) Rerun(ctx context.Context, tx *db.Tx, files media.Files, to key
 		state.Draft = moved(state.Draft, c.Key, to)
 	}
 	return Import{Key: to, State: state, By: a.By, Kind: publishing.KindRerun, Message: a.Message,
-		Source: c.Key.String(), Progress: progress}.Run(ctx, tx, files)
+		Source: c.Key.String(), DraftsOnly: draftsOnly, Progress: progress}.Run(ctx, tx, files)
 }
 
 // moved returns a course under another key, its references and links with it.
