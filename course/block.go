@@ -293,6 +293,10 @@ func (c *Course) Create(ctx context.Context, tx *db.Tx, files media.Files, id co
 	if b, err = parse(src, id); err != nil {
 		return id, nil, err
 	}
+	if id.Type == "course" || id.Type == "library" {
+		return id, nil, fault.Errorf(fault.Invalid, id.String(), "a %s is never inside another", id.Type).
+			WithNext("bring it in as a course of its own with: lectern " + id.Type + " import")
+	}
 	if id.Name == "" {
 		id.Name = newName()
 	}

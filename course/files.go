@@ -135,6 +135,29 @@ func staticNames(text []byte) []string {
 	}
 }
 
+// namesFile reports whether the settings of a video or a course name a static file by its key alone, as they do with
+// transcripts and images. The captions of a video are named by what stands inside subs_ID.srt.sjson (olx.md §6.4).
+func namesFile(text []byte, key string) bool {
+	if id, ok := strings.CutSuffix(key, ".srt.sjson"); ok {
+		if id, ok = strings.CutPrefix(id, "subs_"); ok && bytes.Contains(text, []byte(`sub="`+id+`"`)) {
+			return true
+		}
+	}
+	for rest := text; ; {
+		at := bytes.Index(rest, []byte(key))
+		if at < 0 {
+			return false
+		}
+		end := at + len(key)
+		// In an attribute, in JSON, or in JSON in an attribute.
+		before := at > 0 && (rest[at-1] == '"' || bytes.HasSuffix(rest[:at], []byte("&quot;")))
+		if before && end < len(rest) && (rest[end] == '"' || bytes.HasPrefix(rest[end:], []byte("&quot;"))) {
+			return true
+		}
+		rest = rest[at+1:]
+	}
+}
+
 // versionNode is n as it was in another version of its entity.
 func (c *Course) versionNode(ctx context.Context, q db.Querier, n *node, v publishing.Version) (*node, error) {
 	old := &node{ref: n.ref, container: n.container, entity: n.entity, version: v.ID, num: v.Num, title: v.Title}

@@ -23,3 +23,23 @@ func TestStaticNames(t *testing.T) {
 		}
 	}
 }
+
+func TestNamesFile(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{
+		`<video transcripts="{&quot;en&quot;: &quot;words.srt&quot;}"/>`: true,
+		`<transcript language="de" src="words.srt"/>`:                    true,
+		`{"course_image": "words.srt"}`:                                  true,
+		`<video sub="words"/>`:                                           false,
+		`<video display_name="about words.srt"/>`:                        false,
+		`<transcript src="other-words.srt"/>`:                            false,
+		`words.srt`:                                                      false,
+	} {
+		if got := namesFile([]byte(text), "words.srt"); got != want {
+			t.Errorf("%s names the file: %v", text, got)
+		}
+	}
+	if !namesFile([]byte(`<video sub="AbC"/>`), "subs_AbC.srt.sjson") || namesFile([]byte(`<video sub="AbCd"/>`), "subs_AbC.srt.sjson") {
+		t.Error("captions")
+	}
+}

@@ -161,9 +161,18 @@ func (s *selection) files(ctx context.Context, q db.Querier, files media.Files) 
 		return err
 	}
 	for _, ref := range part.order {
+		id, _ := refBlock(ref)
 		for _, f := range part.nodes[ref].files {
 			for _, key := range staticNames(content[f.media]) {
 				if ref, ok := changed[key]; ok {
+					s.why[ref] = NamedFile
+				}
+			}
+			if id.Type != "video" && id.Type != "course" {
+				continue
+			}
+			for key, ref := range changed {
+				if namesFile(content[f.media], key) {
 					s.why[ref] = NamedFile
 				}
 			}

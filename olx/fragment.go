@@ -41,6 +41,9 @@ func ParseBlock(src []byte, file string) (*courseware.Block, error) {
 		return nil, invalid(file, n.AttrLine("filename"), "a block by itself has its content inside, not in the file %q", name).
 			WithNext("remove the filename attribute and put the content between the tags")
 	}
+	if p := check(n, spec); p != nil {
+		return nil, invalid(file, p.line, "%s", p.text).WithNext(p.remedy)
+	}
 	var b *courseware.Block
 	var children []*xmltree.Node
 	if d := (decoder{note: ignore, whole: true}); spec.Class == fields.Detached {

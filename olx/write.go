@@ -26,6 +26,8 @@ type WriteOptions struct {
 	// Skipped is told of each block whose draft the archive cannot hold: the format has no drafts of pages, of the settings
 	// and order of a course and of chapters and sequentials that are published, nor of deletions. It may be nil.
 	Skipped func(courseware.BlockID)
+	// Progress is called as files are written. It may be nil.
+	Progress func(done, total int)
 }
 
 // Write writes the canonical archive of a course or a library (olx.md §3): the published tree, drafts/ for the units that
@@ -53,7 +55,7 @@ func Write(ctx context.Context, w *archive.Writer, st courseware.State, o WriteO
 	if x.err != nil {
 		return x.err
 	}
-	return x.flush(ctx, w)
+	return x.flush(ctx, w, o.Progress)
 }
 
 // exporter collects the files of an archive in a spool, static ones by how they are opened.
@@ -342,7 +344,7 @@ func (x *exporter) draftRoot(b *courseware.Block, parent courseware.BlockID, ind
 }
 
 // flush writes the files in their order, static ones as they are opened.
-func (x *exporter) flush(ctx context.Context, w *archive.Writer) error {
+func (x *exporter) flush(ctx context.Context, w *archive.Writer, progress func(done, total int)) error {
 	type entry struct {
 		name string
 		size int64
@@ -360,7 +362,7 @@ func (x *exporter) flush(ctx context.Context, w *archive.Writer) error {
 		}
 	}
 	slices.SortFunc(list, func(a, b entry) int { return cmp.Compare(a.name, b.name) })
-	for _, e := range list {
+	for i, e := range list {
 		err := ctx.Err()
 		switch {
 		case err != nil:
@@ -374,6 +376,9 @@ func (x *exporter) flush(ctx context.Context, w *archive.Writer) error {
 		}
 		if err != nil {
 			return fmt.Errorf("write %s: %w", e.name, err)
+		}
+		if progress != nil {
+			progress(i+1, len(list))
 		}
 	}
 	return nil
