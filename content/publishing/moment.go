@@ -1,8 +1,10 @@
 package publishing
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/openlectern/lectern/db"
@@ -51,7 +53,6 @@ type Head struct {
 	Version VersionID
 	Num     int
 	Title   string
-	Log     int64 // the draft or publish log that moved the pointer here or touched it last; 0 when none is known
 }
 
 // Heads returns the head of every entity of the package that has a live version at the moment, in entity id order. It is
@@ -63,11 +64,11 @@ func Heads(ctx context.Context, q db.Querier, pkg PackageID, m Moment) ([]Head, 
 		return nil, err
 	}
 	var list []Head
-	err = q.Query(ctx, m.query()+` WHERE e.learning_package_id = ? ORDER BY e.id`, m.args(pkg), scanHead(&list))
+	err = q.Query(ctx, m.query()+` WHERE e.learning_package_id = ?`, m.args(pkg), scanHead(&list))
 	if err != nil {
 		return nil, fmt.Errorf("heads: %w", err)
 	}
-	return list, nil
+	return byEntity(list), nil
 }
 
 // HeadsOf is [Heads] for some entities, in id order; those without a live version are left out. For a moment given by a
@@ -81,20 +82,25 @@ func HeadsOf(ctx context.Context, q db.Querier, ids []EntityID, m Moment) ([]Hea
 		return nil, err
 	}
 	var list []Head
-	err = db.QueryIn(ctx, q, m.query()+` WHERE e.id IN (?...) ORDER BY e.id`, unique(ids), m.args(), scanHead(&list))
+	err = db.QueryIn(ctx, q, m.query()+` WHERE e.id IN (?...)`, unique(ids), m.args(), scanHead(&list))
 	if err != nil {
 		return nil, fmt.Errorf("heads: %w", err)
 	}
-	return list, nil
+	return byEntity(list), nil
+}
+
+// byEntity sorts heads. The database is not asked to: without an order it reads refs and ids out of one index.
+func byEntity(list []Head) []Head {
+	slices.SortFunc(list, func(a, b Head) int { return cmp.Compare(a.Entity, b.Entity) })
+	return list
 }
 
 func scanHead(list *[]Head) func(*db.Row) error {
 	return func(r *db.Row) error {
 		var h Head
 		var e, v int64
-		var log *int64
-		err := r.Scan(&e, &h.Ref, &v, &h.Num, &h.Title, &log)
-		h.Entity, h.Version, h.Log = EntityID(e), VersionID(v), orZero[int64](log)
+		err := r.Scan(&e, &h.Ref, &v, &h.Num, &h.Title)
+		h.Entity, h.Version = EntityID(e), VersionID(v)
 		*list = append(*list, h)
 		return err
 	}
@@ -129,29 +135,27 @@ func (m Moment) args(more ...any) []any {
 
 // query selects heads from entities e.
 func (m Moment) query() string {
-	const columns = `SELECT e.id, e.entity_ref, v.id, v.version_num, v.title, `
+	const columns = `SELECT e.id, e.entity_ref, v.id, v.version_num, v.title `
 	switch {
 	case m.log != 0 && m.published:
-		return columns + `r.publish_log_id FROM openedx_content_publishableentity e
+		return columns + `FROM openedx_content_publishableentity e
 			JOIN openedx_content_publishlogrecord r ON r.id =
 				(SELECT x.id FROM openedx_content_publishlogrecord x WHERE x.entity_id = e.id AND x.publish_log_id <= ?
 				ORDER BY x.publish_log_id DESC LIMIT 1)
 			JOIN openedx_content_publishableentityversion v ON v.id = r.new_version_id`
 	case m.log != 0:
-		return columns + `r.draft_change_log_id FROM openedx_content_publishableentity e
+		return columns + `FROM openedx_content_publishableentity e
 			JOIN openedx_content_draftchangelogrecord r ON r.id =
 				(SELECT x.id FROM openedx_content_draftchangelogrecord x WHERE x.entity_id = e.id AND x.draft_change_log_id <= ?
 				ORDER BY x.draft_change_log_id DESC LIMIT 1)
 			JOIN openedx_content_publishableentityversion v ON v.id = r.new_version_id`
 	case m.published:
-		return columns + `r.publish_log_id FROM openedx_content_publishableentity e
+		return columns + `FROM openedx_content_publishableentity e
 			JOIN openedx_content_published p ON p.entity_id = e.id
-			JOIN openedx_content_publishableentityversion v ON v.id = p.version_id
-			LEFT JOIN openedx_content_publishlogrecord r ON r.id = p.publish_log_record_id`
+			JOIN openedx_content_publishableentityversion v ON v.id = p.version_id`
 	default:
-		return columns + `r.draft_change_log_id FROM openedx_content_publishableentity e
+		return columns + `FROM openedx_content_publishableentity e
 			JOIN openedx_content_draft d ON d.entity_id = e.id
-			JOIN openedx_content_publishableentityversion v ON v.id = d.version_id
-			LEFT JOIN openedx_content_draftchangelogrecord r ON r.id = d.draft_log_record_id`
+			JOIN openedx_content_publishableentityversion v ON v.id = d.version_id`
 	}
 }
