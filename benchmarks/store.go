@@ -114,7 +114,8 @@ func (b *bench) makeCourse(d *db.DB) error {
 			if err != nil {
 				return err
 			}
-			return createContainers(b.ctx, cs, ids)
+			_, err = createContainers(b.ctx, cs, ids, 0)
+			return err
 		}); err != nil {
 			return err
 		}
@@ -157,29 +158,33 @@ func storeTexts(ctx context.Context, cs *publishing.ChangeSet, p publishing.Pack
 	return media.GetOrCreate(ctx, cs.Tx(), nil, p, list, media.Options{})
 }
 
-// createContainers puts components into units, units into subsections, those into sections.
-func createContainers(ctx context.Context, cs *publishing.ChangeSet, below []publishing.EntityID) error {
+// createContainers puts components into units, units into subsections, those into sections, and returns them all; from is
+// the number of the first component.
+func createContainers(ctx context.Context, cs *publishing.ChangeSet, below []publishing.EntityID, from int) ([]publishing.EntityID, error) {
+	var all []publishing.EntityID
 	for _, l := range levels {
+		from /= l.size
 		n := (len(below) + l.size - 1) / l.size
 		list := make([]containers.NewContainer, n)
 		for i := range list {
-			list[i] = containers.NewContainer{Type: l.kind, Code: fmt.Sprintf("%s%04d", l.kind, i)}
+			list[i] = containers.NewContainer{Type: l.kind, Code: fmt.Sprintf("%s%04d", l.kind, from+i)}
 		}
 		ids, err := containers.Create(ctx, cs.Tx(), cs.Package(), list)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		versions := make([]containers.NewVersion, n)
 		for i := range versions {
-			versions[i] = containers.NewVersion{Entity: ids[i], Title: fmt.Sprintf("%s %d", l.title, i)}
+			versions[i] = containers.NewVersion{Entity: ids[i], Title: fmt.Sprintf("%s %d", l.title, from+i)}
 			for _, c := range below[i*l.size : min(len(below), (i+1)*l.size)] {
 				versions[i].Children = append(versions[i].Children, containers.Child{Entity: c})
 			}
 		}
 		if _, _, err := containers.CreateVersions(ctx, cs, versions); err != nil {
-			return err
+			return nil, err
 		}
+		all = append(all, ids...)
 		below = ids
 	}
-	return nil
+	return all, nil
 }

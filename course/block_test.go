@@ -4,9 +4,11 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
@@ -383,8 +385,20 @@ func TestMoments(t *testing.T) {
 		return c.SetLabel(t.Context(), tx, "before class", m, 0)
 	}))
 	s.must(s.edit("problem/p1", "third", nil))
+	between := time.Now().UTC()
+	s.must(s.do(func(tx *db.Tx, c *Course) error { // published later
+		_, err := publishing.Reset(s.ctx, tx, c.Package.ID, publishing.Meta{At: between.Add(time.Hour)}, nil)
+		if err == nil {
+			_, err = publishing.PublishAll(s.ctx, tx, c.Package.ID, publishing.PublishMeta{At: between.Add(time.Hour)})
+		}
+		return err
+	}))
+	if got, want := s.moment("published@"+between.Format(time.RFC3339Nano)), published; got != want {
+		t.Errorf("published between two publishes: %s, want %s", got, want)
+	}
+	s.must(s.edit("problem/p1", "third", nil))
 	for moment, text := range map[string]string{"draft": "third", "published": "what is 1", one: "what is 1", published: "what is 1",
-		"draft~0": "third", "draft~1": "second", "draft~2": "what is 1", "before class": "second",
+		"draft~0": "third", "draft~2": "third", "draft~3": "second", "draft~4": "what is 1", "before class": "second",
 		"2999-01-01T00:00:00Z": "third", "published@2999-01-01T00:00:00+02:00": "what is 1"} {
 		if got := s.at(moment); got != swap(small, "what is 1", text) {
 			t.Errorf("%s:\n%s", moment, cmp.Diff(swap(small, "what is 1", text), got))

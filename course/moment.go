@@ -2,7 +2,6 @@ package course
 
 import (
 	"context"
-	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -142,14 +141,13 @@ func (c *Course) logMoment(ctx context.Context, q db.Querier, text string) (m Mo
 }
 
 func (c *Course) timeMoment(ctx context.Context, q db.Querier, published bool, t time.Time) (Moment, error) {
-	cursor := publishing.Log{Publish: true, ID: math.MaxInt64, At: t.UTC()}
-	logs, err := publishing.Logs(ctx, q, c.Package.ID, publishing.LogFilter{OnlyDrafts: !published, OnlyPublishes: published, Limit: 1, Before: &cursor})
+	log, err := publishing.LogAt(ctx, q, c.Package.ID, published, t)
 	if err != nil {
 		return Moment{}, err
 	}
-	if len(logs) == 0 {
+	if log == 0 {
 		return Moment{}, fault.Errorf(fault.NotFound, c.Key.String(), "nothing of it existed at %s", t.Format(time.RFC3339)).
 			WithNext("see its entries with: lectern course history " + c.Key.String())
 	}
-	return Moment{Published: published, Log: logs[0].ID}, nil
+	return Moment{Published: published, Log: log}, nil
 }

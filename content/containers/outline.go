@@ -127,6 +127,29 @@ func (o *outline) pin(ctx context.Context, q db.Querier, rows map[publishing.Ver
 	return containers, nil
 }
 
+// Level returns the live containers of one type as of a moment, in id order and without their children: what stands at one
+// level of a package, such as its sections.
+func Level(ctx context.Context, q db.Querier, pkg publishing.PackageID, kind string, m publishing.Moment) ([]*Node, error) {
+	types, err := typeIDs(ctx, q)
+	if err != nil {
+		return nil, err
+	}
+	ids, err := db.All(ctx, q, "SELECT publishable_entity_id FROM openedx_content_container WHERE learning_package_id = ? AND container_type_id = ?",
+		[]any{int64(pkg), int64(types[kind])}, db.Value[publishing.EntityID])
+	if err != nil {
+		return nil, err
+	}
+	heads, err := publishing.HeadsOf(ctx, q, ids, m)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]*Node, len(heads))
+	for i, h := range heads {
+		out[i] = &Node{Head: h, Type: kind}
+	}
+	return out, nil
+}
+
 // Roots returns the nodes of an outline that no other lists.
 func Roots(nodes []*Node) []*Node {
 	below := make(map[*Node]bool, len(nodes))

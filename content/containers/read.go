@@ -77,7 +77,11 @@ func Containers(ctx context.Context, q db.Querier, pkg publishing.PackageID, del
 	if err != nil || deleted {
 		return list, err
 	}
-	heads, err := publishing.Heads(ctx, q, pkg, publishing.Draft())
+	ids := make([]publishing.EntityID, len(list))
+	for i, c := range list {
+		ids[i] = c.ID
+	}
+	heads, err := publishing.HeadsOf(ctx, q, ids, publishing.Draft())
 	if err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ type branch struct {
 	parents string   // query: who depends on some entities, with version and digest by the stored pointers
 	leaves  string   // query: what some versions depend on, with version and digest by the stored pointers
 	time    string   // column of the log's time
+	logs    string   // table of the logs
 	heads   string   // query: logs l
 	insert  []string // columns of a new record
 }
@@ -38,7 +39,7 @@ var (
 			LEFT JOIN openedx_content_draft p ON p.entity_id = d.referenced_entity_id
 			LEFT JOIN openedx_content_draftchangelogrecord r ON r.id = p.draft_log_record_id
 			WHERE d.referring_version_id IN (?...)`,
-		time: "changed_at",
+		time: "changed_at", logs: "openedx_content_draftchangelog",
 		heads: `SELECT l.id, l.uuid, l.learning_package_id, l.changed_at, l.changed_by_id, x.kind, x.message, x.source
 			FROM openedx_content_draftchangelog l LEFT JOIN lectern_changelog x ON x.draft_change_log_id = l.id`,
 		insert: []string{"draft_change_log_id", "entity_id", "old_version_id", "new_version_id", "dependencies_hash_digest"},
@@ -57,7 +58,7 @@ var (
 			LEFT JOIN openedx_content_published p ON p.entity_id = d.referenced_entity_id
 			LEFT JOIN openedx_content_publishlogrecord r ON r.id = p.publish_log_record_id
 			WHERE d.referring_version_id IN (?...)`,
-		time: "published_at",
+		time: "published_at", logs: "openedx_content_publishlog",
 		heads: `SELECT l.id, l.uuid, l.learning_package_id, l.published_at, l.published_by_id, x.kind, l.message, x.source
 			FROM openedx_content_publishlog l LEFT JOIN lectern_publishlog x ON x.publish_log_id = l.id`,
 		insert: []string{"publish_log_id", "entity_id", "old_version_id", "new_version_id", "dependencies_hash_digest", "direct"},

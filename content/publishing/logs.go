@@ -37,21 +37,30 @@ type LogFilter struct {
 	OnlyPublishes bool
 }
 
-// Logs returns draft and publish logs of a package, newest first: by time, at the same time publishes before drafts,
-// then by descending id.
+// Logs returns draft and publish logs of a package, newest first: each kind by descending id, which is the order they were
+// made in, both kinds together by time, at the same time publishes before drafts. A log that was given an earlier time than
+// one before it stands where its id belongs. Without entities a page costs what it and the pages before it hold, however
+// many logs there are.
 func Logs(ctx context.Context, q db.Querier, pkg PackageID, f LogFilter) ([]Log, error) {
-	var list []Log
-	for _, b := range []*branch{&drafts, &published} {
+	var kinds [2]run
+	for i, b := range [...]*branch{&published, &drafts} {
 		if b.direct && f.OnlyDrafts || !b.direct && f.OnlyPublishes {
 			continue
 		}
-		part, err := logsOf(ctx, q, b, pkg, f)
+		var err error
+		if f.Entities == nil {
+			kinds[i], err = b.page(ctx, q, pkg, f)
+		} else {
+			kinds[i].logs, err = b.logsOf(ctx, q, pkg, f)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("%s logs: %w", b.name, err)
 		}
-		list = append(list, part...)
 	}
-	slices.SortFunc(list, compareLogs)
+	list := merge(kinds[0], kinds[1])
+	if f.Entities != nil && f.Before != nil {
+		list = list[place(list, *f.Before):]
+	}
 	if f.Limit > 0 && len(list) > f.Limit {
 		list = list[:f.Limit]
 	}
@@ -61,55 +70,109 @@ func Logs(ctx context.Context, q db.Querier, pkg PackageID, f LogFilter) ([]Log,
 	return list, nil
 }
 
-// compareLogs orders logs newest first.
-func compareLogs(a, b Log) int {
-	if c := b.At.Compare(a.At); c != 0 {
-		return c
-	}
-	if a.Publish != b.Publish {
-		if a.Publish {
-			return -1
-		}
-		return 1
-	}
-	return cmp.Compare(b.ID, a.ID)
+// run is logs of one kind by descending id, and the earliest time of those before them; zero where there are none.
+type run struct {
+	logs     []Log
+	earliest time.Time
 }
 
-// logsOf returns the first logs of one branch that pass the filter.
-func logsOf(ctx context.Context, q db.Querier, b *branch, pkg PackageID, f LogFilter) ([]Log, error) {
+// time is the time by which the first log is sorted in among those of the other kind: no later than of any before it.
+func (r *run) time() time.Time {
+	if at := r.logs[0].At; r.earliest.IsZero() || at.Before(r.earliest) {
+		return at
+	}
+	return r.earliest
+}
+
+func (r *run) pop() Log {
+	l := r.logs[0]
+	r.earliest, r.logs = r.time(), r.logs[1:]
+	return l
+}
+
+// merge puts publishes and drafts together by time and keeps the order of each.
+func merge(publishes, drafts run) []Log {
+	list := make([]Log, 0, len(publishes.logs)+len(drafts.logs))
+	for len(publishes.logs) > 0 && len(drafts.logs) > 0 {
+		if publishes.time().Before(drafts.time()) {
+			list = append(list, drafts.pop())
+		} else {
+			list = append(list, publishes.pop())
+		}
+	}
+	return append(append(list, publishes.logs...), drafts.logs...)
+}
+
+// place returns where the logs behind another begin, which need not be in the list.
+func place(list []Log, before Log) int {
+	for i, l := range list {
+		switch {
+		case l.Publish == before.Publish && l.ID == before.ID:
+			return i + 1
+		case l.Publish == before.Publish && l.ID < before.ID:
+			return i
+		}
+	}
+	for i, l := range list { // it has none of its kind
+		if l.At.Before(before.At) || l.At.Equal(before.At) && before.Publish {
+			return i
+		}
+	}
+	return len(list)
+}
+
+// page returns the next logs of a branch behind a cursor.
+func (b *branch) page(ctx context.Context, q db.Querier, pkg PackageID, f LogFilter) (r run, err error) {
 	sql, args := b.heads+` WHERE l.learning_package_id = ?`, []any{pkg}
 	if f.Before != nil {
-		at := f.Before.At.UTC()
-		switch {
-		case b.direct == f.Before.Publish:
-			sql += ` AND (l.` + b.time + ` < ? OR l.` + b.time + ` = ? AND l.id < ?)`
-			args = append(args, at, at, f.Before.ID)
-		case b.direct: // publishes come before drafts of the same time
-			sql += ` AND l.` + b.time + ` < ?`
-			args = append(args, at)
-		default:
-			sql += ` AND l.` + b.time + ` <= ?`
-			args = append(args, at)
+		of := &drafts
+		if f.Before.Publish {
+			of = &published
+		}
+		early, _, err := db.One(ctx, q, `SELECT MIN(`+of.time+`) FROM `+of.logs+` WHERE learning_package_id = ? AND id >= ?`,
+			[]any{pkg, f.Before.ID}, db.Value[*time.Time])
+		if err != nil || early == nil {
+			return r, err
+		}
+		if b == of {
+			r.earliest = *early
+			sql += ` AND l.id < ?`
+			args = append(args, f.Before.ID)
+		} else {
+			than := ` <= ?` // a publish comes before drafts of the same time
+			if b.direct {
+				than = ` < ?`
+			}
+			last, found, err := db.One(ctx, q, `SELECT id FROM `+b.logs+` WHERE learning_package_id = ? AND `+b.time+than+` ORDER BY id DESC LIMIT 1`,
+				[]any{pkg, *early}, db.Value[int64])
+			if err != nil || !found {
+				return r, err
+			}
+			sql += ` AND l.id <= ?`
+			args = append(args, last)
 		}
 	}
-	if f.Entities == nil {
-		sql += ` ORDER BY l.` + b.time + ` DESC, l.id DESC`
-		if f.Limit > 0 {
-			sql += ` LIMIT ?`
-			args = append(args, f.Limit)
-		}
-		return db.All(ctx, q, sql, args, b.scanHead)
+	sql += ` ORDER BY l.id DESC`
+	if f.Limit > 0 {
+		sql += ` LIMIT ?`
+		args = append(args, f.Limit)
 	}
+	r.logs, err = db.All(ctx, q, sql, args, b.scanHead)
+	return r, err
+}
+
+// logsOf returns all logs of a branch that have a record of one of some entities.
+func (b *branch) logsOf(ctx context.Context, q db.Querier, pkg PackageID, f LogFilter) (list []Log, err error) {
 	ids, err := logsWith(ctx, q, b, f)
 	if err != nil {
 		return nil, err
 	}
-	var list []Log
-	err = db.QueryIn(ctx, q, sql+` AND l.id IN (?...)`, ids, args, func(r *db.Row) error {
+	err = db.QueryIn(ctx, q, b.heads+` WHERE l.learning_package_id = ? AND l.id IN (?...)`, ids, []any{pkg}, func(r *db.Row) error {
 		l, err := b.scanHead(r)
 		list = append(list, l)
 		return err
 	})
+	slices.SortFunc(list, func(x, y Log) int { return cmp.Compare(y.ID, x.ID) })
 	return list, err
 }
 

@@ -106,6 +106,12 @@ func scanHead(list *[]Head) func(*db.Row) error {
 	}
 }
 
+// LogAt returns the id of the log that a moment given by a time means, 0 where nothing had happened yet.
+func LogAt(ctx context.Context, q db.Querier, pkg PackageID, published bool, t time.Time) (int64, error) {
+	m, err := Moment{published: published, at: t}.resolve(ctx, q, `learning_package_id = ?`, pkg)
+	return max(m.log, 0), err
+}
+
 // resolve turns a time into the last log of the package not after it: that state really was. Without one that is never.
 func (m Moment) resolve(ctx context.Context, q db.Querier, of string, arg any) (Moment, error) {
 	if m.at.IsZero() {

@@ -297,3 +297,54 @@ func TestLogs(t *testing.T) {
 		}
 	})
 }
+
+// TestLogPages makes logs whose times do not follow their order, as those of a conversion, and reads them page by page:
+// every log comes once, each kind newest first.
+func TestLogPages(t *testing.T) {
+	t.Parallel()
+	eachShop(t, func(s *shop) {
+		ctx := s.Context()
+		ids := s.entities("leaf")
+		for _, minute := range []int{5, 2, 9, 9, 1, 7, 7, 3} {
+			s.do(func(tx *db.Tx) error {
+				if _, err := Change(ctx, tx, s.pkg, Meta{At: at(minute)}, func(c *ChangeSet) error {
+					_, _, err := c.CreateVersions(ctx, []NewVersion{{Entity: ids[0]}})
+					return err
+				}); err != nil {
+					return err
+				}
+				_, err := PublishAll(ctx, tx, s.pkg, PublishMeta{At: at(10 - minute)})
+				return err
+			})
+		}
+		all, err := Logs(ctx, s.d, s.pkg, LogFilter{})
+		if err != nil || len(all) != 16 {
+			s.Fatalf("%d logs, %v, want 16", len(all), err)
+		}
+		last := map[bool]int64{}
+		for _, l := range all {
+			if before, seen := last[l.Publish]; seen && before <= l.ID {
+				s.Errorf("log %d comes behind %d", l.ID, before)
+			}
+			last[l.Publish] = l.ID
+		}
+		for _, f := range []LogFilter{{}, {Entities: ids}} {
+			for limit := 1; limit < 6; limit++ {
+				var got []Log
+				for f.Limit, f.Before = limit, nil; len(got) <= len(all); f.Before = &got[len(got)-1] {
+					page, err := Logs(ctx, s.d, s.pkg, f)
+					if err != nil {
+						s.Fatal(err)
+					}
+					if len(page) == 0 {
+						break
+					}
+					got = append(got, page...)
+				}
+				if diff := cmp.Diff(all, got); diff != "" {
+					s.Errorf("pages of %d (-all at once +pages):\n%s", limit, diff)
+				}
+			}
+		}
+	})
+}
