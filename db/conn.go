@@ -104,6 +104,11 @@ func (c *conn) exec(ctx context.Context, sql string, args []any) (driver.Result,
 	if err != nil {
 		return nil, err
 	}
+	if c.d.o.OnPlan != nil {
+		if err := c.explained(ctx, sql, nv); err != nil {
+			return nil, err
+		}
+	}
 	res, err := c.send(ctx, sql, nv)
 	if err != nil {
 		return nil, c.failed(ctx, err)
@@ -148,6 +153,11 @@ func (c *conn) query(ctx context.Context, sql string, args []any, scan func(*Row
 	nv, err := c.bind(args)
 	if err != nil {
 		return err
+	}
+	if c.d.o.OnPlan != nil {
+		if err := c.explained(ctx, sql, nv); err != nil {
+			return err
+		}
 	}
 	rows, done, err := c.open(ctx, sql, nv)
 	if err != nil {

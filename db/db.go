@@ -21,6 +21,9 @@ type Options struct {
 	// Fault is asked before every statement, BEGIN and COMMIT included; what it returns is taken for the statement's
 	// error, and the statement is not sent. It is for tests. An error that wraps ErrRetry makes the unit run again.
 	Fault func(sql string) error
+	// OnPlan is told how the engine will run each statement but those of bulk calls, before it does. It costs a statement
+	// more for each; nil asks for nothing.
+	OnPlan func(Plan)
 }
 
 // DB is an open database: a pool of connections that write, one only on SQLite, and a pool of those that read. It is
