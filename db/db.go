@@ -37,6 +37,8 @@ type DB struct {
 
 	writers, readers *sql.DB // writers is nil when read-only
 
+	losers chan struct{} // holds the turn of a unit that runs again
+
 	beforeWrite func(context.Context) error // done before the first write; may be nil
 	written     atomic.Bool                 // beforeWrite was done
 
@@ -58,7 +60,7 @@ func Open(ctx context.Context, url string, o Options) (*DB, error) {
 	if o.Clock == nil {
 		o.Clock = time.Now
 	}
-	d := &DB{engine: t.engine, name: t.name, o: o}
+	d := &DB{engine: t.engine, name: t.name, o: o, losers: make(chan struct{}, 1)}
 	d.Queries.s = pool{d}
 	switch t.engine {
 	case SQLite:

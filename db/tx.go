@@ -212,13 +212,17 @@ const (
 	minAttempts = 5
 	maxElapsed  = time.Minute
 	maxPause    = 250 * time.Millisecond
+	maxTurn     = 10 * time.Second // that a unit waits for others that have lost too
 )
 
-// retry runs unit until it succeeds, fails for another reason than ErrRetry, or has been tried often enough.
+// retry runs unit until it succeeds, fails for another reason than ErrRetry, or has been tried often enough. Units of this
+// process that have lost run one at a time, so that those that lock each other out do so once.
 func (d *DB) retry(ctx context.Context, unit func() error) error {
 	start := time.Now()
+	leave := func() {}
 	for attempt := 1; ; attempt++ {
 		err := unit()
+		leave()
 		if err == nil || !errors.Is(err, ErrRetry) {
 			return err
 		}
@@ -229,9 +233,23 @@ func (d *DB) retry(ctx context.Context, unit func() error) error {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
-		case <-time.After(rand.N(pause)): // different pauses, so that two losers do not meet again
+		case <-time.After(rand.N(pause)): // different pauses, so that losers of two processes do not meet again
 		}
+		leave = d.queue(ctx)
 	}
+}
+
+// queue waits for the turn of a unit that has lost, but not for ever; the function that it returns gives the turn away.
+func (d *DB) queue(ctx context.Context) (leave func()) {
+	timeout := time.NewTimer(maxTurn)
+	defer timeout.Stop()
+	select {
+	case d.losers <- struct{}{}:
+		return func() { <-d.losers }
+	case <-timeout.C:
+	case <-ctx.Done(): // which the unit will find
+	}
+	return func() {}
 }
 
 // lost tells of an ErrRetry that is not tried again as a fault.Conflict. Other errors stay as they are.
