@@ -3,7 +3,6 @@ package archive
 import (
 	"archive/tar"
 	"archive/zip"
-	"bufio"
 	"compress/flate"
 	"context"
 	"errors"
@@ -18,6 +17,7 @@ import (
 	kgzip "github.com/klauspost/compress/gzip"
 
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/zipdir"
 )
 
 // Open opens a folder, or a file that is a gzip-compressed tar or a zip, told apart by their first bytes. All checks of
@@ -85,7 +85,7 @@ func openBackend(ctx context.Context, path string, t *table, opts Options) (_ ba
 	switch head := string(magic[:n]); {
 	case strings.HasPrefix(head, "\x1f\x8b"):
 		return openTar(ctx, f, t, opts)
-	case head == localSignature || head == endSignature:
+	case head == zipdir.LocalSignature || head == zipdir.EndSignature:
 		z, err := openZip(ctx, f, info.Size(), t)
 		keep = err == nil
 		return z, err
@@ -114,12 +114,15 @@ func told(path string, err error) error {
 // that are not the archive's fault.
 func asError(err error) *Error {
 	var e *Error
+	var z *zipdir.Error
 	var corrupt flate.CorruptInputError
 	var kcorrupt kflate.CorruptInputError
 	switch {
 	case errors.As(err, &e):
 		c := *e
 		return &c
+	case errors.As(err, &z):
+		return &Error{Member: z.Member, Rule: z.Rule, Text: z.Text}
 	case errors.Is(err, tar.ErrInsecurePath), errors.Is(err, zip.ErrInsecurePath):
 		return &Error{Rule: Unsafe, Text: "a path that leads outside", Err: err}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
@@ -134,51 +137,4 @@ func asError(err error) *Error {
 		return &Error{Rule: Damaged, Text: "the compressed data are corrupt", Err: err}
 	}
 	return nil
-}
-
-// guarded is a reader that stops when the context is done.
-type guarded struct {
-	ctx context.Context
-	r   io.Reader
-}
-
-func (g guarded) Read(p []byte) (int, error) {
-	if g.ctx.Err() != nil {
-		return 0, context.Cause(g.ctx)
-	}
-	return g.r.Read(p)
-}
-
-// metered counts what is read through it.
-type metered struct {
-	r io.Reader
-	n int64
-}
-
-func (m *metered) Read(p []byte) (int, error) {
-	n, err := m.r.Read(p)
-	m.n += int64(n)
-	return n, err
-}
-
-// expander is a decompressor whose expansion is watched.
-type expander struct {
-	z        io.Reader
-	packed   *metered
-	buffered *bufio.Reader // between the two
-	consumed int64
-	ratio    *ratio
-}
-
-// used returns how much of the compressed input the decompressor has taken, read-ahead not counted.
-func (x *expander) used() int64 { return x.packed.n - int64(x.buffered.Buffered()) }
-
-func (x *expander) Read(p []byte) (int, error) {
-	n, err := x.z.Read(p)
-	used := x.used()
-	if !x.ratio.add(used-x.consumed, int64(n)) {
-		return 0, refuse("", TooLarge, "expands more than %d times", x.ratio.max)
-	}
-	x.consumed = used
-	return n, err
 }

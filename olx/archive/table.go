@@ -10,12 +10,9 @@ import (
 
 // entry says where a file lies. What the offset means is up to the backend.
 type entry struct {
-	size   int64
-	at     int64
-	sum    *[digestLen]byte // where it is known
-	packed int64            // compressed size, of zip members
-	crc    uint32           // of zip members
-	method uint16           // of zip members
+	size int64
+	at   int64
+	sum  *[digestLen]byte // where it is known
 }
 
 // table collects the members of an archive and refuses what may not be in it.

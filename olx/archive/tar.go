@@ -2,7 +2,6 @@ package archive
 
 import (
 	"archive/tar"
-	"bufio"
 	"context"
 	"errors"
 	"io"
@@ -10,6 +9,8 @@ import (
 
 	"github.com/klauspost/compress/gzip"
 	"golang.org/x/crypto/blake2b"
+
+	"github.com/openlectern/lectern/internal/zipdir"
 )
 
 // openTar reads a gzip-compressed tar to its end, files into a spool. Afterwards f is not needed.
@@ -20,14 +21,13 @@ func openTar(ctx context.Context, f io.Reader, t *table, opts Options) (_ backen
 			err = errors.Join(err, s.close())
 		}
 	}()
-	packed := &metered{r: guarded{ctx, f}}
-	buffered := bufio.NewReaderSize(packed, 64<<10)
-	z, err := gzip.NewReader(buffered)
+	x := zipdir.NewExpander(zipdir.Guarded{Context: ctx, Reader: f}, 64<<10, zipdir.NewRatio(t.limits.Ratio, t.limits.RatioWindow))
+	z, err := gzip.NewReader(x.Input)
 	if err != nil {
 		return nil, err
 	}
 	z.Multistream(false)
-	x := &expander{z: z, packed: packed, buffered: buffered, ratio: newRatio(t.limits)}
+	x.Output = z
 	// Headers, padding and extended records are bounded too, as no one counts them as files.
 	stream := &capped{r: x, left: t.limits.Total + int64(t.limits.Entries)*4096 + 1<<20, limit: t.limits.Total}
 
@@ -37,7 +37,7 @@ func openTar(ctx context.Context, f io.Reader, t *table, opts Options) (_ backen
 	if err := drain(stream); err != nil {
 		return nil, err
 	}
-	switch rest, err := buffered.Peek(2); {
+	switch rest, err := x.Input.Peek(2); {
 	case string(rest) == "\x1f\x8b":
 		return nil, refuse("", Unsafe, "a second gzip member behind the first")
 	case len(rest) > 0:

@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/zipdir"
 )
 
 func crc(s string) uint32 { return crc32.ChecksumIEEE([]byte(s)) }
@@ -298,10 +299,10 @@ func TestRatioWindow(t *testing.T) {
 		{"in small steps, less", repeat([2]int64{1, 9}, 2000), true},
 	}
 	for _, tt := range tests {
-		r := newRatio(l)
+		r := zipdir.NewRatio(l.Ratio, l.RatioWindow)
 		ok := true
 		for _, a := range tt.adds {
-			ok = ok && r.add(a[0], a[1])
+			ok = ok && r.Add(a[0], a[1])
 		}
 		if ok != tt.ok {
 			t.Errorf("%s: %v, want %v", tt.name, ok, tt.ok)

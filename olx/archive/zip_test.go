@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/openlectern/lectern/internal/zipdir"
 )
 
 // edit applies a change to the bytes at the n-th place of a signature.
@@ -35,7 +37,7 @@ func TestZipHostile(t *testing.T) {
 	unixMode := func(mode uint32, system uint16) func(*zip.FileHeader) {
 		return func(h *zip.FileHeader) { h.CreatorVersion, h.ExternalAttrs = system<<8, mode<<16 }
 	}
-	local, central, end := localSignature, centralSignature, endSignature
+	local, central, end := zipdir.LocalSignature, zipdir.CentralSignature, zipdir.EndSignature
 	described := zipBytes(t, member{name: "a", body: strings.Repeat("body", 100)})
 	tests := []struct {
 		name               string
@@ -50,7 +52,7 @@ func TestZipHostile(t *testing.T) {
 		{"empty part", zipRaw(t, "a//b", "", nil), Unsafe, "a//b", "empty part"},
 		{"empty name", zipRaw(t, "", "", nil), Unsafe, "", "empty name"},
 		{"cp437 name", zipRaw(t, "M\x81ller", "", nil), BadEncoding, "M\x81ller", "not marked"},
-		{"not UTF-8 though marked", zipRaw(t, "M\xFCller", "", func(h *zip.FileHeader) { h.Flags = flagUTF8 }), BadEncoding, "M\xFCller", "not UTF-8"},
+		{"not UTF-8 though marked", zipRaw(t, "M\xFCller", "", func(h *zip.FileHeader) { h.Flags = zipdir.FlagUTF8 }), BadEncoding, "M\xFCller", "not UTF-8"},
 		{"symbolic link", zipRaw(t, "l", "x", unixMode(0o120777, 3)), Unsafe, "l", "symbolic link"},
 		{"symbolic link from elsewhere", zipRaw(t, "l", "x", unixMode(0o120777, 0)), Unsafe, "l", "symbolic link"},
 		{"named pipe", zipRaw(t, "p", "", unixMode(0o010600, 3)), Unsafe, "p", "neither a file nor"},
@@ -69,19 +71,19 @@ func TestZipHostile(t *testing.T) {
 		{"file and directory", zipBytes(t, member{name: "a"}, member{name: "a/"}), DuplicateEntry, "a/", "both"},
 		{"file and file below", zipBytes(t, files("a/b", "a")...), DuplicateEntry, "a", "both"},
 
-		{"other local name", edit(plain, local, 0, localLen, 'b'), Unsafe, "a", "the name differs"},
+		{"other local name", edit(plain, local, 0, 30, 'b'), Unsafe, "a", "the name differs"},
 		{"other local method", edit(plain, local, 0, 8, 8), Unsafe, "a", "the compression method differs"},
 		{"local encryption flag", edit(plain, local, 0, 6, 1), Unsafe, "a", "the kind of coding differs"},
 		{"local UTF-8 flag", edit(plain, local, 0, 7, 8), Unsafe, "a", "the kind of coding differs"},
 		{"local descriptor flag", edit(plain, local, 0, 6, 8), Unsafe, "a", "the kind of coding differs"},
 		{"other local checksum", edit(plain, local, 0, 14, 9), Unsafe, "a", "the checksum differs"},
 		{"other local size", edit(plain, local, 0, 18, 3, 0, 0, 0, 3), Unsafe, "a", "the size differs"},
-		{"other descriptor", edit(described, descriptorSignature, 0, 12, 9), Unsafe, "a", "record behind its data differs"},
+		{"other descriptor", edit(described, zipdir.DescriptorSignature, 0, 12, 9), Unsafe, "a", "record behind its data differs"},
 		{"local size beside a descriptor", edit(described, local, 0, 22, 9), Unsafe, "a", "size or checksum differs"},
 		{"local header elsewhere", edit(plain, central, 0, 42, 1), Damaged, "a", "no local header"},
 		{"local header far away", edit(plain, central, 0, 42, 0, 0, 0, 0x7F), Damaged, "a", "cut short"},
 		{"data reach into the directory", edit(edit(plain, central, 0, 20, 99, 0, 0, 0, 99), local, 0, 18, 99, 0, 0, 0, 99), Damaged, "a", "reaches into"},
-		{"wrong content", edit(plain, local, 0, localLen+1, 'B'), Damaged, "a", "checksum"},
+		{"wrong content", edit(plain, local, 0, 30+1, 'B'), Damaged, "a", "checksum"},
 		{"shared bytes", overlapping(t), Unsafe, "b", "shares bytes"},
 		{"several parts", edit(plain, end, 0, 4, 1), Unsafe, "", "several parts"},
 		{"member on another part", edit(plain, central, 0, 34, 1), Unsafe, "a", "several parts"},
@@ -91,7 +93,7 @@ func TestZipHostile(t *testing.T) {
 		{"no entry in the directory", edit(plain, central, 0, 0, 'X'), Damaged, "", "no entry"},
 		{"data before", append([]byte(local), plain...), Unsafe, "", "not where"},
 		{"data behind", append(bytes.Clone(plain), "x"...), Unsafe, "", "behind the end"},
-		{"a second end record in the comment", withComment(plain, endSignature+strings.Repeat("\x00", 30)), Unsafe, "", "behind the end"},
+		{"a second end record in the comment", withComment(plain, zipdir.EndSignature+strings.Repeat("\x00", 30)), Unsafe, "", "behind the end"},
 		{"only a local header", []byte(local), Damaged, "", "cut short"},
 		{"endless extra field", zipRaw(t, "a", "body", func(h *zip.FileHeader) { h.CompressedSize64 = 1 << 32; h.UncompressedSize64 = 1 << 32 }), Damaged, "a", "reaches into"},
 	}
@@ -113,18 +115,18 @@ func withComment(data []byte, comment string) []byte {
 // kernel many times.
 func overlapping(tb testing.TB) []byte {
 	inner := zipRaw(tb, "b", "kernel", nil)
-	inner = inner[:bytes.Index(inner, []byte(centralSignature))]
+	inner = inner[:bytes.Index(inner, []byte(zipdir.CentralSignature))]
 	data := zipRaw(tb, "a", string(inner), nil)
 	second := zipRaw(tb, "b", "kernel", nil)
-	from, to := bytes.Index(second, []byte(centralSignature)), bytes.Index(second, []byte(endSignature))
+	from, to := bytes.Index(second, []byte(zipdir.CentralSignature)), bytes.Index(second, []byte(zipdir.EndSignature))
 	record := bytes.Clone(second[from:to])
-	binary.LittleEndian.PutUint32(record[42:], uint32(localLen+1))
-	end := bytes.LastIndex(data, []byte(endSignature))
+	binary.LittleEndian.PutUint32(record[42:], uint32(30+1))
+	end := bytes.LastIndex(data, []byte(zipdir.EndSignature))
 	out := append(bytes.Clone(data[:end]), record...)
 	out = append(out, data[end:]...)
-	out = edit(out, endSignature, 0, 8, 2, 0, 2, 0)
-	size := binary.LittleEndian.AppendUint32(nil, uint32(len(record)+end-bytes.Index(data, []byte(centralSignature))))
-	return edit(out, endSignature, 0, 12, size...)
+	out = edit(out, zipdir.EndSignature, 0, 8, 2, 0, 2, 0)
+	size := binary.LittleEndian.AppendUint32(nil, uint32(len(record)+end-bytes.Index(data, []byte(zipdir.CentralSignature))))
+	return edit(out, zipdir.EndSignature, 0, 12, size...)
 }
 
 func TestZipTruncated(t *testing.T) {
@@ -173,8 +175,8 @@ func TestZipWide(t *testing.T) {
 		h.Extra = []byte{1, 0, 16, 0, 4, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0}
 	}
 	data := zipRaw(t, "a", "body", wide)
-	for _, signature := range []string{localSignature, centralSignature} {
-		at := map[string]int{localSignature: 18, centralSignature: 20}[signature]
+	for _, signature := range []string{zipdir.LocalSignature, zipdir.CentralSignature} {
+		at := map[string]int{zipdir.LocalSignature: 18, zipdir.CentralSignature: 20}[signature]
 		data = edit(data, signature, 0, at, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF)
 	}
 	if got, err := open(t, put(t, "x.zip", data), Limits{}, Options{}).ReadFile("a", 0); err != nil || string(got) != "body" {
@@ -196,7 +198,7 @@ func TestZipWide(t *testing.T) {
 		t.Errorf("%d members", got)
 	}
 	refused(t, p, Limits{Entries: 65_999}, TooLarge, "", "more than 65999")
-	end64 := bytes.LastIndex(b.Bytes(), []byte(end64Signature))
+	end64 := bytes.LastIndex(b.Bytes(), []byte(zipdir.End64Signature))
 	for offset, text := range map[int]string{32: "several parts", 4: "contradict", 48: "not where"} {
 		refused(t, put(t, "x.zip", flip(b.Bytes(), end64+offset)), Limits{}, Unsafe, "", text)
 	}
@@ -227,7 +229,7 @@ func TestZipBomb(t *testing.T) {
 	// Headers that promise little are not believed when the content comes.
 	lie := pack([]string{"a"}, 8<<20)
 	size := []byte{16, 0, 0, 0}
-	lie = edit(lie, centralSignature, 0, 24, size...)
-	lie = edit(lie, descriptorSignature, 0, 12, size...)
+	lie = edit(lie, zipdir.CentralSignature, 0, 24, size...)
+	lie = edit(lie, zipdir.DescriptorSignature, 0, 12, size...)
 	refused(t, put(t, "x.zip", lie), limits, Damaged, "a", "longer than announced")
 }

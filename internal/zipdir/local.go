@@ -1,15 +1,15 @@
-package archive
+package zipdir
 
 import "math"
 
 // local reads the local header of a member, and the descriptor behind its data if it has one, and refuses any
 // difference to the central directory. It returns where the data start and where the member ends.
-func (d *zipDirectory) local(h zipHeader) (data, end int64, err error) {
+func (d *directory) local(h header) (data, end int64, err error) {
 	b, err := d.at(h.at, localLen)
 	if err != nil {
 		return 0, 0, err
 	}
-	if string(b[:4]) != localSignature {
+	if string(b[:4]) != LocalSignature {
 		return 0, 0, refuse(h.name, Damaged, "no local header where the central directory says")
 	}
 	nameLen, extraLen := int(le.Uint16(b[26:])), int(le.Uint16(b[28:]))
@@ -22,7 +22,7 @@ func (d *zipDirectory) local(h zipHeader) (data, end int64, err error) {
 	if end > d.start {
 		return 0, 0, refuse(h.name, Damaged, "reaches into the central directory")
 	}
-	const flagsThatMatter = flagsEncrypted | flagPatch | flagDescriptor | flagUTF8
+	const flagsThatMatter = flagsEncrypted | flagPatch | FlagDescriptor | FlagUTF8
 	differs := func(what string) (int64, int64, error) {
 		return 0, 0, refuse(h.name, Unsafe, "the %s differs between the central directory and the local header", what)
 	}
@@ -42,7 +42,7 @@ func (d *zipDirectory) local(h zipHeader) (data, end int64, err error) {
 	if err := zip64(extra, &size, &packed); err != nil {
 		return 0, 0, err
 	}
-	if h.flags&flagDescriptor == 0 {
+	if h.flags&FlagDescriptor == 0 {
 		switch {
 		case crc != h.crc:
 			return differs("checksum")
@@ -61,7 +61,7 @@ func (d *zipDirectory) local(h zipHeader) (data, end int64, err error) {
 
 // descriptor finds the record behind the data of a member, in any of the four forms that are in use, and returns its
 // length.
-func (d *zipDirectory) descriptor(h zipHeader, at int64) (int64, error) {
+func (d *directory) descriptor(h header, at int64) (int64, error) {
 	b, err := d.at(at, int(min(24, d.start-at)))
 	if err != nil {
 		return 0, err
@@ -77,7 +77,7 @@ func (d *zipDirectory) descriptor(h zipHeader, at int64) (int64, error) {
 		if !wide && max(h.packed, h.size) > math.MaxUint32 {
 			continue
 		}
-		for _, signature := range [...]string{descriptorSignature, ""} {
+		for _, signature := range [...]string{DescriptorSignature, ""} {
 			form := signature + string(record(wide))
 			if len(b) >= len(form) && string(b[:len(form)]) == form {
 				return int64(len(form)), nil

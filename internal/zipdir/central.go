@@ -1,4 +1,4 @@
-package archive
+package zipdir
 
 import (
 	"bufio"
@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
+	"errors"
 	"io"
 	"io/fs"
 	"math"
@@ -14,24 +15,26 @@ import (
 	"unicode/utf8"
 )
 
-// The signatures and fixed lengths of the zip format.
+// The signatures of the records of a zip.
 const (
-	localSignature      = "PK\x03\x04"
-	centralSignature    = "PK\x01\x02"
-	endSignature        = "PK\x05\x06"
-	end64Signature      = "PK\x06\x06"
-	locatorSignature    = "PK\x06\x07"
-	descriptorSignature = "PK\x07\x08"
-
-	localLen, centralLen, endLen, end64Len, locatorLen = 30, 46, 22, 56, 20
+	LocalSignature      = "PK\x03\x04"
+	CentralSignature    = "PK\x01\x02"
+	EndSignature        = "PK\x05\x06"
+	End64Signature      = "PK\x06\x06"
+	LocatorSignature    = "PK\x06\x07"
+	DescriptorSignature = "PK\x07\x08"
 )
 
-const (
-	methodStore   = 0
-	methodDeflate = 8
+// The fixed lengths of the records.
+const localLen, centralLen, endLen, end64Len, locatorLen = 30, 46, 22, 56, 20
 
-	flagDescriptor = 1 << 3
-	flagUTF8       = 1 << 11
+// The methods of compression, and the flags that a writer needs.
+const (
+	MethodStore   = 0
+	MethodDeflate = 8
+
+	FlagDescriptor = 1 << 3
+	FlagUTF8       = 1 << 11
 	flagsEncrypted = 1<<0 | 1<<6 | 1<<13
 	flagPatch      = 1 << 5
 
@@ -41,22 +44,31 @@ const (
 
 var le = binary.LittleEndian
 
-// zipDirectory reads the central directory of a zip and holds it against the local headers. Programs differ in which of
-// the two they believe, so an archive in which they differ means different things to different readers and is refused
-// (olx.md §5.1). For the same reason there may be nothing before, between or behind in which one could hide: members may
-// not overlap, and the directory has to stand where the end record says, right before it.
-type zipDirectory struct {
-	r     io.ReaderAt
-	size  int64
-	table *table
+// Read reads the central directory of a zip of size bytes, holds it against the local headers, and calls fn for each
+// member in the directory's order; what fn returns ends it. What is wrong with the zip is an [*Error].
+func Read(ctx context.Context, r io.ReaderAt, size int64, l Limits, fn func(Member) error) error {
+	d := &directory{r: r, size: size, limits: l, fn: fn}
+	err := d.read(ctx)
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return refuse("", Damaged, "cut short: the end is missing")
+	}
+	return err
+}
+
+// directory is the central directory while it is read.
+type directory struct {
+	r      io.ReaderAt
+	size   int64
+	limits Limits
+	fn     func(Member) error
 
 	members int64
 	start   int64 // of the central directory
 	end     int64
 }
 
-// zipHeader is a member as the central directory has it.
-type zipHeader struct {
+// header is a member as the central directory has it.
+type header struct {
 	name          string // as written
 	flags, method uint16
 	crc           uint32
@@ -71,14 +83,14 @@ type span struct {
 	name           string
 }
 
-func (d *zipDirectory) read(ctx context.Context) error {
+func (d *directory) read(ctx context.Context) error {
 	if err := d.readEnd(); err != nil {
 		return err
 	}
-	if d.members > int64(d.table.limits.Entries) {
-		return refuse("", TooLarge, "more than %d entries", d.table.limits.Entries)
+	if d.members > d.limits.Members {
+		return refuse("", TooLarge, "more than %d entries", d.limits.Members)
 	}
-	section := guarded{ctx, io.NewSectionReader(d.r, d.start, d.end-d.start)}
+	section := Guarded{Context: ctx, Reader: io.NewSectionReader(d.r, d.start, d.end-d.start)}
 	central := bufio.NewReaderSize(section, 64<<10)
 	spans := make([]span, 0, d.members)
 	for range d.members {
@@ -99,9 +111,9 @@ func (d *zipDirectory) read(ctx context.Context) error {
 }
 
 // checkSpans refuses members that share bytes, and expansion that is spread over many members.
-func (d *zipDirectory) checkSpans(spans []span) error {
+func (d *directory) checkSpans(spans []span) error {
 	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.from, b.from) })
-	watch := newRatio(d.table.limits)
+	watch := NewRatio(d.limits.Ratio, d.limits.RatioWindow)
 	var end int64
 	for _, s := range spans {
 		if s.from < end {
@@ -110,14 +122,14 @@ func (d *zipDirectory) checkSpans(spans []span) error {
 		if end = s.to; end > d.start {
 			return refuse(s.name, Unsafe, "reaches into the central directory")
 		}
-		if !watch.add(s.to-s.from, s.size) {
+		if !watch.Add(s.to-s.from, s.size) {
 			return refuse(s.name, TooLarge, "expands more than %d times", watch.max)
 		}
 	}
 	return nil
 }
 
-func (d *zipDirectory) at(offset int64, n int) ([]byte, error) {
+func (d *directory) at(offset int64, n int) ([]byte, error) {
 	if offset < 0 || offset > d.size-int64(n) {
 		return nil, io.ErrUnexpectedEOF
 	}
@@ -130,12 +142,12 @@ func (d *zipDirectory) at(offset int64, n int) ([]byte, error) {
 }
 
 // readEnd finds the end record, and through it the central directory.
-func (d *zipDirectory) readEnd() error {
+func (d *directory) readEnd() error {
 	tail, err := d.at(max(0, d.size-endLen-math.MaxUint16), int(min(d.size, endLen+math.MaxUint16)))
 	if err != nil {
 		return err
 	}
-	i := bytes.LastIndex(tail, []byte(endSignature))
+	i := bytes.LastIndex(tail, []byte(EndSignature))
 	if i < 0 || len(tail)-i < endLen {
 		return refuse("", Damaged, "cut short: the end record of the zip is missing")
 	}
@@ -149,7 +161,7 @@ func (d *zipDirectory) readEnd() error {
 	length, start := int64(le.Uint32(b[12:])), int64(le.Uint32(b[16:]))
 	d.members = all
 	if all == math.MaxUint16 || length == math.MaxUint32 || start == math.MaxUint32 {
-		if b, err := d.at(d.end-locatorLen, locatorLen); err == nil && string(b[:4]) == locatorSignature {
+		if b, err := d.at(d.end-locatorLen, locatorLen); err == nil && string(b[:4]) == LocatorSignature {
 			return d.readEnd64(b)
 		}
 		// Without a larger record the small one means what it says.
@@ -161,7 +173,7 @@ func (d *zipDirectory) readEnd() error {
 }
 
 // readEnd64 reads the end record of large zips, given its locator, which stands right before the small record.
-func (d *zipDirectory) readEnd64(found []byte) error {
+func (d *directory) readEnd64(found []byte) error {
 	if le.Uint32(found[4:]) != 0 || le.Uint32(found[16:]) > 1 {
 		return refuse("", Unsafe, "a zip in several parts")
 	}
@@ -171,7 +183,7 @@ func (d *zipDirectory) readEnd64(found []byte) error {
 		return err
 	}
 	length := le.Uint64(b[4:])
-	if string(b[:4]) != end64Signature || length > math.MaxInt32 || at+12+int64(length) != locator {
+	if string(b[:4]) != End64Signature || length > math.MaxInt32 || at+12+int64(length) != locator {
 		return refuse("", Unsafe, "the end records contradict each other")
 	}
 	if le.Uint32(b[16:]) != 0 || le.Uint32(b[20:]) != 0 || le.Uint64(b[24:]) != le.Uint64(b[32:]) {
@@ -181,7 +193,7 @@ func (d *zipDirectory) readEnd64(found []byte) error {
 	return d.place(int64(le.Uint64(b[48:])), int64(le.Uint64(b[40:])))
 }
 
-func (d *zipDirectory) place(start, length int64) error {
+func (d *directory) place(start, length int64) error {
 	if start < 0 || length < 0 || start > d.end || d.end-start != length {
 		return refuse("", Unsafe, "the central directory is not where the end record says")
 	}
@@ -193,12 +205,12 @@ func (d *zipDirectory) place(start, length int64) error {
 }
 
 // readCentral reads one header of the central directory.
-func readCentral(r io.Reader) (h zipHeader, err error) {
+func readCentral(r io.Reader) (h header, err error) {
 	var b [centralLen]byte
 	if _, err := io.ReadFull(r, b[:]); err != nil {
 		return h, err
 	}
-	if string(b[:4]) != centralSignature {
+	if string(b[:4]) != CentralSignature {
 		return h, refuse("", Damaged, "no entry where the central directory should have one")
 	}
 	nameLen, extraLen, commentLen := int(le.Uint16(b[28:])), int(le.Uint16(b[30:])), int(le.Uint16(b[32:]))
@@ -206,7 +218,7 @@ func readCentral(r io.Reader) (h zipHeader, err error) {
 	if _, err := io.ReadFull(r, rest); err != nil {
 		return h, err
 	}
-	h = zipHeader{
+	h = header{
 		name: string(rest[:nameLen]), flags: le.Uint16(b[8:]), method: le.Uint16(b[10:]), crc: le.Uint32(b[16:]),
 		packed: int64(le.Uint32(b[20:])), size: int64(le.Uint32(b[24:])), at: int64(le.Uint32(b[42:])),
 	}
@@ -273,11 +285,8 @@ func zip64(extra []byte, values ...*int64) error {
 	return nil
 }
 
-// member checks one member against its local header and enters it into the table.
-func (d *zipDirectory) member(h zipHeader) (span, error) {
-	if err := d.table.count(); err != nil {
-		return span{}, err
-	}
+// member checks one member against its local header and tells of it.
+func (d *directory) member(h header) (span, error) {
 	if err := h.check(); err != nil {
 		return span{}, err
 	}
@@ -285,34 +294,24 @@ func (d *zipDirectory) member(h zipHeader) (span, error) {
 	if err != nil {
 		return span{}, err
 	}
-	s := span{h.at, end, h.size, h.name}
-	if strings.HasSuffix(h.name, "/") {
-		if bad := d.table.addDir(h.name); bad != nil {
-			return s, bad
-		}
-		return s, nil
-	}
-	name, bad := d.table.addFile(h.name, h.size)
-	if bad != nil {
-		return s, bad
-	}
-	d.table.files[name] = entry{size: h.size, at: data, packed: h.packed, crc: h.crc, method: h.method}
-	return s, nil
+	return span{h.at, end, h.size, h.name}, d.fn(Member{
+		Name: h.name, Dir: strings.HasSuffix(h.name, "/"), Size: h.size, at: data, packed: h.packed, crc: h.crc, method: h.method,
+	})
 }
 
 // check refuses what the central directory alone shows to be unfit.
-func (h zipHeader) check() error {
+func (h header) check() error {
 	isDir := strings.HasSuffix(h.name, "/")
 	switch {
-	case h.flags&flagUTF8 == 0 && strings.IndexFunc(h.name, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0:
+	case h.flags&FlagUTF8 == 0 && strings.IndexFunc(h.name, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0:
 		return refuse(h.name, BadEncoding, "the name is not marked as UTF-8")
 	case h.flags&flagsEncrypted != 0:
 		return refuse(h.name, Unsafe, "encrypted")
 	case h.flags&flagPatch != 0:
 		return refuse(h.name, Unsafe, "holds a patch, not a file")
-	case h.method != methodStore && h.method != methodDeflate:
+	case h.method != MethodStore && h.method != MethodDeflate:
 		return refuse(h.name, Unsafe, "compression method %d; only store and deflate are read", h.method)
-	case h.method == methodStore && h.packed != h.size:
+	case h.method == MethodStore && h.packed != h.size:
 		return refuse(h.name, Unsafe, "stored with two different sizes")
 	case isDir && h.size != 0:
 		return refuse(h.name, Unsafe, "a directory with content")
@@ -320,4 +319,19 @@ func (h zipHeader) check() error {
 		return refuse(h.name, Unsafe, "a directory whose name does not end in a slash")
 	}
 	return nil
+}
+
+// inMember names the member in an error of reading its headers.
+func inMember(name string, err error) error {
+	switch e := new(Error); {
+	case errors.As(err, &e):
+		c := *e
+		if c.Member == "" {
+			c.Member = name
+		}
+		return &c
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return refuse(name, Damaged, "cut short: the end is missing")
+	}
+	return err
 }
