@@ -1,6 +1,7 @@
 package components
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -266,4 +267,36 @@ func Purge(ctx context.Context, tx *db.Tx, pkg publishing.PackageID) error {
 		}
 	}
 	return nil
+}
+
+// Linked is [Files] with the files of each version in the order in which they were linked to it, which is that of a
+// backup (backup-format.md §2).
+func Linked(ctx context.Context, q db.Querier, ids []publishing.VersionID, text bool) ([]FileRow, error) {
+	type link struct {
+		id int64
+		File
+	}
+	links := make(map[publishing.VersionID][]link, len(ids))
+	err := db.QueryIn(ctx, q, "SELECT id, component_version_id, path, media_id FROM openedx_content_componentversionmedia"+
+		" WHERE component_version_id IN (?...)", ids, nil, func(r *db.Row) error {
+		var v, m int64
+		var l link
+		if err := r.Scan(&l.id, &v, &l.Path, &m); err != nil {
+			return err
+		}
+		l.Media = media.ID(m)
+		links[publishing.VersionID(v)] = append(links[publishing.VersionID(v)], l)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	files := make(map[publishing.VersionID][]File, len(links))
+	for v, list := range links {
+		slices.SortFunc(list, func(a, b link) int { return cmp.Compare(a.id, b.id) })
+		for _, l := range list {
+			files[v] = append(files[v], l.File)
+		}
+	}
+	return Rows(ctx, q, ids, files, text)
 }
