@@ -3,6 +3,7 @@ package backup
 import (
 	"bytes"
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/openlectern/lectern/content/components"
@@ -140,6 +141,9 @@ func (r *reader) all() error {
 			return err
 		}
 	}
+	slices.SortStableFunc(r.plan.collections, func(a, b collection) int {
+		return inOrder(r.a.files[r.a.find(a.file)], r.a.files[r.a.find(b.file)])
+	})
 	return nil
 }
 

@@ -3,11 +3,13 @@ package backup
 import (
 	"bytes"
 	"io"
+	"slices"
 
 	"github.com/openlectern/lectern/content/components"
 	"github.com/openlectern/lectern/content/containers"
 	"github.com/openlectern/lectern/content/media"
 	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/internal/zipdir"
 )
 
 const (
@@ -51,6 +53,7 @@ func (w *restorer) content(s step, content *[]media.New) (files []components.Fil
 	if !e.isContainer() {
 		list = w.plan.filesOf(e, v)
 	}
+	slices.SortStableFunc(list, func(a, b found) int { return inOrder(a.Member, b.Member) })
 	files = make([]components.File, len(list))
 	for i, f := range list {
 		files[i].Path = f.path
@@ -130,4 +133,16 @@ func (w *restorer) children(v *version) []containers.Child {
 		}
 	}
 	return out
+}
+
+// inOrder orders files as they lie in the archive. Python takes them by name; but their order is that of the next backup,
+// which should be the same again.
+func inOrder(a, b zipdir.Member) int {
+	switch {
+	case a.Before(b):
+		return -1
+	case b.Before(a):
+		return 1
+	}
+	return 0
 }

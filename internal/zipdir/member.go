@@ -21,6 +21,9 @@ type Member struct {
 	method uint16
 }
 
+// Before reports whether the data of m lie before those of o: the order in which the archive was written.
+func (m Member) Before(o Member) bool { return m.at < o.at }
+
 // Open returns the content of a member of the zip in r. The reader ends in an [*Error] where the content is not what was
 // announced; it delivers no more than a byte beyond the size. What l says of expansion is watched.
 func (m Member) Open(r io.ReaderAt, l Limits) io.ReadCloser {
