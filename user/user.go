@@ -4,6 +4,7 @@ package user
 
 import (
 	"context"
+	"fmt"
 	"net/mail"
 	"strings"
 	"unicode"
@@ -101,6 +102,15 @@ func ByName(ctx context.Context, q db.Querier, name string) (User, error) {
 		return User{}, fault.Errorf(fault.NotFound, name, "no such user").WithNext("make it with: lectern user add " + name + " --email ADDRESS")
 	}
 	return u, nil
+}
+
+// ByID returns a user; NotFound when there is none with that id.
+func ByID(ctx context.Context, q db.Querier, id ID) (User, error) {
+	u, found, err := db.One(ctx, q, `SELECT `+columns+` FROM auth_user WHERE id = ?`, []any{id}, scan)
+	if err == nil && !found {
+		err = fault.Errorf(fault.NotFound, fmt.Sprintf("user %d", id), "there is no such user")
+	}
+	return u, err
 }
 
 // List returns all users by name.

@@ -2,6 +2,7 @@ package backup
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/openlectern/lectern/content/components"
@@ -55,6 +56,11 @@ func (w *writer) beside() error {
 	e.reset()
 	e.table("[lectern]")
 	e.integer("format_version", lecternVersion)
+	if p := w.src.pkg; strings.TrimFunc(p.Title, pythonSpace) != p.Title || strings.TrimFunc(p.Description, pythonSpace) != p.Description {
+		e.table("[package]")
+		e.str("title", p.Title)
+		e.str("description", p.Description)
+	}
 	if c := w.o.Course; c != nil {
 		e.table("[course]")
 		e.str("key", c.Key)
@@ -170,12 +176,15 @@ func (w *writer) extraVersion(l *loaded, v *loadedVersion, whole bool) error {
 		}
 	}
 	odd = append(odd, v.settings...)
-	pins := pinned(v.children)
-	if !whole && len(odd) == 0 && !pins {
+	pins, padded := pinned(v.children), strings.TrimFunc(v.Title, pythonSpace) != v.Title
+	if !whole && len(odd) == 0 && !pins && !padded {
 		return nil
 	}
 	e.table("[[version]]")
 	e.integer("version_num", v.Num)
+	if padded {
+		e.str("exact_title", v.Title)
+	}
 	if whole {
 		e.str("title", v.Title)
 		e.time("created", v.Created)

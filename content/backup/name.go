@@ -95,3 +95,22 @@ func folderName(s string) string {
 	}
 	return s
 }
+
+// FileNames returns a file name for the backup of each key, each once also where letter case does not count: the slug of
+// the key, and a hash where that alone would not do.
+func FileNames(keys []string) []string {
+	out := make([]string, len(keys))
+	taken := map[string]bool{}
+	for i, key := range keys {
+		name := slug(strings.NewReplacer(":", "-", "+", "-", "~", "-").Replace(key))
+		if len(name) > 100 {
+			name = strings.ToValidUTF8(name[:100], "")
+		}
+		for name == "" || taken[name] {
+			name += "_" + shortHash(name+key)
+		}
+		taken[name] = true
+		out[i] = name + ".zip"
+	}
+	return out
+}

@@ -196,3 +196,6 @@ func (p *Plan) Counts() Counts {
 
 // Entities returns how many components and containers there are.
 func (p *Plan) Entities() int { return len(p.entities) }
+
+// Has reports whether there is an entity with this ref.
+func (p *Plan) Has(ref string) bool { _, ok := p.byRef[ref]; return ok }

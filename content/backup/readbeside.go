@@ -1,6 +1,10 @@
 package backup
 
-import "github.com/openlectern/lectern/content/media"
+import (
+	"strings"
+
+	"github.com/openlectern/lectern/content/media"
+)
 
 // readBeside reads lectern/package.toml, see [writer.beside].
 func (r *reader) readBeside() error {
@@ -16,6 +20,12 @@ func (r *reader) readBeside() error {
 	f := form{table: table(t, "lectern"), problems: &r.head, file: lecternFile, section: "lectern section"}
 	if n, ok := f.integer("format_version"); ok && n != lecternVersion {
 		f.wrong("format_version", CodeVersion, "version %d of what only Lectern reads is not known; this program reads version %d", n, lecternVersion)
+	}
+	exact := table(t, "package")
+	for name, v := range map[string]*string{"title": &r.plan.Title, "description": &r.plan.Description} {
+		if s, ok := exact[name].(string); ok && strings.TrimFunc(s, pythonSpace) == *v {
+			*v = s
+		}
 	}
 	course := table(t, "course")
 	if course == nil {
@@ -94,6 +104,9 @@ func (r *reader) overlayVersion(e *entity, f form) {
 	if v == nil {
 		r.warn.add(f.file, "", "version", CodeIgnored, "version %d is not in the archive", n)
 		return
+	}
+	if t, ok := f.table["exact_title"].(string); ok && strings.TrimFunc(t, pythonSpace) == v.title {
+		v.title = t // as readers of the format know it, but for white space at its ends
 	}
 	f.pins(v)
 	list, other := tables(f.table, "media")

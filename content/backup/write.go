@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -65,6 +66,10 @@ func Write(ctx context.Context, q db.Querier, files media.Files, pkg publishing.
 	}
 	if err := z.close(); err != nil {
 		return nil, err
+	}
+	if w.lectern {
+		// Lectern keeps the white space, and nobody else reads it.
+		w.warn.List = slices.DeleteFunc(w.warn.List, func(p Problem) bool { return p.Code == CodePadding })
 	}
 	return &Summary{
 		Key: pkg.Ref, Entities: len(src.items), Media: len(w.media), Content: w.content, Lectern: w.lectern, Warnings: w.warn.List,

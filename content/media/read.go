@@ -144,3 +144,21 @@ func Purge(ctx context.Context, tx *db.Tx, pkg publishing.PackageID) error {
 	_, err := tx.Exec(ctx, "DELETE FROM openedx_content_media WHERE learning_package_id = ?", pkg)
 	return err
 }
+
+// Total is how much a package keeps: distinct contents, old versions' included, and their bytes.
+type Total struct {
+	Count int
+	Bytes int64
+}
+
+// Totals returns how much each package keeps. Packages that keep nothing are left out.
+func Totals(ctx context.Context, q db.Querier) (map[publishing.PackageID]Total, error) {
+	totals := map[publishing.PackageID]Total{}
+	err := q.Query(ctx, "SELECT learning_package_id, COUNT(*), CAST(SUM(size) AS DECIMAL(20)) FROM openedx_content_media GROUP BY learning_package_id", nil, func(r *db.Row) error {
+		var id, n, size int64
+		err := r.Scan(&id, &n, &size)
+		totals[publishing.PackageID(id)] = Total{int(n), size}
+		return err
+	})
+	return totals, err
+}

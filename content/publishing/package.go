@@ -154,3 +154,18 @@ func UpdatePackage(ctx context.Context, tx *db.Tx, id PackageID, c PackageChange
 	}
 	return p, nil
 }
+
+// CountEntities returns how many entities each package has, deleted ones included. Packages without any are left out.
+func CountEntities(ctx context.Context, q db.Querier) (map[PackageID]int, error) {
+	counts := map[PackageID]int{}
+	err := q.Query(ctx, `SELECT learning_package_id, COUNT(*) FROM openedx_content_publishableentity GROUP BY learning_package_id`, nil, func(r *db.Row) error {
+		var id, n int64
+		err := r.Scan(&id, &n)
+		counts[PackageID(id)] = int(n)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("count entities: %w", err)
+	}
+	return counts, nil
+}
