@@ -65,6 +65,7 @@ type directory struct {
 	members int64
 	start   int64 // of the central directory
 	end     int64
+	head    []byte // see window
 }
 
 // header is a member as the central directory has it.

@@ -1,11 +1,14 @@
 package zipdir
 
-import "math"
+import (
+	"io"
+	"math"
+)
 
 // local reads the local header of a member, and the descriptor behind its data if it has one, and refuses any
 // difference to the central directory. It returns where the data start and where the member ends.
 func (d *directory) local(h header) (data, end int64, err error) {
-	b, err := d.at(h.at, localLen)
+	b, err := d.window(h.at, localLen+len(h.name)+64)
 	if err != nil {
 		return 0, 0, err
 	}
@@ -13,10 +16,12 @@ func (d *directory) local(h header) (data, end int64, err error) {
 		return 0, 0, refuse(h.name, Damaged, "no local header where the central directory says")
 	}
 	nameLen, extraLen := int(le.Uint16(b[26:])), int(le.Uint16(b[28:]))
-	rest, err := d.at(h.at+localLen, nameLen+extraLen)
-	if err != nil {
-		return 0, 0, err
+	if len(b) < localLen+nameLen+extraLen {
+		if b, err = d.at(h.at, localLen+nameLen+extraLen); err != nil {
+			return 0, 0, err
+		}
 	}
+	rest := b[localLen : localLen+nameLen+extraLen]
 	data = h.at + localLen + int64(nameLen+extraLen)
 	end = data + h.packed
 	if end > d.start {
@@ -57,6 +62,23 @@ func (d *directory) local(h header) (data, end int64, err error) {
 	}
 	n, err := d.descriptor(h, end)
 	return data, end + n, err
+}
+
+// window reads up to n bytes of the part before the central directory, in one go and into a buffer that is used again: a
+// local header with its name is nearly always that. It is at least a header long.
+func (d *directory) window(offset int64, n int) ([]byte, error) {
+	if offset < 0 || offset > d.start-localLen {
+		return nil, io.ErrUnexpectedEOF
+	}
+	n = int(min(int64(n), d.start-offset))
+	if cap(d.head) < n {
+		d.head = make([]byte, 2*n)
+	}
+	_, err := d.r.ReadAt(d.head[:n], offset)
+	if err == io.EOF {
+		err = nil // all of it was read
+	}
+	return d.head[:n], err
 }
 
 // descriptor finds the record behind the data of a member, in any of the four forms that are in use, and returns its
