@@ -12,10 +12,10 @@ import (
 // Meta is what an archive says about its making (backup-format.md §4.1). It is told, never stored.
 type Meta struct {
 	FormatVersion int       `json:"format_version"`
-	CreatedBy     string    `json:"created_by,omitempty"`
-	Email         string    `json:"created_by_email,omitempty"`
+	CreatedBy     string    `json:"created_by"` // this and the next two are empty when the archive does not say
+	Email         string    `json:"created_by_email"`
 	CreatedAt     time.Time `json:"created_at"`
-	Origin        string    `json:"original_server,omitempty"`
+	Origin        string    `json:"original_server"`
 }
 
 // Plan is what a sound archive holds: the rows that it becomes, without the content of files, which is read from the

@@ -2,6 +2,7 @@ package cli_test
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 
 	"context"
@@ -76,6 +77,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"many":   many,
 	"cut":    cut,
 	"bytes":  writeBytes,
+	"zip":    zipFolder,
 }
 
 // writeSample: sample course|library FOLDER writes one of the samples.
@@ -214,4 +216,13 @@ func cut(ts *testscript.TestScript, _ bool, args []string) {
 // writeBytes: bytes FILE TEXT writes a file whose content is written as in Go strings.
 func writeBytes(ts *testscript.TestScript, _ bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(unquote(ts, args[1])), 0o600))
+}
+
+// zipFolder: zip FILE.zip FOLDER packs a folder as a learning package is packed.
+func zipFolder(ts *testscript.TestScript, _ bool, args []string) {
+	var b bytes.Buffer
+	w := zip.NewWriter(&b)
+	ts.Check(w.AddFS(os.DirFS(ts.MkAbs(args[1]))))
+	ts.Check(w.Close())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), b.Bytes(), 0o600))
 }
