@@ -31,6 +31,7 @@ var jobs = []job{
 	{name: "outline", n: 10_000, double: true, run: benchOutline, setup: share((*bench).course)},
 	{name: "demo", run: benchDemo, setup: share((*bench).empty)},
 	{name: "problems", n: 10_000, double: true, run: benchProblems, setup: share((*bench).empty, (*bench).problems)},
+	{name: "backup", n: 5_000, double: true, run: benchBackup, setup: share((*bench).empty, (*bench).filed)},
 	{name: "scale", n: 10_000, run: benchScale, setup: share((*bench).bigCourse)},
 	{name: "memory", n: 400, once: true, run: benchMemory, setup: share((*bench).empty, (*bench).largeArchive)},
 }

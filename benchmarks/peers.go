@@ -34,7 +34,12 @@ var allPeers = []peer{
 		[]piece{{"content_edit", "edit-each", "edit-each", false}}},
 	{"outline", "content_read_outline.py", []string{"--way", "api"}, []piece{{"content_read_outline", "outline, by the package's API", "outline draft", false}}},
 	{"outline", "content_read_outline.py", []string{"--way", "orm"}, []piece{{"content_read_outline", "outline, by hand-written queries", "outline draft", false}}},
+	{"backup", "lp_dump.py", []string{"--out", peerArchive}, []piece{{"lp_dump", "backup", "backup", false}}},
+	{"backup", "lp_load.py", []string{"--archive", peerArchive}, []piece{{"lp_load", "restore", "restore", false}}},
 }
+
+// peerArchive stands for the archive that the peers write and then load.
+const peerArchive = "ARCHIVE.zip"
 
 // rawPeer is Python's raw limit of job create; its figure goes beside that of Go.
 const rawPeer = "raw insert"
@@ -52,6 +57,11 @@ func (o options) runPeers(ctx context.Context, r *results, chosen []job) error {
 				args = append(args, "--keys", o.keys)
 			} else {
 				args = append(args, "--cache", cache)
+			}
+			for i, arg := range args {
+				if arg == peerArchive {
+					args[i] = filepath.Join(cache, arg)
+				}
 			}
 			say("peer %s, run %d of %d", p.pieces[0].name, run+1, o.peerRuns)
 			lines, err := linesOf(exec.CommandContext(ctx, o.python, args...))
