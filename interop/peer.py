@@ -10,6 +10,8 @@ on stdin is a command, a JSON list of its name and arguments:
     write CODE      makes a learning package with something of each kind, one of them with that code
     read REF        says what is in a learning package
     edit REF        makes a new version of every component and unit of a package, and publishes
+    dump REF FILE   writes a package to an archive
+    load FILE REF   makes a package of an archive, and says what is in it, or what is wrong with the archive
 
 For each, one line on stdout has the answer in JSON: {"answer": …} or {"error": traceback}. Only what the packages offer
 to other programs is used, but for the digests.
@@ -256,7 +258,35 @@ def read(ref):
     }
 
 
-COMMANDS = {"migrate": migrate, "pending": pending, "write": write, "edit": edit, "read": read}
+def dump(ref, path):
+    """Writes a package to an archive."""
+    from django.contrib.auth import get_user_model
+    from openedx_content import api
+
+    user = get_user_model().objects.get(username="interop")
+    user.email = "interop@example.com"
+    api.create_zip_file(ref, path, user=user, origin_server="studio.example.com")
+
+
+def load(path, ref):
+    """Makes a package of an archive."""
+    from openedx_content import api
+
+    result = api.load_learning_package(path, package_ref=ref)
+    if result["status"] != "success":
+        return {"log": result["log_file_error"].getvalue(), "view": None}
+    return {"log": "", "view": read(ref)}
+
+
+COMMANDS = {
+    "migrate": migrate,
+    "pending": pending,
+    "write": write,
+    "edit": edit,
+    "read": read,
+    "dump": dump,
+    "load": load,
+}
 
 
 def main():

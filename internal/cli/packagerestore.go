@@ -85,6 +85,7 @@ so is all else that is otherwise dropped or mended with a note; and what is publ
 			if o.DeleteOld && !c.global.yes && !c.global.dryRun {
 				return fault.Errorf(fault.Refused, "--delete-old", "what it deletes is gone for good").WithNext("add --yes to do it, or leave it out to keep the old package")
 			}
+			defer c.frugal(args[0])()
 			meter, progress := c.progress()
 			o.Progress = progress
 			return c.with(cmd.Context(), making, func(a *app.App) error {
@@ -142,6 +143,7 @@ With --key it compares the archive with a learning package of the store instead,
 		Example: `  lectern package verify tiny.zip
   lectern package verify tiny.zip --key lib:Acme:Tiny`,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			defer c.frugal(args[0])()
 			meter, progress := c.progress()
 			told := func(v *app.VerifiedPackage, err error) error {
 				meter.end()
