@@ -15,10 +15,8 @@ func create(d *db.DB) error { return schema.Create(context.Background(), d) }
 // TestGoldenConformance runs the suite of the content store on every engine.
 func TestGoldenConformance(t *testing.T) {
 	t.Parallel()
-	for _, e := range dbtest.Engines() {
-		t.Run(string(e), func(t *testing.T) {
-			t.Parallel()
-			conformance.Run(t, func(t *testing.T) *db.DB { return dbtest.Ready(t, e, create) })
-		})
-	}
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		t.Parallel()
+		conformance.Run(t, func(t *testing.T) *db.DB { return dbtest.Ready(t, e, create) })
+	})
 }

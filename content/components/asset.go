@@ -78,9 +78,10 @@ func asset(p publishing.Package, e publishing.Entity, v publishing.Version, file
 		if public {
 			age = "max-age=300, must-revalidate"
 		}
+		contentType, etag := f.Media.Headers()
 		return Asset{200, append(info,
-			Header{"Content-Type", f.Media.Type.String()},
-			Header{"Etag", f.Media.Digest},
+			Header{"Content-Type", contentType},
+			Header{"Etag", etag},
 			Header{"Cache-Control", age},
 			Header{"X-Accel-Redirect", path.Join("content", p.UUID.String(), f.Media.Digest)},
 		)}

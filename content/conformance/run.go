@@ -20,4 +20,8 @@ func Run(t *testing.T, open Open) {
 		t.Parallel()
 		laws(t, open)
 	})
+	t.Run("stories", func(t *testing.T) {
+		t.Parallel()
+		stories(t, open)
+	})
 }

@@ -32,6 +32,7 @@ var onEngines = map[string]func(t *testing.T, f *fixture){
 	"outline":    testOutline,
 	"statements": testStatementsAreBounded,
 	"purge":      testPurge,
+	"typed":      testTyped,
 	"laws":       testLawsAtRandom,
 }
 

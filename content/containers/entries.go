@@ -113,14 +113,7 @@ func Entries(ctx context.Context, q db.Querier, ids []publishing.VersionID, m pu
 // AsOf returns a container's version and children as of a publish log. Without a version then it returns 0 and nothing,
 // which is no error (content-model.md §11.4).
 func AsOf(ctx context.Context, q db.Querier, container publishing.EntityID, publishLog int64) (publishing.VersionID, []Entry, error) {
-	m := publishing.AfterPublish(publishLog)
-	heads, err := publishing.HeadsOf(ctx, q, []publishing.EntityID{container}, m)
-	if err != nil || len(heads) == 0 {
-		return 0, nil, err
-	}
-	v := heads[0].Version
-	all, err := Entries(ctx, q, []publishing.VersionID{v}, m)
-	return v, all[v], err
+	return At(ctx, q, container, publishing.AfterPublish(publishLog))
 }
 
 // CountChildren counts the rows of a container's version on a branch whose entity is live there. For pinned rows that

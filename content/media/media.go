@@ -62,3 +62,7 @@ func (o Options) limit() int64 {
 	}
 	return o.Limit
 }
+
+// Headers returns what the headers Content-Type and Etag of the content are; the digest stands without quotation marks,
+// as in the reference (content-model.md §12.1).
+func (m Media) Headers() (contentType, etag string) { return m.Type.String(), m.Digest }

@@ -62,16 +62,17 @@ func missing() []string {
 // when the subtest ends. It fails the test when a required engine is not configured.
 func Each(t *testing.T, fn func(t *testing.T, d *db.DB)) {
 	t.Helper()
-	each(t, func(t *testing.T, e db.Engine) { fn(t, Open(t, e)) })
+	OnEngines(t, func(t *testing.T, e db.Engine) { fn(t, Open(t, e)) })
 }
 
 // EachReady is [Each] with databases that setup has prepared; see [Ready].
 func EachReady(t *testing.T, setup func(*db.DB) error, fn func(t *testing.T, d *db.DB)) {
 	t.Helper()
-	each(t, func(t *testing.T, e db.Engine) { fn(t, Ready(t, e, setup)) })
+	OnEngines(t, func(t *testing.T, e db.Engine) { fn(t, Ready(t, e, setup)) })
 }
 
-func each(t *testing.T, fn func(t *testing.T, e db.Engine)) {
+// OnEngines is [Each] without a database, for tests that open their own.
+func OnEngines(t *testing.T, fn func(t *testing.T, e db.Engine)) {
 	t.Helper()
 	if m := missing(); len(m) > 0 {
 		t.Errorf("LECTERN_REQUIRE_ENGINES asks for %s, whose LECTERN_TEST_… URL is not set", strings.Join(m, ", "))
