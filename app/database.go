@@ -17,6 +17,7 @@ type Database struct {
 	Authz    string           // age of the tables of permissions, A0 where there are none (authz.md §10)
 	Tables   map[string]int64 // rows of the tables that are Lectern's business
 	Findings []schema.Finding // of Verify
+	Repaired []schema.Finding // of Repair: what was changed, or in a dry run would be
 }
 
 // Status looks at a database, whatever it is, and changes nothing. A SQLite file that does not exist is an empty
@@ -43,16 +44,6 @@ func Init(ctx context.Context, c Config) (*Database, error) {
 	})
 }
 
-// Verify compares a database with what it should be. Findings are no error here.
-func Verify(ctx context.Context, c Config) (*Database, error) {
-	c.Write = false
-	return onDatabase(ctx, c, func(d *db.DB, found *Database) error {
-		findings, err := schema.Verify(ctx, d)
-		found.Findings = append(found.Findings, findings...)
-		return err
-	})
-}
-
 // fresh reports whether c names a SQLite file that does not exist.
 func (c Config) fresh() bool {
 	database, _ := c.paths()
@@ -64,17 +55,17 @@ func (c Config) fresh() bool {
 func onDatabase(ctx context.Context, c Config, fn func(*db.DB, *Database) error) (found *Database, err error) {
 	url, _ := c.paths()
 	var a App
-	if c.DryRun {
+	if c.DryRun && !c.Existing {
 		if err := a.throwAway(&url); err != nil {
 			return nil, err
 		}
 	}
-	create := c.Write || a.temp != ""
-	if a.DB, err = connect(ctx, url, db.Options{Create: create, ReadOnly: !create, Clock: c.Clock, OnStatement: c.OnStatement}); err != nil {
+	write := c.Write || a.temp != ""
+	if a.DB, err = connect(ctx, url, db.Options{Create: write && !c.Existing, ReadOnly: !write, Clock: c.Clock, OnStatement: c.OnStatement}); err != nil {
 		return nil, errors.Join(err, a.removeTemp())
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	found = &Database{Engine: a.DB.Engine(), Version: a.DB.Version(), Findings: []schema.Finding{}}
+	found = &Database{Engine: a.DB.Engine(), Version: a.DB.Version(), Findings: []schema.Finding{}, Repaired: []schema.Finding{}}
 	if fn != nil {
 		if err := fn(a.DB, found); err != nil {
 			return nil, err

@@ -23,10 +23,12 @@ type Finding struct {
 	Code     string   `json:"code"` // stable, such as "column_missing"
 	Severity Severity `json:"severity"`
 	Table    string   `json:"table"`
-	Key      string   `json:"key"`      // the column, constraint or row
+	Key      string   `json:"key"`      // the column or constraint; of a row the refs of its package and entity, its version, and what else tells it
 	Value    string   `json:"value"`    // what is there
 	Proposed string   `json:"proposed"` // what should be there
 	Next     string   `json:"next"`     // the step that helps
+	// Repairable says that the row follows from others, so that a repair can make it right.
+	Repairable bool `json:"repairable"`
 }
 
 var (

@@ -11,8 +11,9 @@ import (
 
 // Verify compares a current database with the definitions and looks for rows that contradict each other. It changes
 // nothing. Findings come in the order of the tables; what engines may rightly differ in (the order of columns, generated
-// names, surplus indexes) is none. A database that is not current is fault.Refused.
-func Verify(ctx context.Context, d *db.DB) ([]Finding, error) {
+// names, surplus indexes) is none. Of rows that one rule finds the first are named and the others counted, unless all are
+// asked for. A database that is not current is fault.Refused.
+func Verify(ctx context.Context, d *db.DB, all bool) ([]Finding, error) {
 	st, err := Recognize(ctx, d)
 	if err != nil {
 		return nil, err
@@ -20,28 +21,39 @@ func Verify(ctx context.Context, d *db.DB) ([]Finding, error) {
 	if st.Status != Current {
 		return nil, st.refusal()
 	}
-	v := &verifier{dialect: engine(d), catalog: st.Catalog}
+	v := &verifier{dialect: engine(d), catalog: st.Catalog, all: all}
 	err = d.View(ctx, func(tx *db.Tx) error {
 		v.findings = nil
-		var err error
-		if v.live, err = v.inspect(ctx, tx, func(name string) bool { return byName[name] != nil }); err != nil {
+		if err := v.look(ctx, tx); err != nil {
 			return err
 		}
 		if err := v.server(ctx, tx); err != nil {
 			return err
 		}
 		v.parts()
-		for _, t := range Tables() {
-			v.table(t)
-		}
+		v.tables()
 		return v.data(ctx, tx)
 	})
 	return v.findings, err
 }
 
+// look reads the catalogue.
+func (v *verifier) look(ctx context.Context, tx *db.Tx) (err error) {
+	v.live, err = v.inspect(ctx, tx, func(name string) bool { return byName[name] != nil })
+	return err
+}
+
+// tables compares every table with its definition.
+func (v *verifier) tables() {
+	for _, t := range Tables() {
+		v.table(t)
+	}
+}
+
 // verifier collects what is wrong.
 type verifier struct {
 	dialect
+	all      bool // name every row
 	live     live
 	catalog  string
 	findings []Finding
@@ -62,11 +74,11 @@ func (v *verifier) add(code, table, key, value, proposed, next string) {
 	if neighbour(table) {
 		s = Warning
 	}
-	v.findings = append(v.findings, Finding{code, s, table, key, value, proposed, next})
+	v.findings = append(v.findings, Finding{Code: code, Severity: s, Table: table, Key: key, Value: value, Proposed: proposed, Next: next})
 }
 
 func (v *verifier) note(s Severity, code, table, key, value, proposed, next string) {
-	v.findings = append(v.findings, Finding{code, s, table, key, value, proposed, next})
+	v.findings = append(v.findings, Finding{Code: code, Severity: s, Table: table, Key: key, Value: value, Proposed: proposed, Next: next})
 }
 
 // neighbour reports whether a table belongs to an app that only stands beside content and catalog.

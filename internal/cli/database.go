@@ -22,8 +22,10 @@ type database struct {
 	Tables   map[string]int64 `json:"tables"`
 	Steps    []struct{}       `json:"steps"` // of a plan; these commands have none
 	Findings []schema.Finding `json:"findings"`
+	Repaired []schema.Finding `json:"repaired"` // what a repair changed, or in a dry run would
 	found    *app.Database
 	verified bool
+	dry      bool
 }
 
 // states are the ages of the three families of tables.
@@ -36,7 +38,7 @@ type states struct {
 func newDatabase(f *app.Database) database {
 	return database{
 		Engine: f.Engine, State: f.Content, States: states{f.Content, f.Catalog, f.Authz}, Version: f.Version,
-		Tables: f.Tables, Steps: []struct{}{}, Findings: f.Findings, found: f,
+		Tables: f.Tables, Steps: []struct{}{}, Findings: f.Findings, Repaired: f.Repaired, found: f,
 	}
 }
 
@@ -66,11 +68,20 @@ func (d database) text(w *textWriter) {
 
 // verdict lists what verifying found.
 func (d database) verdict(w *textWriter) {
+	if len(d.Repaired) > 0 {
+		verb := "repaired"
+		if d.dry {
+			verb = "would repair"
+		}
+		for _, f := range d.Repaired {
+			w.line("%s: %s: %s %s: %q becomes %q", verb, f.Code, f.Table, plain(f.Key), plain(f.Value), plain(f.Proposed))
+		}
+	}
 	if len(d.Findings) == 0 {
-		w.line("all tables are as they should be")
+		w.line("all tables and rows are as they should be")
 	}
 	for _, f := range d.Findings {
-		w.line("%s: %s: %s %s: %q, should be %q", f.Severity, f.Code, f.Table, f.Key, plain(f.Value), plain(f.Proposed))
+		w.line("%s: %s: %s %s: %q, should be %q", f.Severity, f.Code, f.Table, plain(f.Key), plain(f.Value), plain(f.Proposed))
 		w.line("    %s", f.Next)
 	}
 }
@@ -91,13 +102,7 @@ that is neither is refused and not touched. SQLite files need no init: the first
 			Long:    `Status tells the age of the tables, why the database cannot be used if it cannot, and how many rows there are.`,
 			Example: `  lectern db status --json`,
 		}, app.Status), database{}},
-		verb{c.onDatabase(&cobra.Command{
-			Use:   "verify",
-			Short: "Compare a database with what it should be",
-			Long: `Verify compares every table with its definition and looks for rows that contradict each other. It changes nothing. The
-status is 1 when something is wrong; warnings and notes alone leave it 0.`,
-			Example: `  lectern db verify`,
-		}, app.Verify), database{}},
+		verb{c.verifyCommand(), database{}},
 	)
 }
 
@@ -108,22 +113,67 @@ func (c *cli) onDatabase(cmd *cobra.Command, do func(context.Context, app.Config
 		if err != nil {
 			return err
 		}
-		d := newDatabase(found)
-		d.verified = cmd.Name() == "verify"
-		if err := c.print(d); err != nil {
-			return err
-		}
-		wrong := 0
-		for _, f := range found.Findings {
-			if f.Severity == schema.Error {
-				wrong++
-			}
-		}
-		if wrong > 0 {
-			return fault.Errorf(fault.Invalid, "database", "%s from what it should be", count(wrong, "difference", "differences")).
-				WithNext("take the step that each finding names")
-		}
-		return nil
+		return c.print(newDatabase(found))
 	}
 	return cmd
+}
+
+func (c *cli) verifyCommand() *cobra.Command {
+	var o app.VerifyOptions
+	var repair bool
+	cmd := &cobra.Command{
+		Use:   "verify",
+		Short: "Compare a database with what it should be",
+		Long: `Verify compares every table with its definition, looks for rows that contradict each other, and computes every digest
+again. With --files it reads all media, rows and files, and compares sizes and digests. It changes nothing. The status is
+1 when something is wrong; warnings and notes alone leave it 0.
+
+With --repair, rows that follow from others are made right: digests, pointers to the last record of a log, side effects
+that were left out, what containers depend on, the rows that say of which type something is, the tie of a course and its
+run. All of it is one transaction with every package locked, and then everything is verified again. Look with
+--dry-run first: it prints exactly what would change.`,
+		Example: `  lectern db verify --files
+  lectern db verify --repair --dry-run
+  lectern db verify --repair --yes`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			do := app.Verify
+			if repair {
+				if !c.global.yes && !c.global.dryRun {
+					return fault.Errorf(fault.Refused, "database", "a repair changes rows").
+						WithNext("look at what would change with --dry-run, then add --yes")
+				}
+				do = app.Repair
+			}
+			found, err := do(cmd.Context(), c.config(reading), o)
+			if err != nil {
+				return err
+			}
+			d := newDatabase(found)
+			d.verified, d.dry = true, c.global.dryRun
+			if err := c.print(d); err != nil {
+				return err
+			}
+			return differences(found.Findings)
+		},
+	}
+	cmd.Flags().BoolVar(&o.All, "all", false, "name every row, not only the first of each kind")
+	cmd.Flags().BoolVar(&o.Files, "files", false, "read all media and compare sizes and digests")
+	cmd.Flags().BoolVar(&repair, "repair", false, "make rows right that follow from others; needs --yes")
+	return cmd
+}
+
+// differences is the failure of a database with errors in it.
+func differences(findings []schema.Finding) error {
+	wrong := 0
+	for _, f := range findings {
+		if f.Severity == schema.Error {
+			wrong++
+		}
+	}
+	if wrong == 0 {
+		return nil
+	}
+	return fault.Errorf(fault.Invalid, "database", "%s from what it should be", count(wrong, "difference", "differences")).
+		WithNext("take the step that each finding names")
 }

@@ -1,0 +1,189 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/schema"
+)
+
+// VerifyOptions say how closely Verify looks.
+type VerifyOptions struct {
+	All   bool // name every row, not only the first of each kind
+	Files bool // read all media, rows and files, and compare sizes and digests
+}
+
+// Verify compares a database with what it should be: its tables, its rows, the digests, and with Files the media. It
+// changes nothing. Findings are no error here.
+func Verify(ctx context.Context, c Config, o VerifyOptions) (*Database, error) {
+	c.Write = false
+	return onDatabase(ctx, c, func(d *db.DB, found *Database) error {
+		return verify(ctx, c, d, o, found)
+	})
+}
+
+func verify(ctx context.Context, c Config, d *db.DB, o VerifyOptions, found *Database) error {
+	findings, err := schema.Verify(ctx, d, o.All)
+	if err != nil {
+		return err
+	}
+	found.Findings = append([]schema.Finding{}, findings...)
+	if !readable(findings) {
+		return nil
+	}
+	list, err := publishing.Packages(ctx, d)
+	if err != nil {
+		return err
+	}
+	a := auditor{d: d, o: o, found: found}
+	if o.Files {
+		_, folder := c.paths()
+		a.files = media.NewDir(folder)
+	}
+	for _, p := range list {
+		if err := a.audit(ctx, p); err != nil {
+			return fmt.Errorf("verify package %s: %w", p.Ref, err)
+		}
+	}
+	return nil
+}
+
+// readable reports whether the tables are such that content can be read.
+func readable(findings []schema.Finding) bool {
+	for _, f := range findings {
+		if f.Code == "table_missing" || f.Code == "column_missing" {
+			return false
+		}
+	}
+	return true
+}
+
+// Repair makes rows right that follow from others, digests among them, in one transaction with every package locked, and
+// then verifies. A dry run tells what it would change.
+func Repair(ctx context.Context, c Config, o VerifyOptions) (*Database, error) {
+	c.Write, c.Existing = true, true
+	dry := c.DryRun
+	return onDatabase(ctx, c, func(d *db.DB, found *Database) error {
+		if err := schema.Require(ctx, d); err != nil {
+			return err
+		}
+		mend, err := schema.NewMend(ctx, d)
+		if err != nil {
+			return err
+		}
+		err = d.Update(ctx, func(tx *db.Tx) error {
+			list, err := publishing.Packages(ctx, tx)
+			if err != nil {
+				return err
+			}
+			for _, p := range list {
+				if err := publishing.Lock(ctx, tx, p.ID); err != nil {
+					return err
+				}
+			}
+			done, err := mend.Run(ctx, tx)
+			found.Repaired = append([]schema.Finding{}, done...)
+			for i := 0; err == nil && i < len(list); i++ {
+				err = repairPackage(ctx, tx, list[i], found)
+			}
+			if err == nil && dry {
+				err = errDryRun
+			}
+			return err
+		})
+		if err != nil && !errors.Is(err, errDryRun) {
+			return err
+		}
+		return verify(ctx, c, d, o, found)
+	})
+}
+
+// repairPackage does what takes more than SQL.
+func repairPackage(ctx context.Context, tx *db.Tx, p publishing.Package, found *Database) error {
+	digests, err := publishing.MendDigests(ctx, tx, p.ID)
+	for _, s := range digests {
+		found.Repaired = append(found.Repaired, digestFinding(p, s))
+	}
+	return err
+}
+
+// auditor looks at what takes more than SQL, package by package.
+type auditor struct {
+	d     *db.DB
+	o     VerifyOptions
+	files media.Files
+	found *Database
+	count map[string]int // findings by code
+}
+
+// mostNamed is how many findings of a kind are named unless all are asked for.
+const mostNamed = 20
+
+func (a *auditor) add(f schema.Finding) {
+	if a.count == nil {
+		a.count = map[string]int{}
+	}
+	if a.count[f.Code]++; a.o.All || a.count[f.Code] <= mostNamed {
+		a.found.Findings = append(a.found.Findings, f)
+		return
+	}
+	// The last finding of the kind counts the others.
+	if n := a.count[f.Code] - mostNamed; n == 1 {
+		f.Key, f.Value, f.Proposed, f.Next = "", "1 more", "", "lectern db verify --all names them"
+		a.found.Findings = append(a.found.Findings, f)
+		return
+	}
+	for i := len(a.found.Findings) - 1; i >= 0; i-- {
+		if l := &a.found.Findings[i]; l.Code == f.Code {
+			l.Value = fmt.Sprintf("%d more", a.count[f.Code]-mostNamed)
+			return
+		}
+	}
+}
+
+func (a *auditor) audit(ctx context.Context, p publishing.Package) error {
+	return a.d.View(ctx, func(tx *db.Tx) error {
+		stale, err := publishing.StaleDigests(ctx, tx, p.ID)
+		if err != nil {
+			return err
+		}
+		for _, s := range stale {
+			a.add(digestFinding(p, s))
+		}
+		if a.files == nil {
+			return nil
+		}
+		return media.Audit(ctx, tx, a.files, p, func(w media.Wrong) error {
+			a.add(mediaFinding(p, w))
+			return nil
+		})
+	})
+}
+
+func digestFinding(p publishing.Package, s publishing.StaleDigest) schema.Finding {
+	table, moment := "openedx_content_draftchangelogrecord", "c"
+	if s.Published {
+		table, moment = "openedx_content_publishlogrecord", "p"
+	}
+	f := schema.Finding{Code: "digest", Severity: schema.Error, Table: table, Key: fmt.Sprintf("%s %s %s%d", p.Ref, s.Ref, moment, s.Log),
+		Value: s.Have, Proposed: s.Want, Next: "run lectern db verify --repair", Repairable: true}
+	if s.Cycle {
+		f.Code, f.Value, f.Proposed, f.Repairable = "cycle", "depends on itself", "no circle", false
+		f.Next = "make a new version of it that does not hold what holds it"
+	}
+	return f
+}
+
+func mediaFinding(p publishing.Package, w media.Wrong) schema.Finding {
+	f := schema.Finding{Code: w.Code, Severity: schema.Error, Table: "openedx_content_media", Key: p.Ref + " " + w.Digest + " " + w.Type.String(),
+		Value: w.Have, Proposed: w.Want, Next: "put the file back from a backup of the media folder"}
+	if w.Code == media.WrongUnnamed {
+		f.Severity, f.Key, f.Value, f.Proposed = schema.Info, p.Ref, fmt.Sprintf("%d files", w.Files), "0 files"
+		f.Next = "nothing has to be done: later writers remove what no row names"
+	}
+	return f
+}
