@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
+	"github.com/openlectern/lectern/content/collections"
 	"github.com/openlectern/lectern/content/media"
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
@@ -39,7 +41,7 @@ func verify(ctx context.Context, c Config, d *db.DB, o VerifyOptions, found *Dat
 	if err != nil {
 		return err
 	}
-	a := auditor{d: d, o: o, found: found}
+	a := auditor{d: d, o: o, found: found, logged: !slices.ContainsFunc(findings, func(f schema.Finding) bool { return f.Code == "lectern_missing" })}
 	if o.Files {
 		_, folder := c.paths()
 		a.files = media.NewDir(folder)
@@ -108,6 +110,13 @@ func repairPackage(ctx context.Context, tx *db.Tx, p publishing.Package, found *
 	for _, s := range digests {
 		found.Repaired = append(found.Repaired, digestFinding(p, s))
 	}
+	if err != nil {
+		return err
+	}
+	unlogged, err := collections.Reconcile(ctx, tx, p.ID)
+	for _, e := range unlogged {
+		found.Repaired = append(found.Repaired, collectionFinding(p, e))
+	}
 	return err
 }
 
@@ -116,8 +125,10 @@ type auditor struct {
 	d     *db.DB
 	o     VerifyOptions
 	files media.Files
-	found *Database
-	count map[string]int // findings by code
+	// logged says that there is a log of collections to compare with.
+	logged bool
+	found  *Database
+	count  map[string]int // findings by code
 }
 
 // mostNamed is how many findings of a kind are named unless all are asked for.
@@ -154,6 +165,15 @@ func (a *auditor) audit(ctx context.Context, p publishing.Package) error {
 		for _, s := range stale {
 			a.add(digestFinding(p, s))
 		}
+		if a.logged {
+			unlogged, err := collections.Unlogged(ctx, tx, p.ID)
+			if err != nil {
+				return err
+			}
+			for _, e := range unlogged {
+				a.add(collectionFinding(p, e))
+			}
+		}
 		if a.files == nil {
 			return nil
 		}
@@ -165,11 +185,11 @@ func (a *auditor) audit(ctx context.Context, p publishing.Package) error {
 }
 
 func digestFinding(p publishing.Package, s publishing.StaleDigest) schema.Finding {
-	table, moment := "openedx_content_draftchangelogrecord", "c"
+	moment := "c"
 	if s.Published {
-		table, moment = "openedx_content_publishlogrecord", "p"
+		moment = "p"
 	}
-	f := schema.Finding{Code: "digest", Severity: schema.Error, Table: table, Key: fmt.Sprintf("%s %s %s%d", p.Ref, s.Ref, moment, s.Log),
+	f := schema.Finding{Code: "digest", Severity: schema.Error, Table: s.Table(), Key: fmt.Sprintf("%s %s %s%d", p.Ref, s.Ref, moment, s.Log),
 		Value: s.Have, Proposed: s.Want, Next: "run lectern db verify --repair", Repairable: true}
 	if s.Cycle {
 		f.Code, f.Value, f.Proposed, f.Repairable = "cycle", "depends on itself", "no circle", false
@@ -178,8 +198,18 @@ func digestFinding(p publishing.Package, s publishing.StaleDigest) schema.Findin
 	return f
 }
 
+func collectionFinding(p publishing.Package, e collections.Entry) schema.Finding {
+	f := schema.Finding{Code: "collection_log", Severity: schema.Info, Table: collections.LogTable, Key: p.Ref + " " + e.Code,
+		Value: "not logged", Proposed: string(e.Kind), Repairable: true,
+		Next: "nothing has to be done: the next change of the collection logs it, and so does lectern db verify --repair"}
+	if e.Entity != 0 {
+		f.Proposed = fmt.Sprintf("%s entity %d", e.Kind, e.Entity)
+	}
+	return f
+}
+
 func mediaFinding(p publishing.Package, w media.Wrong) schema.Finding {
-	f := schema.Finding{Code: w.Code, Severity: schema.Error, Table: "openedx_content_media", Key: p.Ref + " " + w.Digest + " " + w.Type.String(),
+	f := schema.Finding{Code: w.Code, Severity: schema.Error, Table: w.Table(), Key: p.Ref + " " + w.Digest + " " + w.Type.String(),
 		Value: w.Have, Proposed: w.Want, Next: "put the file back from a backup of the media folder"}
 	if w.Code == media.WrongUnnamed {
 		f.Severity, f.Key, f.Value, f.Proposed = schema.Info, p.Ref, fmt.Sprintf("%d files", w.Files), "0 files"

@@ -273,7 +273,10 @@ INSERT INTO @componentversion (publishable_entity_version_id, component_id) VALU
 		{sql: `UPDATE @publishableentityversion SET title = '` + strings.Repeat("é", 501) + `' WHERE id = {v:x:1}`,
 			want: "warning too_long @publishableentityversion", engines: []db.Engine{db.SQLite}},
 		{sql: `UPDATE @component SET component_code = 'a b' WHERE publishable_entity_id = {e:x}`, want: "error check_violated @component", engines: withoutChecks},
-		{sql: `UPDATE @collectionpublishableentity SET entity_id = {e:z} WHERE entity_id = {e:u}`, want: "error member_package @collectionpublishableentity"},
+		{sql: `UPDATE @collectionpublishableentity SET entity_id = {e:z} WHERE entity_id = {e:u}`, want: "error member_package @collectionpublishableentity, info collection_log lectern_collectionlog"},
+
+		{sql: `UPDATE @collection SET title = 'renamed', enabled = FALSE`, want: "info collection_log lectern_collectionlog"},
+		{sql: `DELETE FROM @collectionpublishableentity WHERE entity_id = {e:u}`, want: "info collection_log lectern_collectionlog"},
 
 		{sql: `UPDATE openedx_catalog_courserun SET course_key = 'course-v1:Org+D+R'`,
 			want: "error run_names openedx_catalog_courserun, error course_run lectern_course"},

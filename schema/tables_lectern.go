@@ -60,4 +60,14 @@ var lectern = []Table{
 		Columns: []Column{extends(ref4("learning_package_id", learningPackage, Drop)), {Name: "digest", Type: char(64)},
 			{Name: "kept", Type: int4}, {Name: "draft_change_log_id", Type: int8}, {Name: "publish_log_id", Type: int8}},
 	},
+	{
+		// What happened to collections, of which Open edX keeps no history. The collection is no reference: its rows outlive it.
+		Name: "lectern_collectionlog",
+		Columns: []Column{id8, ref4("learning_package_id", learningPackage, Drop), {Name: "collection_id", Type: int4},
+			{Name: "collection_code", Type: key(255)}, {Name: "entity_id", Type: int8, Null: true, Index: true, Ref: entity, Rule: Drop},
+			{Name: "kind", Type: key(16)}, {Name: "title", Type: ci(500)}, {Name: "description", Type: ciText}, {Name: "enabled", Type: boolean},
+			{Name: "noticed", Type: boolean}, {Name: "logged_at", Type: timestamp},
+			{Name: "logged_by_id", Type: int4, Null: true, Ref: "auth_user", Rule: Clear}},
+		Indexes: []Index{index("lectern_collectionlog_c_e", "collection_id", "entity_id")},
+	},
 }

@@ -32,6 +32,8 @@ var onEngines = map[string]func(t *testing.T, f *fixture){
 	"set":        testSetOf,
 	"drafts":     testDraftsDoNotMatter,
 	"statements": testStatementsAreBounded,
+	"history":    testHistory,
+	"noticed":    testNoticed,
 }
 
 func TestEngines(t *testing.T) {

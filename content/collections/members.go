@@ -15,6 +15,7 @@ import (
 // batch is a change of the members of some collections.
 type batch struct {
 	tx      *db.Tx
+	pkg     publishing.PackageID
 	changes []Change // aligned with the caller's list
 	have    map[ID][]publishing.EntityID
 }
@@ -42,25 +43,33 @@ func begin(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, list []Memb
 			return nil, err
 		}
 	}
-	have, err := membersOf(ctx, tx, ids)
+	members, err := memberRows(ctx, tx, ids)
 	if err != nil {
 		return nil, err
 	}
-	b := &batch{tx: tx, changes: make([]Change, len(list)), have: have}
-	for i, id := range ids {
-		b.changes[i].Collection = found[id]
+	b := &batch{tx: tx, pkg: pkg, changes: make([]Change, len(list)), have: map[ID][]publishing.EntityID{}}
+	for _, m := range members {
+		b.have[m.Collection] = append(b.have[m.Collection], m.Entity)
 	}
-	return b, nil
+	now := make([]Collection, len(ids))
+	for i, id := range ids {
+		now[i] = found[id]
+		b.changes[i].Collection = now[i]
+	}
+	return b, notice(ctx, tx, pkg, now, members)
 }
 
 // write stores the changes and marks all their collections as modified.
 func (b *batch) write(ctx context.Context, by publishing.UserID) error {
 	now := b.tx.Now()
 	var added []member
+	var log []Entry
 	removed := map[member]bool{}
 	for i := range b.changes {
 		c := &b.changes[i]
 		c.Collection.Modified = now
+		log = append(log, c.Collection.memberEntries(Added, c.Added, now, by)...)
+		log = append(log, c.Collection.memberEntries(Removed, c.Removed, now, by)...)
 		for _, e := range c.Added {
 			added = append(added, member{c.Collection.ID, e})
 		}
@@ -78,8 +87,10 @@ func (b *batch) write(ctx context.Context, by publishing.UserID) error {
 	for i, c := range b.changes {
 		ids[i] = int64(c.Collection.ID)
 	}
-	_, err := db.ExecIn(ctx, b.tx, "UPDATE openedx_content_collection SET modified = ? WHERE id IN (?...)", ids, []any{now})
-	return err
+	if _, err := db.ExecIn(ctx, b.tx, "UPDATE openedx_content_collection SET modified = ? WHERE id IN (?...)", ids, []any{now}); err != nil {
+		return err
+	}
+	return appendLog(ctx, b.tx, b.pkg, log)
 }
 
 // member is what a row is about.
@@ -136,16 +147,30 @@ func mustBeOf(ctx context.Context, q db.Querier, pkg publishing.PackageID, ids [
 	return nil
 }
 
-// membersOf returns the members of collections, in id order.
-func membersOf(ctx context.Context, q db.Querier, ids []ID) (map[ID][]publishing.EntityID, error) {
-	out := make(map[ID][]publishing.EntityID, len(ids))
-	err := db.QueryIn(ctx, q, "SELECT collection_id, entity_id FROM openedx_content_collectionpublishableentity WHERE collection_id IN (?...)"+
-		" ORDER BY collection_id, entity_id", distinct(ids), nil, func(r *db.Row) error {
-		var c, e int64
-		err := r.Scan(&c, &e)
-		out[ID(c)] = append(out[ID(c)], publishing.EntityID(e))
+// memberRows returns the members of collections, by collection and entity id.
+func memberRows(ctx context.Context, q db.Querier, ids []ID) ([]Member, error) {
+	var out []Member
+	err := db.QueryIn(ctx, q, "SELECT collection_id, entity_id, created, COALESCE(created_by_id, 0) FROM openedx_content_collectionpublishableentity"+
+		" WHERE collection_id IN (?...) ORDER BY collection_id, entity_id", distinct(ids), nil, func(r *db.Row) error {
+		m, err := scanMember(r)
+		out = append(out, m)
 		return err
 	})
+	return out, err
+}
+
+func scanMember(r *db.Row) (m Member, err error) {
+	err = r.Scan(&m.Collection, &m.Entity, &m.Created, &m.By)
+	return m, err
+}
+
+// membersOf returns the members of collections, in id order.
+func membersOf(ctx context.Context, q db.Querier, ids []ID) (map[ID][]publishing.EntityID, error) {
+	rows, err := memberRows(ctx, q, ids)
+	out := make(map[ID][]publishing.EntityID, len(ids))
+	for _, m := range rows {
+		out[m.Collection] = append(out[m.Collection], m.Entity)
+	}
 	return out, err
 }
 

@@ -30,12 +30,25 @@ func ByCode(ctx context.Context, q db.Querier, pkg publishing.PackageID, code st
 	return c, err
 }
 
-// locked is ByCode for a writer: the package is locked first, so that nobody changes what was read.
-func locked(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, code string) (Collection, error) {
+// locked is ByCode for a writer: the package is locked first, so that nobody changes what was read, and the log is made
+// to say what was read.
+func locked(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, code string) (Collection, []publishing.EntityID, error) {
 	if err := publishing.Lock(ctx, tx, pkg); err != nil {
-		return Collection{}, err
+		return Collection{}, nil, err
 	}
-	return ByCode(ctx, tx, pkg, code)
+	c, err := ByCode(ctx, tx, pkg, code)
+	if err != nil {
+		return Collection{}, nil, err
+	}
+	rows, err := memberRows(ctx, tx, []ID{c.ID})
+	if err != nil {
+		return Collection{}, nil, err
+	}
+	var members []publishing.EntityID
+	for _, m := range rows {
+		members = append(members, m.Entity)
+	}
+	return c, members, notice(ctx, tx, pkg, []Collection{c}, rows)
 }
 
 // byID returns collections by id: an unknown one is fault.NotFound, one of another package fault.Invalid.
@@ -83,13 +96,7 @@ func Collections(ctx context.Context, q db.Querier, pkg publishing.PackageID, w 
 func AllMembers(ctx context.Context, q db.Querier, pkg publishing.PackageID) ([]Member, error) {
 	return db.All(ctx, q, "SELECT m.collection_id, m.entity_id, m.created, COALESCE(m.created_by_id, 0) FROM openedx_content_collectionpublishableentity m"+
 		" JOIN openedx_content_collection c ON c.id = m.collection_id WHERE c.learning_package_id = ? ORDER BY m.collection_id, m.entity_id",
-		[]any{int64(pkg)}, func(r *db.Row) (Member, error) {
-			var m Member
-			var c, e, by int64
-			err := r.Scan(&c, &e, &m.Created, &by)
-			m.Collection, m.Entity, m.By = ID(c), publishing.EntityID(e), publishing.UserID(by)
-			return m, err
-		})
+		[]any{int64(pkg)}, scanMember)
 }
 
 // Entities returns the members of a collection in id order, whether it is enabled or not and whatever their drafts.
@@ -139,6 +146,7 @@ func Purge(ctx context.Context, tx *db.Tx, pkg publishing.PackageID) error {
 		"DELETE FROM openedx_content_collectionpublishableentity WHERE collection_id IN" +
 			" (SELECT id FROM openedx_content_collection WHERE learning_package_id = ?)",
 		"DELETE FROM openedx_content_collection WHERE learning_package_id = ?",
+		"DELETE FROM lectern_collectionlog WHERE learning_package_id = ?",
 	} {
 		if _, err := tx.Exec(ctx, sql, int64(pkg)); err != nil {
 			return fmt.Errorf("remove the collections of package %d: %w", pkg, err)

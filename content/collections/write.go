@@ -59,7 +59,11 @@ func Create(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, list []New
 	for i, id := range ids {
 		out[i].Collection.ID = ID(id)
 	}
-	return out, nil
+	log := make([]Entry, len(out))
+	for i := range out {
+		log[i] = out[i].Collection.entry(Made, tx.Now(), out[i].Collection.By)
+	}
+	return out, appendLog(ctx, tx, pkg, log)
 }
 
 // mustBeFree refuses codes that exist or that are given twice.
@@ -87,7 +91,7 @@ func mustBeFree(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, codes 
 // Update changes the title or description of a collection, a deleted one too, and with them when it was modified. With
 // nothing named nothing changes. The title may become blank, as in the reference.
 func Update(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, code string, e Edit) (Change, error) {
-	c, err := locked(ctx, tx, pkg, code)
+	c, _, err := locked(ctx, tx, pkg, code)
 	if err != nil {
 		return Change{}, err
 	}
@@ -106,55 +110,58 @@ func Update(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, code strin
 	c.Modified = tx.Now()
 	_, err = tx.Exec(ctx, "UPDATE openedx_content_collection SET title = ?, description = ?, modified = ? WHERE id = ?",
 		c.Title, c.Description, c.Modified, int64(c.ID))
-	return Change{Collection: c, MetadataModified: true}, err
+	if err != nil {
+		return Change{}, err
+	}
+	return Change{Collection: c, MetadataModified: true}, appendLog(ctx, tx, pkg, []Entry{c.entry(Edited, tx.Now(), 0)})
 }
 
 // Delete deletes a collection softly: it is disabled and keeps its members. One that is disabled stays as it is, and the
 // change says nothing happened.
 func Delete(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, code string) (Change, error) {
-	c, err := locked(ctx, tx, pkg, code)
+	c, members, err := locked(ctx, tx, pkg, code)
 	if err != nil || !c.Enabled {
 		return Change{Collection: c}, err
 	}
-	return enable(ctx, tx, c, false)
+	return enable(ctx, tx, c, members, false)
 }
 
 // Restore enables a collection again, with the members it had. When it was modified changes also for an enabled one.
 func Restore(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, code string) (Change, error) {
-	c, err := locked(ctx, tx, pkg, code)
+	c, members, err := locked(ctx, tx, pkg, code)
 	if err != nil {
 		return Change{}, err
 	}
-	return enable(ctx, tx, c, true)
+	return enable(ctx, tx, c, members, true)
 }
 
-func enable(ctx context.Context, tx *db.Tx, c Collection, on bool) (Change, error) {
-	members, err := membersOf(ctx, tx, []ID{c.ID})
-	if err != nil {
-		return Change{}, err
-	}
-	c.Enabled, c.Modified = on, tx.Now()
-	_, err = tx.Exec(ctx, "UPDATE openedx_content_collection SET enabled = ?, modified = ? WHERE id = ?", on, c.Modified, int64(c.ID))
+func enable(ctx context.Context, tx *db.Tx, c Collection, members []publishing.EntityID, on bool) (Change, error) {
+	kind := Deleted
 	if on {
-		return Change{Collection: c, Created: true, Added: members[c.ID]}, err
+		kind = Restored
 	}
-	return Change{Collection: c, Deleted: true, Removed: members[c.ID]}, err
+	was := c.Enabled
+	c.Enabled, c.Modified = on, tx.Now()
+	_, err := tx.Exec(ctx, "UPDATE openedx_content_collection SET enabled = ?, modified = ? WHERE id = ?", on, c.Modified, int64(c.ID))
+	if err == nil && was != on {
+		err = appendLog(ctx, tx, c.Package, []Entry{c.entry(kind, tx.Now(), 0)})
+	}
+	if on {
+		return Change{Collection: c, Created: true, Added: members}, err
+	}
+	return Change{Collection: c, Deleted: true, Removed: members}, err
 }
 
 // Erase removes a collection and its members' rows for good. Deleted is false when it was disabled before: nobody needs
 // to be told then.
 func Erase(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, code string) (Change, error) {
-	c, err := locked(ctx, tx, pkg, code)
+	c, members, err := locked(ctx, tx, pkg, code)
 	if err != nil {
 		return Change{}, err
 	}
 	ch := Change{Collection: c}
 	if c.Enabled {
-		members, err := membersOf(ctx, tx, []ID{c.ID})
-		if err != nil {
-			return Change{}, err
-		}
-		ch.Deleted, ch.Removed = true, members[c.ID]
+		ch.Deleted, ch.Removed = true, members
 	}
 	for _, sql := range []string{
 		"DELETE FROM openedx_content_collectionpublishableentity WHERE collection_id = ?",
@@ -164,7 +171,7 @@ func Erase(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, code string
 			return Change{}, fmt.Errorf("erase collection %s: %w", code, err)
 		}
 	}
-	return ch, nil
+	return ch, appendLog(ctx, tx, pkg, []Entry{c.entry(Erased, tx.Now(), 0)})
 }
 
 // Add puts entities into collections; those that are in one stay as they are. When a collection was modified changes

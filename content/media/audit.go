@@ -28,6 +28,9 @@ type Wrong struct {
 	Files      int // of WrongUnnamed
 }
 
+// Table is the table of the row.
+func (w Wrong) Table() string { return "openedx_content_media" }
+
 // page is how many rows are read before their files are looked at.
 const page = 500
 

@@ -21,6 +21,14 @@ type StaleDigest struct {
 	record RecordID
 }
 
+// Table is the table of the record.
+func (s StaleDigest) Table() string {
+	if s.Published {
+		return published.record
+	}
+	return drafts.record
+}
+
 // StaleDigests computes the digests of all drafts and published pointers of a package again and returns those that
 // differ, drafts first, each in id order. It needs memory for the package's pointers and dependencies, and five queries a
 // branch at most. Pointers without a record, which older data may have, hold no digest and are left out.
