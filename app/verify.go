@@ -114,9 +114,11 @@ func repairPackage(ctx context.Context, tx *db.Tx, p publishing.Package, found *
 		return err
 	}
 	unlogged, err := collections.Reconcile(ctx, tx, p.ID)
-	for _, e := range unlogged {
-		found.Repaired = append(found.Repaired, collectionFinding(p, e))
+	if err != nil {
+		return err
 	}
+	list, err := collectionFindings(ctx, tx, p, unlogged)
+	found.Repaired = append(found.Repaired, list...)
 	return err
 }
 
@@ -170,8 +172,12 @@ func (a *auditor) audit(ctx context.Context, p publishing.Package) error {
 			if err != nil {
 				return err
 			}
-			for _, e := range unlogged {
-				a.add(collectionFinding(p, e))
+			list, err := collectionFindings(ctx, tx, p, unlogged)
+			if err != nil {
+				return err
+			}
+			for _, f := range list {
+				a.add(f)
 			}
 		}
 		if a.files == nil {
@@ -198,14 +204,25 @@ func digestFinding(p publishing.Package, s publishing.StaleDigest) schema.Findin
 	return f
 }
 
-func collectionFinding(p publishing.Package, e collections.Entry) schema.Finding {
-	f := schema.Finding{Code: "collection_log", Severity: schema.Info, Table: collections.LogTable, Key: p.Ref + " " + e.Code,
-		Value: "not logged", Proposed: string(e.Kind), Repairable: true,
-		Next: "nothing has to be done: the next change of the collection logs it, and so does lectern db verify --repair"}
-	if e.Entity != 0 {
-		f.Proposed = fmt.Sprintf("%s entity %d", e.Kind, e.Entity)
+func collectionFindings(ctx context.Context, tx *db.Tx, p publishing.Package, list []collections.Entry) ([]schema.Finding, error) {
+	var ids []publishing.EntityID
+	for _, e := range list {
+		ids = append(ids, e.Entity)
 	}
-	return f
+	refs, err := publishing.EntitiesByID(ctx, tx, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]schema.Finding, len(list))
+	for i, e := range list {
+		out[i] = schema.Finding{Code: "collection_log", Severity: schema.Info, Table: collections.LogTable, Key: p.Ref + " " + e.Code,
+			Value: "not logged", Proposed: string(e.Kind), Repairable: true,
+			Next: "nothing has to be done: the next change of the collection logs it, and so does lectern db verify --repair"}
+		if e.Entity != 0 {
+			out[i].Proposed = string(e.Kind) + " " + refs[e.Entity].Ref
+		}
+	}
+	return out, nil
 }
 
 func mediaFinding(p publishing.Package, w media.Wrong) schema.Finding {

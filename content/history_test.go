@@ -504,9 +504,9 @@ func TestHistoryHasNoHoles(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		runs, steps := 2, 40
+		runs, steps := 2, 30
 		if e == db.SQLite {
-			runs, steps = 6, 70
+			runs, steps = 4, 50
 		}
 		for seed := range runs {
 			t.Run(fmt.Sprint("seed ", seed), func(t *testing.T) {

@@ -38,32 +38,30 @@ var onEngines = map[string]func(t *testing.T, f *fixture){
 
 func TestEngines(t *testing.T) {
 	t.Parallel()
-	for _, e := range dbtest.Engines() {
-		t.Run(string(e), func(t *testing.T) {
-			t.Parallel()
-			n := new(atomic.Int64)
-			var tick atomic.Int64
-			clock := func() time.Time {
-				return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(tick.Add(1)) * time.Second)
-			}
-			d, err := db.Open(t.Context(), dbtest.ReadyURL(t, e, setup), db.Options{OnStatement: func(string) { n.Add(1) }, Clock: clock})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := d.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			for name, fn := range onEngines {
-				t.Run(name, func(t *testing.T) {
-					f := &fixture{DB: d, t: t, statements: n}
-					f.pkg = f.newPackage(t.Name())
-					fn(t, f)
-				})
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		t.Parallel()
+		n := new(atomic.Int64)
+		var tick atomic.Int64
+		clock := func() time.Time {
+			return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(tick.Add(1)) * time.Second)
+		}
+		d, err := db.Open(t.Context(), dbtest.ReadyURL(t, e, setup), db.Options{OnStatement: func(string) { n.Add(1) }, Clock: clock})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
 			}
 		})
-	}
+		for name, fn := range onEngines {
+			t.Run(name, func(t *testing.T) {
+				f := &fixture{DB: d, t: t, statements: n}
+				f.pkg = f.newPackage(t.Name())
+				fn(t, f)
+			})
+		}
+	})
 }
 
 // fixture is a database with a package. Its clock moves on by a second with every transaction.

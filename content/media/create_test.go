@@ -40,28 +40,26 @@ var onEngines = map[string]func(t *testing.T, f *fixture){
 
 func TestEngines(t *testing.T) {
 	t.Parallel()
-	for _, e := range dbtest.Engines() {
-		t.Run(string(e), func(t *testing.T) {
-			t.Parallel()
-			n := new(atomic.Int64)
-			d, err := db.Open(t.Context(), dbtest.ReadyURL(t, e, setup), db.Options{OnStatement: func(string) { n.Add(1) }})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() {
-				if err := d.Close(); err != nil {
-					t.Error(err)
-				}
-			})
-			for name, fn := range onEngines {
-				t.Run(name, func(t *testing.T) {
-					f := newFixture(t, d)
-					f.statements = n
-					fn(t, f)
-				})
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		t.Parallel()
+		n := new(atomic.Int64)
+		d, err := db.Open(t.Context(), dbtest.ReadyURL(t, e, setup), db.Options{OnStatement: func(string) { n.Add(1) }})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
 			}
 		})
-	}
+		for name, fn := range onEngines {
+			t.Run(name, func(t *testing.T) {
+				f := newFixture(t, d)
+				f.statements = n
+				fn(t, f)
+			})
+		}
+	})
 }
 
 // fixture is a database with a package, and files.
