@@ -190,7 +190,7 @@ var (
 
 const (
 	lastDraft = "{=SELECT MAX(id) FROM @draftchangelogrecord WHERE entity_id = {e:%s}}"
-	stored    = "(uuid, title, version_num, created, entity_id) VALUES ('00000000-0000-4000-8000-000000000001', '', %s, '2026-01-01 00:00:00', %s)"
+	stored    = "(uuid, title, version_num, created, entity_id) VALUES ('00000000000040008000000000000001', '', %s, '2026-01-01 00:00:00', %s)"
 )
 
 func harms() []harm {
@@ -214,7 +214,7 @@ func harms() []harm {
 		{sql: `UPDATE @draftchangelogrecord SET old_version_id = {v:y:1} WHERE id = ` + last("x"), want: "error record_version @draftchangelogrecord, warning record_chain @draftchangelogrecord"},
 		{sql: `UPDATE @publishlogrecord SET old_version_id = {v:x:3} WHERE entity_id = {e:x} AND new_version_id = {v:x:2}`, want: "error record_chain @publishlogrecord"},
 		{sql: `UPDATE @draftchangelogrecord SET old_version_id = {v:x:1} WHERE id = ` + last("x"), want: "warning record_chain @draftchangelogrecord"},
-		{sql: `INSERT INTO @draftchangelog (uuid, changed_at, learning_package_id) VALUES ('00000000-0000-4000-8000-000000000002', '2026-01-01 00:00:00', {p:lp:a})`,
+		{sql: `INSERT INTO @draftchangelog (uuid, changed_at, learning_package_id) VALUES ('00000000000040008000000000000002', '2026-01-01 00:00:00', {p:lp:a})`,
 			want: "warning log_empty @draftchangelog"},
 		{sql: `UPDATE @publishlog SET learning_package_id = {p:lp:a} WHERE learning_package_id = {p:course-v1:Org+C+R}`,
 			want: "error record_package @publishlogrecord, warning label_moment lectern_label"},
@@ -243,7 +243,7 @@ DELETE FROM @draftsideeffect WHERE effect_id = ` + last("s") + `; DELETE FROM @d
 			want: "error dependency_component @publishableentityversiondependency, error cycle @draftchangelogrecord, info edge_missing @draftsideeffect, warning record_missing @draftchangelogrecord"},
 
 		{sql: `UPDATE @entitylistrow SET order_num = 5 WHERE entity_id = {e:w}`, want: "error list_order @entitylistrow"},
-		{sql: `INSERT INTO @entitylist (id) VALUES (999)`, want: "info list_orphan @entitylist"},
+		{sql: `INSERT INTO @entitylist (id) VALUES (999)`, want: "info list_orphan @entitylist", engines: []db.Engine{db.SQLite, db.MySQL, db.MariaDB}},
 		{sql: `UPDATE @entitylistrow SET entity_id = {e:z}, entity_version_id = {v:z:1} WHERE entity_version_id IS NOT NULL`, want: "error child_package @entitylistrow"},
 		{sql: `UPDATE @entitylistrow SET entity_version_id = {v:y:1} WHERE entity_version_id IS NOT NULL`, want: "error child_pin @entitylistrow"},
 		{sql: `UPDATE @entitylistrow SET entity_id = {e:t}, entity_version_id = {v:t:1} WHERE entity_version_id IS NOT NULL`, want: "warning child_kind @entitylistrow"},
@@ -416,13 +416,15 @@ func rows(t *testing.T, url string) string {
 	return strings.Join(out, "\n")
 }
 
-// TestVerifyFindsHarm does every kind of damage to a good database, and sees it found, and where that can be, repaired.
+// TestVerifyFindsHarm does every kind of damage to a good database, and sees it found, and where that can be, repaired. On
+// servers, where each good database takes a second, it does what is repaired and what depends on the engine; every rule is
+// asked there by [TestVerifySound] all the same.
 func TestVerifyFindsHarm(t *testing.T) {
 	t.Parallel()
 	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
 		t.Parallel()
 		for i, h := range harms() {
-			if h.engines != nil && !slices.Contains(h.engines, e) {
+			if h.engines != nil && !slices.Contains(h.engines, e) || e != db.SQLite && h.engines == nil && !h.mended {
 				continue
 			}
 			t.Run(fmt.Sprintf("%02d %s", i, strings.ReplaceAll(h.want, "@", "")), func(t *testing.T) {

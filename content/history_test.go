@@ -504,7 +504,7 @@ func TestHistoryHasNoHoles(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		runs, steps := 2, 30
+		runs, steps := 1, 25
 		if e == db.SQLite {
 			runs, steps = 4, 50
 		}
