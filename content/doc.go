@@ -20,8 +20,8 @@
 //	containers   entities that hold other entities: units, subsections, sections and Lectern's own kinds
 //	             containertype, container, containerversion, entitylist, entitylistrow, unit, unitversion, subsection,
 //	             subsectionversion, section, sectionversion; lectern_containerversionmedia
-//	collections  named sets of entities
-//	             collection, collectionpublishableentity
+//	collections  named sets of entities, with a log, as Open edX keeps no history of them
+//	             collection, collectionpublishableentity; lectern_collectionlog
 //	backup       a package as an archive, and back
 //
 // # How to use it
@@ -29,4 +29,9 @@
 // Reads take a db.Querier: a [db.DB], or inside [Store.View] a transaction that sees one state throughout. Writes take a
 // transaction from [Store.Update], and changes of drafts a publishing.ChangeSet, which groups them into one log. Nothing
 // here begins a transaction by itself, so that a caller can make everything a user asked for one. See the examples.
+//
+// # The past
+//
+// Nothing that was is lost: [At] reads a whole package as of any [Moment], [Diff] and [DiffCollections] compare two, and
+// [Restore] makes one the draft again.
 package content

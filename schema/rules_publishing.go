@@ -48,7 +48,9 @@ WHERE r.id <> l.id AND COALESCE(l.new_version_id, 0) <> COALESCE(d.version_id, 0
 		{code: "pointer_missing", severity: Error, table: s.pointer, of: ofEntity, next: nextRows, query: `SELECT DISTINCT r.entity_id AS of_id, NULL AS detail, 'no row' AS value, 'a row' AS want
 FROM {record} r LEFT JOIN {pointer} d ON d.entity_id = r.entity_id WHERE d.entity_id IS NULL`},
 		{code: "record_version", severity: Error, table: s.record, of: ofEntity, label: "log", next: nextRows, query: `SELECT r.entity_id AS of_id, r.{log} AS detail, o.entity_ref AS value, 'versions of the entity' AS want
-FROM {record} r JOIN @publishableentityversion v ON v.id = r.new_version_id OR v.id = r.old_version_id JOIN @publishableentity o ON o.id = v.entity_id WHERE v.entity_id <> r.entity_id`},
+FROM {record} r JOIN @publishableentityversion v ON v.id = r.new_version_id JOIN @publishableentity o ON o.id = v.entity_id WHERE v.entity_id <> r.entity_id
+UNION ALL SELECT r.entity_id, r.{log}, o.entity_ref, 'versions of the entity'
+FROM {record} r JOIN @publishableentityversion v ON v.id = r.old_version_id JOIN @publishableentity o ON o.id = v.entity_id WHERE v.entity_id <> r.entity_id`},
 		{code: "record_package", severity: Error, table: s.record, of: ofEntity, label: "log", next: nextOwner, query: `SELECT r.entity_id AS of_id, r.{log} AS detail, p.package_ref AS value, 'a log of the package' AS want
 FROM {record} r JOIN {logs} l ON l.id = r.{log} JOIN @publishableentity e ON e.id = r.entity_id
 JOIN @learningpackage p ON p.id = l.learning_package_id WHERE e.learning_package_id <> l.learning_package_id`},
@@ -72,7 +74,8 @@ LEFT JOIN @publishableentityversiondependency d ON d.referring_version_id = e.ne
 		{code: "edge_missing", severity: Info, table: s.edge, of: ofEntity, label: "log", next: nextMend, fix: &fix{insert, s.edge, []string{"cause_id", "effect_id"}},
 			query: `SELECT p.entity_id AS of_id, p.{log} AS detail, '' AS value, x.entity_ref AS want, c.id AS a0, p.id AS a1
 FROM {record} c JOIN @publishableentityversiondependency d ON d.referenced_entity_id = c.entity_id
-JOIN {record} p ON p.new_version_id = d.referring_version_id AND p.{log} = c.{log} JOIN @publishableentity x ON x.id = c.entity_id
+JOIN @publishableentityversion v ON v.id = d.referring_version_id
+JOIN {record} p ON p.{log} = c.{log} AND p.entity_id = v.entity_id AND p.new_version_id = v.id JOIN @publishableentity x ON x.id = c.entity_id
 LEFT JOIN {edge} s ON s.cause_id = c.id AND s.effect_id = p.id WHERE s.id IS NULL`},
 	}
 	if !publish {

@@ -1,5 +1,6 @@
 // Package collections keeps named sets of entities of a package: how a library sorts what it has (content-model.md §14).
-// It owns the rows of collections and of their members.
+// It owns the rows of collections and of their members, and a log of what happened to them ([Entry]), by which any past
+// moment is read ([AsOf]) and restored ([RestoreTo]).
 //
 // Collections have no versions and are not published; drafts, publishing and deletion of a member leave them alone. A
 // collection that is deleted softly keeps its members and can be restored.
