@@ -70,4 +70,31 @@ var lectern = []Table{
 			{Name: "logged_by_id", Type: int4, Null: true, Ref: "auth_user", Rule: Clear}},
 		Indexes: []Index{index("lectern_collectionlog_c_e", "collection_id", "entity_id")},
 	},
+	{
+		// Events outlive what they tell of, so they refer to nothing.
+		Name: "lectern_event",
+		Columns: []Column{id8, {Name: "uuid", Type: uuid}, {Name: "learning_package_id", Type: int8}, {Name: "event_type", Type: key(64)},
+			{Name: "event_time", Type: timestamp}, {Name: "changed_by_id", Type: int8, Null: true}, {Name: "title", Type: ci(500)},
+			{Name: "log_id", Type: int8, Null: true}, {Name: "data", Type: longText, Null: true}, {Name: "routed", Type: boolean}, created},
+		Indexes: []Index{
+			index("lectern_event_routed", "routed", "id"),
+			index("lectern_event_lp", "learning_package_id", "id"),
+		},
+	},
+	{
+		Name: "lectern_webhook",
+		Columns: []Column{id8, {Name: "url", Type: longText}, {Name: "secret", Type: longText}, {Name: "event_types", Type: longText},
+			{Name: "learning_package_id", Type: int8, Null: true}, {Name: "active", Type: boolean}, {Name: "attempts", Type: int4}, created},
+	},
+	{
+		Name: "lectern_delivery",
+		Columns: []Column{id8, ref8("webhook_id", "lectern_webhook", Drop), ref8("event_id", "lectern_event", Drop),
+			{Name: "learning_package_id", Type: int8}, {Name: "dead", Type: boolean}, {Name: "attempts", Type: int4},
+			{Name: "due", Type: timestamp}, {Name: "holder", Type: char(32)}, {Name: "error", Type: longText}},
+		Indexes: []Index{
+			unique("lectern_delivery_uniq_webhook_event", "webhook_id", "event_id"),
+			index("lectern_delivery_lane", "webhook_id", "dead", "learning_package_id", "event_id"),
+			index("lectern_delivery_event", "event_id"),
+		},
+	},
 }

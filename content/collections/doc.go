@@ -5,7 +5,6 @@
 // Collections have no versions and are not published; drafts, publishing and deletion of a member leave them alone. A
 // collection that is deleted softly keeps its members and can be restored.
 //
-// Functions that write take a transaction and never begin one, and lock the package. They return what changed, which is
-// all that an event about it needs; sending one is the caller's matter. A batch of N rows costs a bounded number of
-// statements.
+// Functions that write take a transaction and never begin one, and lock the package. They return what changed
+// and leave an event about it in package outbox. A batch of N rows costs a bounded number of statements.
 package collections

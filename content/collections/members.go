@@ -90,7 +90,10 @@ func (b *batch) write(ctx context.Context, by publishing.UserID) error {
 	if _, err := db.ExecIn(ctx, b.tx, "UPDATE openedx_content_collection SET modified = ? WHERE id IN (?...)", ids, []any{now}); err != nil {
 		return err
 	}
-	return appendLog(ctx, b.tx, b.pkg, log)
+	if err := appendLog(ctx, b.tx, b.pkg, log); err != nil {
+		return err
+	}
+	return tell(ctx, b.tx, by, b.changes...)
 }
 
 // member is what a row is about.

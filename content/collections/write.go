@@ -63,7 +63,10 @@ func Create(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, list []New
 	for i := range out {
 		log[i] = out[i].Collection.entry(Made, tx.Now(), out[i].Collection.By)
 	}
-	return out, appendLog(ctx, tx, pkg, log)
+	if err := appendLog(ctx, tx, pkg, log); err != nil {
+		return nil, err
+	}
+	return out, createdEvents(ctx, tx, out)
 }
 
 // mustBeFree refuses codes that exist or that are given twice.
@@ -113,7 +116,11 @@ func Update(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, code strin
 	if err != nil {
 		return Change{}, err
 	}
-	return Change{Collection: c, MetadataModified: true}, appendLog(ctx, tx, pkg, []Entry{c.entry(Edited, tx.Now(), 0)})
+	ch := Change{Collection: c, MetadataModified: true}
+	if err := appendLog(ctx, tx, pkg, []Entry{c.entry(Edited, tx.Now(), 0)}); err != nil {
+		return Change{}, err
+	}
+	return ch, tell(ctx, tx, 0, ch)
 }
 
 // Delete deletes a collection softly: it is disabled and keeps its members. One that is disabled stays as it is, and the
@@ -146,10 +153,14 @@ func enable(ctx context.Context, tx *db.Tx, c Collection, members []publishing.E
 	if err == nil && was != on {
 		err = appendLog(ctx, tx, c.Package, []Entry{c.entry(kind, tx.Now(), 0)})
 	}
-	if on {
-		return Change{Collection: c, Created: true, Added: members}, err
+	if err != nil {
+		return Change{}, err
 	}
-	return Change{Collection: c, Deleted: true, Removed: members}, err
+	ch := Change{Collection: c, Deleted: true, Removed: members}
+	if on {
+		ch = Change{Collection: c, Created: true, Added: members}
+	}
+	return ch, tell(ctx, tx, 0, ch)
 }
 
 // Erase removes a collection and its members' rows for good. Deleted is false when it was disabled before: nobody needs
@@ -171,7 +182,10 @@ func Erase(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, code string
 			return Change{}, fmt.Errorf("erase collection %s: %w", code, err)
 		}
 	}
-	return ch, appendLog(ctx, tx, pkg, []Entry{c.entry(Erased, tx.Now(), 0)})
+	if err := appendLog(ctx, tx, pkg, []Entry{c.entry(Erased, tx.Now(), 0)}); err != nil || !ch.Deleted {
+		return ch, err
+	}
+	return ch, tell(ctx, tx, 0, ch)
 }
 
 // Add puts entities into collections; those that are in one stay as they are. When a collection was modified changes

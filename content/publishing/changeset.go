@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/openlectern/lectern/content/outbox"
 	"github.com/openlectern/lectern/db"
 )
 
@@ -211,6 +212,9 @@ func (c *ChangeSet) finish(ctx context.Context) (*ChangeLog, error) {
 		return nil, err
 	}
 	if err := c.annotate(ctx); err != nil {
+		return nil, err
+	}
+	if err := c.u.tell(ctx, c.tx, outbox.DraftsChanged, c.pkg, c.meta.At, c.meta.By, c.log); err != nil {
 		return nil, err
 	}
 	l := &ChangeLog{ID: c.log, UUID: c.uuid, Package: c.pkg, At: c.meta.At, By: c.meta.By}

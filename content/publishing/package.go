@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/openlectern/lectern/content/outbox"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 )
@@ -59,8 +60,10 @@ func CreatePackage(ctx context.Context, tx *db.Tx, n NewPackage) (Package, error
 	}); err != nil {
 		return Package{}, fmt.Errorf("create package: %w", err)
 	}
-	unitOf(tx).locked[p.ID] = true // an uncommitted row of our own
-	return p, nil
+	u := unitOf(tx)
+	u.locked[p.ID] = true // an uncommitted row of our own
+	u.titles[p.ID] = p.Title
+	return p, u.tell(ctx, tx, outbox.PackageCreated, p.ID, tx.Now(), 0, 0)
 }
 
 const selectPackage = `SELECT id, uuid, package_ref, title, description, created, updated
@@ -152,7 +155,9 @@ func UpdatePackage(ctx context.Context, tx *db.Tx, id PackageID, c PackageChange
 		p.Ref, p.Title, p.Description, p.Updated, p.ID); err != nil {
 		return Package{}, fmt.Errorf("update package: %w", conflict(err, p.Ref, "a learning package with this ref exists already"))
 	}
-	return p, nil
+	u := unitOf(tx)
+	u.titles[p.ID] = p.Title
+	return p, u.tell(ctx, tx, outbox.PackageUpdated, p.ID, tx.Now(), 0, 0)
 }
 
 // CountEntities returns how many entities each package has, deleted ones included. Packages without any are left out.

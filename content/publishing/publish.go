@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openlectern/lectern/content/outbox"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 )
@@ -278,6 +279,9 @@ func publish(ctx context.Context, tx *db.Tx, pkg PackageID, m PublishMeta, nodes
 		v[0], v[1], v[2] = l.ID, string(m.Kind), m.Source
 	}); err != nil {
 		return nil, fmt.Errorf("publish log: %w", err)
+	}
+	if err := unitOf(tx).tell(ctx, tx, outbox.Published, pkg, m.At, m.By, l.ID); err != nil {
+		return nil, err
 	}
 	l.Records, l.SideEffects = g.report()
 	return l, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/openlectern/lectern/content/outbox"
 	"github.com/openlectern/lectern/db"
 )
 
@@ -46,11 +47,21 @@ func DeletePackage(ctx context.Context, tx *db.Tx, id PackageID) error {
 	if err := Lock(ctx, tx, id); err != nil {
 		return err
 	}
+	u := unitOf(tx)
+	if _, err := u.title(ctx, tx, id); err != nil {
+		return err
+	}
+	if err := freeze(ctx, tx, id); err != nil {
+		return err
+	}
 	for _, s := range purge {
 		if _, err := tx.Exec(ctx, s, id); err != nil {
 			return fmt.Errorf("delete package %d: %w", id, err)
 		}
 	}
-	unitOf(tx).forget()
+	if err := u.tell(ctx, tx, outbox.PackageDeleted, id, tx.Now(), 0, 0); err != nil {
+		return err
+	}
+	u.forget()
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 // made a moment ago costs no reads.
 type unit struct {
 	locked map[PackageID]bool
+	titles map[PackageID]string     // of locked packages, for events
 	open   []*ChangeSet             // change sets whose fn is running, outer first
 	home   map[EntityID]PackageID   // packages of entities
 	states map[EntityID]*state      // drafts of entities
@@ -34,6 +35,7 @@ func unitOf(tx *db.Tx) *unit {
 	return tx.Local(unitKey{}, func() any {
 		return &unit{
 			locked: map[PackageID]bool{},
+			titles: map[PackageID]string{},
 			home:   map[EntityID]PackageID{},
 			states: map[EntityID]*state{},
 			deps:   map[VersionID][]EntityID{},
@@ -54,6 +56,7 @@ func (u *unit) active(pkg PackageID) *ChangeSet {
 // forget drops everything known about a package's entities.
 func (u *unit) forget() {
 	clear(u.locked)
+	clear(u.titles)
 	clear(u.home)
 	clear(u.states)
 	clear(u.deps)
