@@ -105,7 +105,8 @@ type player struct {
 	end    *state            // at the end of the scenario
 	sums   map[string]string // our digests by the scenario's
 	back   map[string]string
-	same   bool // version ids are the scenario's, so digests must be too
+	told   map[publishing.PackageID]int64 // last event seen
+	same   bool                           // version ids are the scenario's, so digests must be too
 }
 
 type logKey struct {
@@ -115,7 +116,7 @@ type logKey struct {
 
 func play(t *testing.T, st *stage, s scenario, sums []digestRow) {
 	ctx := t.Context()
-	p := &player{T: t, stage: st, s: s, logs: map[logKey]int64{}, seen: map[logKey]bool{}, stored: map[logKey]stored{}, sums: map[string]string{}, back: map[string]string{}, same: true}
+	p := &player{T: t, stage: st, s: s, logs: map[logKey]int64{}, seen: map[logKey]bool{}, stored: map[logKey]stored{}, told: map[publishing.PackageID]int64{}, sums: map[string]string{}, back: map[string]string{}, same: true}
 	for i, step := range s.Steps {
 		want := s.Results[i]
 		before := ""
@@ -128,6 +129,7 @@ func play(t *testing.T, st *stage, s scenario, sums []digestRow) {
 			t.Fatalf("%s: error %v, want %s", at, err, want.Error)
 		}
 		if err != nil {
+			p.compareOutbox(ctx, at, nil)
 			if diff := cmp.Diff(before, p.picture(ctx)); diff != "" {
 				t.Errorf("%s failed and left something behind (-before +after):\n%s", at, diff)
 			}
@@ -206,4 +208,5 @@ func (p *player) step(ctx context.Context, at string, want result) {
 	for i, e := range events {
 		p.compareEvent(ctx, fmt.Sprintf("%s, event %d", at, i+1), p.changes[i], e)
 	}
+	p.compareOutbox(ctx, at, want.Events)
 }

@@ -83,6 +83,7 @@ type record struct {
 
 type event struct {
 	Type    string
+	Title   string
 	Pkg     string
 	By      *string
 	At      int
