@@ -16,6 +16,7 @@ import (
 	"github.com/openlectern/lectern/content/outbox"
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/internal/dbtest"
 )
 
 // TestOrder has writers of several packages, two deliverers with a database handle each, and a receiver that fails in
@@ -49,7 +50,7 @@ func TestOrder(t *testing.T) {
 		var attempts atomic.Int64
 		for range 2 {
 			d := Deliverer{
-				DB: h.open(db.Options{}), Timeout: 200 * time.Millisecond, Poll: 5 * time.Millisecond, Workers: 2,
+				DB: h.open(db.Options{}), Timeout: 200 * time.Millisecond, Poll: 5 * time.Millisecond, Workers: 2, Keep: -1,
 				Pause:    func(int) time.Duration { return rand.N(20 * time.Millisecond) },
 				OnResult: func(Result) { attempts.Add(1) },
 				OnError:  func(err error) { h.Log(err) },
@@ -241,6 +242,49 @@ func TestSentButNotMarked(t *testing.T) {
 	})
 }
 
+// TestFaultAtEveryStatement breaks a deliverer off at each statement in turn: another, later, delivers what is left, in
+// order and all of it.
+func TestFaultAtEveryStatement(t *testing.T) {
+	t.Parallel()
+	h := &house{T: t, url: dbtest.ReadyURL(t, db.SQLite, setup), now: time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)}
+	h.d = h.open(db.Options{Clock: h.clock})
+	pkg := h.pkg("a")
+	r := newReceiver(t)
+	h.webhook(outbox.Webhook{URL: r.URL})
+	crash := errors.New("crash")
+	n, at := 0, 1<<30
+	dying := &Deliverer{Workers: 1, Keep: -1, DB: h.open(db.Options{Clock: h.clock, Fault: func(string) error {
+		if n++; n >= at {
+			return crash
+		}
+		return nil
+	}})}
+	for at = 1; ; at++ {
+		before := len(h.events())
+		for range 3 {
+			h.edit(pkg, 1)
+		}
+		want := ids(h.events())[before:]
+		from := len(r.seqs())
+		n = 0
+		_, err := dying.Once(t.Context())
+		if err != nil && !errors.Is(err, crash) {
+			t.Fatal(err)
+		}
+		h.pass(time.Minute)
+		h.once(&Deliverer{DB: h.d, Keep: -1})
+		if got := slices.Compact(r.seqs()[from:]); !slices.Equal(got, want) {
+			t.Errorf("broken off at statement %d: %v arrived, want %v", at, got, want)
+		}
+		if err == nil {
+			break
+		}
+	}
+	if at < 20 {
+		t.Errorf("only %d statements", at)
+	}
+}
+
 // TestDeadLetters lets one event fail for ever: what is behind it waits, then it is given up and the others arrive; it
 // can be tried again or dropped.
 func TestDeadLetters(t *testing.T) {
@@ -347,7 +391,9 @@ func TestWanted(t *testing.T) {
 			{some, []int64{all[1], all[4], all[5]}},
 			{late, []int64{all[4], all[5]}},
 		} {
-			if diff := cmp.Diff(c.want, c.r.seqs()); diff != "" {
+			got := c.r.seqs()
+			slices.Sort(got) // they are of two packages
+			if diff := cmp.Diff(c.want, got); diff != "" {
 				h.Errorf("arrived (-want +got):\n%s", diff)
 			}
 		}
