@@ -70,14 +70,15 @@ func setup(url string) func(*testscript.Env) error {
 
 // commands are what scripts can do beside running lectern.
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
-	"sample": writeSample,
-	"json":   checkJSON,
-	"sql":    runSQL,
-	"pack":   pack,
-	"many":   many,
-	"cut":    cut,
-	"bytes":  writeBytes,
-	"zip":    zipFolder,
+	"sample":  writeSample,
+	"json":    checkJSON,
+	"sql":     runSQL,
+	"pack":    pack,
+	"many":    many,
+	"cut":     cut,
+	"bytes":   writeBytes,
+	"zip":     zipFolder,
+	"receive": receive,
 }
 
 // writeSample: sample course|library FOLDER writes one of the samples.
