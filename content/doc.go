@@ -24,6 +24,9 @@
 //	             collection, collectionpublishableentity; lectern_collectionlog
 //	backup       a package as an archive, and back
 //
+// Below all of them lies outbox (lectern_event, lectern_webhook, lectern_delivery), in which publishing and collections
+// leave events about what they do; beside them lies events, which makes documents of those and delivers them.
+//
 // # How to use it
 //
 // Reads take a db.Querier: a [db.DB], or inside [Store.View] a transaction that sees one state throughout. Writes take a
