@@ -97,4 +97,31 @@ var lectern = []Table{
 			index("lectern_delivery_event", "event_id"),
 		},
 	},
+	{
+	// What was pruned of a package, for those who ask for it; the rows stay when the trash is emptied.
+	{
+		Name: "lectern_pruned",
+		Columns: []Column{id8, ref4("learning_package_id", learningPackage, Drop), {Name: "publish", Type: boolean},
+			{Name: "first_log", Type: int8}, {Name: "next_log", Type: int8}, {Name: "first_at", Type: timestamp},
+			{Name: "logs", Type: int8}, created, {Name: "created_by", Type: key(150)}},
+		Indexes: []Index{index("lectern_pruned_lp_log", "learning_package_id", "publish", "first_log")},
+	},
+	{
+		Name: "lectern_prune",
+		Columns: []Column{id8, ref4("learning_package_id", learningPackage, Drop), {Name: "plan", Type: char(64)}, created,
+			{Name: "created_by", Type: key(150)}, {Name: "expires", Type: timestamp}, {Name: "finished", Type: timestamp, Null: true}},
+		Indexes: []Index{unique("lectern_prune_uniq_lp_plan", "learning_package_id", "plan")},
+	},
+	{
+		Name: "lectern_trash",
+		Columns: []Column{id8, ref8("prune_id", "lectern_prune", Drop), {Name: "batch", Type: int8}, {Name: "part", Type: int8},
+			{Name: "data", Type: longText}},
+		Indexes: []Index{unique("lectern_trash_uniq_batch_part", "prune_id", "batch", "part")},
+	},
+	{
+		Name: "lectern_trashfile",
+		Columns: []Column{id8, ref4("learning_package_id", learningPackage, Drop), {Name: "hash_digest", Type: char(40)},
+			{Name: "expires", Type: timestamp}},
+		Indexes: []Index{index("lectern_trashfile_lp_digest", "learning_package_id", "hash_digest")},
+	},
 }

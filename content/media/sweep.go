@@ -28,22 +28,23 @@ func Sweep(ctx context.Context, tx *db.Tx, files Sweeper, pkg publishing.Package
 	return files.Remove(ctx, pkg.UUID, idle, age)
 }
 
-// Unnamed returns those of the digests that no media of the package with a file has, in their order.
+// Unnamed returns those of the digests that no media of the package with a file has, nor one that was pruned and may still
+// come back, in their order.
 func Unnamed(ctx context.Context, q db.Querier, pkg publishing.PackageID, digests []string) ([]string, error) {
 	if len(digests) == 0 {
 		return nil, nil
 	}
 	named := map[string]bool{}
 	// One pass over the package's rows: its index goes by type before digest, so asking for digests would not be faster.
-	err := q.Query(ctx, "SELECT hash_digest FROM openedx_content_media WHERE learning_package_id = ? AND has_file = ?",
-		[]any{pkg, true}, func(r *db.Row) error {
-			var d string
-			if err := r.Scan(&d); err != nil {
-				return err
-			}
-			named[d] = true
-			return nil
-		})
+	err := q.Query(ctx, "SELECT hash_digest FROM openedx_content_media WHERE learning_package_id = ? AND has_file = ?"+
+		" UNION ALL SELECT hash_digest FROM lectern_trashfile WHERE learning_package_id = ?", []any{pkg, true, pkg}, func(r *db.Row) error {
+		var d string
+		if err := r.Scan(&d); err != nil {
+			return err
+		}
+		named[d] = true
+		return nil
+	})
 	if err != nil {
 		return nil, err
 	}

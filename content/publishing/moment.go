@@ -56,8 +56,8 @@ type Head struct {
 }
 
 // Heads returns the head of every entity of the package that has a live version at the moment, in entity id order. It is
-// one query over the pointers, or over the index (entity, log descending) for a moment of the past; a time costs one
-// more.
+// one query over the pointers, or over the index (entity, log descending) for a moment of the past, and one that asks
+// whether it was pruned, which is fault.NotFound; a time costs one more.
 func Heads(ctx context.Context, q db.Querier, pkg PackageID, m Moment) ([]Head, error) {
 	m, err := m.resolve(ctx, q, `learning_package_id = ?`, pkg)
 	if err != nil || m.log == never {
@@ -113,8 +113,12 @@ func LogAt(ctx context.Context, q db.Querier, pkg PackageID, published bool, t t
 }
 
 // resolve turns a time into the last log of the package not after it: that state really was. Without one that is never.
+// A state that was pruned is refused.
 func (m Moment) resolve(ctx context.Context, q db.Querier, of string, arg any) (Moment, error) {
 	if m.at.IsZero() {
+		if m.log > 0 {
+			return m, removedLog(ctx, q, m.published, m.log, of, arg)
+		}
 		return m, nil
 	}
 	sql := `SELECT id FROM openedx_content_draftchangelog WHERE ` + of + ` AND changed_at <= ? ORDER BY id DESC LIMIT 1`
@@ -128,7 +132,7 @@ func (m Moment) resolve(ctx context.Context, q db.Querier, of string, arg any) (
 	if !ok {
 		id = never
 	}
-	return Moment{published: m.published, log: id}, nil
+	return Moment{published: m.published, log: id}, removedSince(ctx, q, m.published, id, m.at, of, arg)
 }
 
 // args are the arguments of query, then more.

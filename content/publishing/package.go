@@ -98,6 +98,18 @@ func PackageByID(ctx context.Context, q db.Querier, id PackageID) (Package, erro
 	return p, nil
 }
 
+// PackageByUUID returns a package by its UUID, else fault.NotFound.
+func PackageByUUID(ctx context.Context, q db.Querier, id uuid.UUID) (Package, error) {
+	p, ok, err := db.One(ctx, q, selectPackage+` WHERE uuid = ?`, []any{id}, scanPackage)
+	switch {
+	case err != nil:
+		return Package{}, fmt.Errorf("package %s: %w", id, err)
+	case !ok:
+		return Package{}, fault.Errorf(fault.NotFound, id.String(), "there is no such learning package")
+	}
+	return p, nil
+}
+
 // PackageExists reports whether there is a package with exactly this ref.
 func PackageExists(ctx context.Context, q db.Querier, ref string) (bool, error) {
 	_, err := PackageByRef(ctx, q, ref)

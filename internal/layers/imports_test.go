@@ -45,6 +45,8 @@ var rules = []rule{
 	// Applets stand in one order, and each may use those to its left: tables move between them without a migration.
 	{"content/events", []string{"content/outbox", "content/publishing", "db"}, "tells others what happened: over the outbox and the logs"},
 	{"content/outbox", []string{"db"}, "events in rows: below everything that has events"},
+	{"content/trash", []string{"db"}, "takes rows out of tables and puts them back, whosever they are"},
+	{"content/prune", applets(5), "thins out history through what the applets export"},
 	{"content/publishing", applets(0), "first of the applets: entities, versions and pointers know nothing of what they carry"},
 	{"content/media", applets(1), "second: bytes by digest"},
 	{"content/components", applets(2), "third: leaf entities and their media"},
@@ -95,7 +97,7 @@ var outside = []rule{
 var order = []string{"content/publishing", "content/media", "content/components", "content/containers", "content/collections", "content/backup"}
 
 // applets returns what the applet at place i may import.
-func applets(i int) []string { return append([]string{"db", "content/outbox"}, order[:i]...) }
+func applets(i int) []string { return append([]string{"db", "content/outbox", "content/trash"}, order[:i]...) }
 
 func TestImports(t *testing.T) {
 	t.Parallel()
