@@ -34,6 +34,18 @@ func (c *Course) Labels(ctx context.Context, q db.Querier) ([]Label, error) {
 	return labels, err
 }
 
+// LabelledMoments returns the labels of a package by the moment that they name.
+func LabelledMoments(ctx context.Context, q db.Querier, pkg publishing.PackageID) (map[string][]string, error) {
+	out := map[string][]string{}
+	err := q.Query(ctx, `SELECT moment, name FROM lectern_label WHERE learning_package_id = ? ORDER BY name`, []any{pkg}, func(r *db.Row) error {
+		var moment, name string
+		err := r.Scan(&moment, &name)
+		out[moment] = append(out[moment], name)
+		return err
+	})
+	return out, err
+}
+
 // otherMoments are texts that mean a moment by themselves, so that no label may hide them.
 var otherMoments = regexp.MustCompile(`^(draft|published)$|^[cp][0-9]+$|[~@]|^[0-9]{4}-[0-9]{2}-[0-9]{2}`)
 

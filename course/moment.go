@@ -134,6 +134,9 @@ func (c *Course) logMoment(ctx context.Context, q db.Querier, text string) (m Mo
 	m = Moment{Published: text[0] == 'p', Log: id}
 	log, err := publishing.LogByID(ctx, q, m.Published, id)
 	if fault.Is(err, fault.NotFound) || err == nil && log.Package != c.Package.ID {
+		if err := publishing.CheckKept(ctx, q, c.Package.ID, m.Published, id); err != nil {
+			return m, true, err // it was one, and was pruned
+		}
 		err = fault.Errorf(fault.NotFound, text, "not an entry of %s", c.Key).
 			WithNext("see its entries with: lectern course history " + c.Key.String())
 	}
@@ -143,6 +146,9 @@ func (c *Course) logMoment(ctx context.Context, q db.Querier, text string) (m Mo
 func (c *Course) timeMoment(ctx context.Context, q db.Querier, published bool, t time.Time) (Moment, error) {
 	log, err := publishing.LogAt(ctx, q, c.Package.ID, published, t)
 	if err != nil {
+		return Moment{}, err
+	}
+	if err := publishing.CheckKeptAt(ctx, q, c.Package.ID, published, log, t); err != nil {
 		return Moment{}, err
 	}
 	if log == 0 {

@@ -4,8 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/url"
-	"strings"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"

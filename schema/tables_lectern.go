@@ -98,8 +98,7 @@ var lectern = []Table{
 		},
 	},
 	{
-	// What was pruned of a package, for those who ask for it; the rows stay when the trash is emptied.
-	{
+		// What was pruned of a package, for those who ask for it; the rows stay when the trash is emptied.
 		Name: "lectern_pruned",
 		Columns: []Column{id8, ref4("learning_package_id", learningPackage, Drop), {Name: "publish", Type: boolean},
 			{Name: "first_log", Type: int8}, {Name: "next_log", Type: int8}, {Name: "first_at", Type: timestamp},

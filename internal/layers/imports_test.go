@@ -97,7 +97,9 @@ var outside = []rule{
 var order = []string{"content/publishing", "content/media", "content/components", "content/containers", "content/collections", "content/backup"}
 
 // applets returns what the applet at place i may import.
-func applets(i int) []string { return append([]string{"db", "content/outbox", "content/trash"}, order[:i]...) }
+func applets(i int) []string {
+	return append([]string{"db", "content/outbox", "content/trash"}, order[:i]...)
+}
 
 func TestImports(t *testing.T) {
 	t.Parallel()
