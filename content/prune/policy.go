@@ -15,7 +15,7 @@ import (
 // Monday.
 type Policy struct {
 	Last      int    `json:"keep_last,omitempty"`    // this many of the newest
-	Within    Period `json:"keep_within,omitzero"`  // all that are not older
+	Within    Period `json:"keep_within,omitzero"`   // all that are not older
 	Daily     int    `json:"keep_daily,omitempty"`   // one of each of the last this many days that have one
 	Weekly    int    `json:"keep_weekly,omitempty"`  // and of weeks
 	Monthly   int    `json:"keep_monthly,omitempty"` // and of months
