@@ -12,7 +12,7 @@ import (
 
 var (
 	versionRows = trash.Rows("openedx_content_componentversion", `publishable_entity_version_id int, component_id int`)
-	fileRows    = trash.Rows("openedx_content_componentversionmedia", `id int, path text, component_version_id int, media_id int openedx_content_media`)
+	fileRows    = trash.Rows("openedx_content_componentversionmedia", `id int, path text, component_version_id int, media_id int media`)
 )
 
 // TrashTables are the tables that [RemoveVersions] takes rows out of.

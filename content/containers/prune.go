@@ -15,7 +15,7 @@ var (
 	versionRows = trash.Rows("openedx_content_containerversion", `publishable_entity_version_id int, container_id int, entity_list_id int`)
 	listRows    = trash.Rows("openedx_content_entitylist", `id int`)
 	childRows   = trash.Rows("openedx_content_entitylistrow", `id int, order_num int, entity_id int, entity_list_id int, entity_version_id int`)
-	fileRows    = trash.Rows("lectern_containerversionmedia", `id int, container_version_id int, path text, media_id int openedx_content_media`)
+	fileRows    = trash.Rows("lectern_containerversionmedia", `id int, container_version_id int, path text, media_id int media`)
 )
 
 // typedRows are the tables of the versions of the stock types.

@@ -12,7 +12,7 @@ import (
 
 var (
 	mediaRows = trash.Rows("openedx_content_media", `id int, size int, hash_digest text, has_file bool, text text, created time,
-		learning_package_id int, media_type_id int`).Identified("learning_package_id", "media_type_id", "hash_digest")
+		learning_package_id int, media_type_id int`).Identified("media", "learning_package_id", "media_type_id", "hash_digest")
 	trashFileRows = trash.Rows("lectern_trashfile", `id int, learning_package_id int, hash_digest text, expires time`)
 )
 

@@ -14,14 +14,15 @@ import (
 type Table struct {
 	Name     string
 	columns  []column
-	identity []string // columns that tell rows apart for people; see [Table.Identified]
+	thing    string   // what rows are called that have an identity; see [Table.Identified]
+	identity []string // columns of the identity
 }
 
 // column is a column with the kind of its values.
 type column struct {
 	name string
 	kind kind
-	of   string // table whose ids these are, if that is one with an identity
+	of   string // the thing whose ids these are, if that has an identity
 }
 
 type kind byte
@@ -59,10 +60,10 @@ func Rows(name, columns string) Table {
 	return t
 }
 
-// Identified says by which columns a row is the same as one made again after it was deleted. [Undo] then lets the new row
-// stand for the old one wherever a column names the table as its third word: "media_id int openedx_content_media".
-func (t Table) Identified(columns ...string) Table {
-	t.identity = columns
+// Identified says by which columns a row is the same as one made again after it was deleted, the package first. [Undo] then
+// lets the new row stand for the old one wherever a column has the name of the thing as its third word: "media_id int media".
+func (t Table) Identified(thing string, columns ...string) Table {
+	t.thing, t.identity = thing, columns
 	return t
 }
 

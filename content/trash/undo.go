@@ -13,8 +13,8 @@ import (
 type Undo struct {
 	Rows    int                         // that came back
 	Kept    int                         // changes that were not taken back, because somebody has changed the row again since
-	there   map[string]map[string]int64 // by table: ids by identity, as they were when the undo began
-	instead map[string]map[int64]int64  // by table: the row that stands for an old one
+	there   map[string]map[string]int64 // by thing: ids by identity, as they were when the undo began
+	instead map[string]map[int64]int64  // by thing: the row that stands for an old one
 }
 
 // Take takes back a journal: what it inserted goes, what it changed gets its old values where it still has the new ones,
@@ -125,7 +125,7 @@ func (u *Undo) replaced(ctx context.Context, tx *db.Tx, s step) ([][]any, error)
 			key[i] = r[k]
 		}
 		if id, ok := there[fmt.Sprint(key...)]; ok {
-			u.instead[t.Name][r[0].(int64)] = id
+			u.instead[t.thing][r[0].(int64)] = id
 		} else {
 			left = append(left, r)
 		}
@@ -136,7 +136,7 @@ func (u *Undo) replaced(ctx context.Context, tx *db.Tx, s step) ([][]any, error)
 // known reads once which rows of a table with an identity are there. The first column of the identity is the package, the
 // same for all rows of an undo.
 func (u *Undo) known(ctx context.Context, tx *db.Tx, t Table, pkg any) (map[string]int64, error) {
-	if there, ok := u.there[t.Name]; ok {
+	if there, ok := u.there[t.thing]; ok {
 		return there, nil
 	}
 	cols, err := t.pick(append([]string{t.key()}, t.identity...))
@@ -160,6 +160,6 @@ func (u *Undo) known(ctx context.Context, tx *db.Tx, t Table, pkg any) (map[stri
 	if u.there == nil {
 		u.there, u.instead = map[string]map[string]int64{}, map[string]map[int64]int64{}
 	}
-	u.there[t.Name], u.instead[t.Name] = there, map[int64]int64{}
+	u.there[t.thing], u.instead[t.thing] = there, map[int64]int64{}
 	return there, nil
 }
