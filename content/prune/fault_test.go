@@ -218,6 +218,11 @@ func TestRowsOfOtherProgramsStay(t *testing.T) {
 				if _, err := w.d.Exec(t.Context(), "CREATE TABLE other_"+x.table+" (x bigint NOT NULL, FOREIGN KEY (x) REFERENCES openedx_content_"+x.table+" (id))"); err != nil {
 					t.Fatal(err)
 				}
+				defer func() { // servers lend the database out again
+					if _, err := w.d.Exec(t.Context(), "DROP TABLE other_"+x.table); err != nil {
+						t.Error(err)
+					}
+				}()
 				if _, err := w.d.Exec(t.Context(), "INSERT INTO other_"+x.table+" (x) VALUES (?)", x.id); err != nil {
 					t.Fatal(err)
 				}
