@@ -31,12 +31,24 @@ type stand struct {
 	t    testing.TB
 	bob  publishing.UserID
 	root string // of media files
+
+	told func(sql string) // of every statement, if not nil
 }
+
+// listen has fn told of every statement.
+func (s *stand) listen(fn func(sql string)) { s.told = fn }
 
 func newStand(t testing.TB, e db.Engine) *stand {
 	t.Helper()
 	s := &stand{t: t, root: t.TempDir()}
-	d, err := db.Open(t.Context(), dbtest.ReadyURL(t, e, setup), db.Options{Clock: func() time.Time { return loadTime }})
+	d, err := db.Open(t.Context(), dbtest.ReadyURL(t, e, setup), db.Options{
+		Clock: func() time.Time { return loadTime },
+		OnStatement: func(sql string) {
+			if s.told != nil {
+				s.told(sql)
+			}
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,161 @@
+package backup
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/db"
+)
+
+// many writes an archive of n components, each with its OLX and a file, 50 to a unit.
+func many(t testing.TB, n int) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "many.zip")
+	f, err := os.Create(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	z, err := newZipWriter(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(name, content string) {
+		if err := z.file(name, loadTime, []byte(content)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	const entity = "[entity]\ncan_stand_alone = true\nkey = %q\n[entity.draft]\nversion_num = 1\n[entity.published]\nversion_num = 1\n"
+	add(packageFile, tiny()[packageFile])
+	var e emitter
+	var children []string
+	for i := range n {
+		code := fmt.Sprintf("p%06d", i)
+		at := "entities/xblock.v1/problem/" + code
+		add(at+".toml", fmt.Sprintf(entity+"[[version]]\ntitle = \"Problem %d\"\nversion_num = 1\n", "xblock.v1:problem:"+code, i))
+		add(at+"/component_versions/v1/block.xml", "<problem display_name=\""+code+"\"/>")
+		add(at+"/component_versions/v1/static/a.png", code)
+		if children = append(children, "xblock.v1:problem:"+code); len(children) == 50 {
+			e.reset()
+			e.inline("children", children)
+			add("entities/unit"+code+".toml", fmt.Sprintf(entity+"[entity.container.unit]\n[[version]]\ntitle = \"U\"\nversion_num = 1\n[version.container]\n%s", "unit"+code, e.b))
+			children = children[:0]
+		}
+	}
+	if err := z.close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func heapNow() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
+}
+
+// TestMemory shows that a component with its files costs so little memory that 100,000 stay below 300 MB, the program and
+// the database's cache included. It is not parallel: it looks at the heap of the whole process.
+func TestMemory(t *testing.T) {
+	const n, most = 1500, 1800 // bytes of live heap a component; twice that is what the heap grows to
+	path := many(t, n)
+	s := newStand(t, db.SQLite)
+	before := heapNow()
+	per := func(what string) {
+		t.Helper()
+		each := (heapNow() - before) / n
+		t.Logf("%s: %d bytes a component", what, each)
+		if each > most {
+			t.Errorf("%s takes %d bytes a component, at most %d are fine", what, each, most)
+		}
+	}
+	a, err := Open(t.Context(), path, Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	p, err := a.Read(t.Context(), ReadOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	per("reading")
+	var pkg publishing.Package
+	s.update(func(tx *db.Tx) error {
+		r, err := p.Restore(t.Context(), tx, s.Files, RestoreOptions{Ref: "lib:Acme:Many"})
+		per("restoring")
+		if err == nil {
+			pkg = r.Package
+		}
+		return err
+	})
+	p = nil
+	before = heapNow()
+	if err := s.View(t.Context(), func(tx *db.Tx) error {
+		_, err := Write(t.Context(), tx, s.Files, pkg, io.Discard, WriteOptions{Now: loadTime, Progress: func(done, total int) {
+			if done == total {
+				per("writing")
+			}
+		}})
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestStatements shows that the number of statements grows with batches, not with components.
+func TestStatements(t *testing.T) {
+	t.Parallel()
+	count := func(n int) (restore, backup int) {
+		s := newStand(t, db.SQLite)
+		var told *int
+		s.listen(func(string) {
+			if told != nil {
+				*told++
+			}
+		})
+		told = &restore
+		s.mustRestore(many(t, n), "lib:Acme:Many", ReadOptions{})
+		told = &backup
+		s.backup("lib:Acme:Many", WriteOptions{})
+		told = nil
+		return restore, backup
+	}
+	r1, b1 := count(100)
+	r2, b2 := count(400)
+	if r2-r1 > 60 || b2-b1 > 60 {
+		t.Errorf("300 components more take %d statements more to restore and %d to back up", r2-r1, b2-b1)
+	}
+}
+
+// TestCancel shows that a backup and a restore end when their context does.
+func TestCancel(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, db.SQLite)
+	_, r := s.mustRestore(put(t, "x.zip", pack(t, tiny())), "lib:x:y", ReadOptions{})
+	a, err := Open(t.Context(), put(t, "x.zip", pack(t, tiny())), Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := a.Read(ctx, ReadOptions{}); err == nil {
+		t.Error("read")
+	}
+	if err := s.View(t.Context(), func(tx *db.Tx) error {
+		_, err := Write(ctx, tx, s.Files, r.Package, &bytes.Buffer{}, WriteOptions{Now: loadTime})
+		return err
+	}); err == nil {
+		t.Error("written")
+	}
+}
