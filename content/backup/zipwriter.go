@@ -227,9 +227,12 @@ func (z *zipWriter) close() error {
 	if z.at-start != z.centralSize {
 		return fmt.Errorf("the central directory has %d bytes instead of %d", z.at-start, z.centralSize)
 	}
-	var b []byte
+	return z.write(z.tail(start, z.at))
+}
+
+// tail returns the records behind a central directory that goes from start to end.
+func (z *zipWriter) tail(start, end int64) (b []byte) {
 	if z.entries >= math.MaxUint16 || start >= math.MaxUint32 || z.centralSize >= math.MaxUint32 {
-		end64 := z.at
 		b = append(b, zipdir.End64Signature...)
 		b = le.AppendUint64(b, 44) // the rest of this record
 		b = le.AppendUint16(b, madeBy)
@@ -240,7 +243,7 @@ func (z *zipWriter) close() error {
 		}
 		b = append(b, zipdir.LocatorSignature...)
 		b = le.AppendUint32(b, 0)
-		b = le.AppendUint64(b, uint64(end64))
+		b = le.AppendUint64(b, uint64(end))
 		b = le.AppendUint32(b, 1)
 	}
 	entries := uint16(min(z.entries, math.MaxUint16))
@@ -249,8 +252,7 @@ func (z *zipWriter) close() error {
 	b = le.AppendUint16(le.AppendUint16(b, entries), entries)
 	b = le.AppendUint32(b, uint32(min(z.centralSize, math.MaxUint32)))
 	b = le.AppendUint32(b, uint32(min(start, math.MaxUint32)))
-	b = le.AppendUint16(b, 0)
-	return z.write(b)
+	return le.AppendUint16(b, 0)
 }
 
 // dosTime returns a time as zips have it: of the years 1980 to 2107, to two seconds.
