@@ -34,6 +34,7 @@ var onEngines = map[string]func(t *testing.T, f *fixture){
 	"statements": testStatementsAreBounded,
 	"history":    testHistory,
 	"noticed":    testNoticed,
+	"tells":      testRestoreTells,
 	"events":     testEvents,
 }
 

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/openlectern/lectern/content/outbox"
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
 )
@@ -240,4 +241,47 @@ func testNoticed(t *testing.T, f *fixture) {
 func (f *fixture) update(fn func(tx *db.Tx) error) {
 	f.t.Helper()
 	do(f, func(tx *db.Tx) (any, error) { return nil, fn(tx) })
+}
+
+// testRestoreTells reads the events that a restore leaves: one for each change that it returns.
+func testRestoreTells(t *testing.T, f *fixture) {
+	e := f.entities("x", "y")
+	back, gone, edited := f.create("back"), "gone", f.create("edited")
+	f.update(func(tx *db.Tx) error {
+		_, err := Add(t.Context(), tx, f.pkg, []Members{{back.ID, e}, {edited.ID, e[:1]}}, 0)
+		return err
+	})
+	at := f.last()
+	f.create(gone)
+	f.update(func(tx *db.Tx) error {
+		if _, err := Delete(t.Context(), tx, f.pkg, "back"); err != nil {
+			return err
+		}
+		title := "another"
+		if _, err := Update(t.Context(), tx, f.pkg, "edited", Edit{Title: &title}); err != nil {
+			return err
+		}
+		_, err := Add(t.Context(), tx, f.pkg, []Members{{edited.ID, e[1:]}}, 0)
+		return err
+	})
+	before, err := outbox.List(t.Context(), f, outbox.Filter{Package: int64(f.pkg)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := do(f, func(tx *db.Tx) ([]Change, error) { return RestoreTo(t.Context(), tx, f.pkg, AfterEntry(at), 0) })
+	var got []string
+	for _, c := range changes {
+		got = append(got, fmt.Sprintf("%s created %v edited %v deleted %v +%d -%d", c.Collection.Code, c.Created, c.MetadataModified, c.Deleted, len(c.Added), len(c.Removed)))
+	}
+	want := []string{
+		"back created true edited false deleted false +2 -0", "edited created false edited true deleted false +0 -0",
+		"gone created false edited false deleted true +0 -0", "edited created false edited false deleted false +0 -1",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("changes (-want +got):\n%s", diff)
+	}
+	after, err := outbox.List(t.Context(), f, outbox.Filter{Package: int64(f.pkg)})
+	if err != nil || len(after) != len(before)+len(want) {
+		t.Errorf("%d events after the restore, %d before, %v", len(after), len(before), err)
+	}
 }

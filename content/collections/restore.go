@@ -112,6 +112,9 @@ func turn(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, now []Collec
 	if len(out) == 0 {
 		return nil, nil
 	}
+	if err := withMembers(ctx, tx, out); err != nil {
+		return nil, err
+	}
 	err := tx.UpdateRows(ctx, "openedx_content_collection", "id", []string{"title", "description", "enabled", "modified"}, len(out), func(i int, v []any) {
 		c := &out[i].Collection
 		v[0], v[1], v[2], v[3], v[4] = int64(c.ID), c.Title, c.Description, c.Enabled, c.Modified
@@ -119,7 +122,31 @@ func turn(ctx context.Context, tx *db.Tx, pkg publishing.PackageID, now []Collec
 	if err != nil {
 		return nil, fmt.Errorf("restore collections: %w", err)
 	}
-	return out, appendLog(ctx, tx, pkg, log)
+	if err := appendLog(ctx, tx, pkg, log); err != nil {
+		return nil, err
+	}
+	return out, tell(ctx, tx, by, out...)
+}
+
+// withMembers notes in changes that delete or restore a collection its members, which come and go with it.
+func withMembers(ctx context.Context, tx *db.Tx, list []Change) error {
+	ids := make([]ID, len(list))
+	for i, c := range list {
+		ids[i] = c.Collection.ID
+	}
+	members, err := membersOf(ctx, tx, ids)
+	if err != nil {
+		return err
+	}
+	for i := range list {
+		switch c := &list[i]; {
+		case c.Created:
+			c.Added = members[c.Collection.ID]
+		case c.Deleted:
+			c.Removed = members[c.Collection.ID]
+		}
+	}
+	return nil
 }
 
 // refill gives collections the members they had.
