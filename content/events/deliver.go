@@ -40,6 +40,7 @@ const (
 	leaseMargin = 10 * time.Second
 	// laneRun is how many events of one package are sent before others have their turn.
 	laneRun     = 100
+	queueSize   = 500 // heads of lanes read at a time
 	sweepEvery  = time.Hour
 	sweepBatch  = 500
 	maxTrouble  = time.Minute // pause of Run after a failure of the database
@@ -94,15 +95,16 @@ type Report struct {
 func (d *Deliverer) Once(ctx context.Context) (Report, error) {
 	s := d.newShift()
 	for ctx.Err() == nil {
-		started, err := s.pass(ctx)
+		taken, err := s.pass(ctx)
 		if err = errors.Join(err, s.takeErr()); err != nil {
 			s.wait()
 			return s.report, err
 		}
-		if started == 0 && !s.busy() {
+		if s.busy() {
+			<-s.ended
+		} else if taken == 0 {
 			break
 		}
-		<-s.ended
 	}
 	s.wait()
 	if err := s.takeErr(); err != nil || ctx.Err() != nil {
@@ -177,6 +179,7 @@ func (d *Deliverer) Sweep(ctx context.Context) (removed int64, err error) {
 // shift is one run of a deliverer.
 type shift struct {
 	d      *Deliverer
+	queue  map[int64][]outbox.Delivery // heads of lanes that were due, by webhook; only pass uses it
 	group  sync.WaitGroup
 	ended  chan struct{} // a lane has ended since this was last read
 	mu     sync.Mutex    // guards the rest
@@ -186,7 +189,7 @@ type shift struct {
 }
 
 func (d *Deliverer) newShift() *shift {
-	return &shift{d: d, ended: make(chan struct{}, 1), at: map[int64]int{}}
+	return &shift{d: d, queue: map[int64][]outbox.Delivery{}, ended: make(chan struct{}, 1), at: map[int64]int{}}
 }
 
 func (s *shift) wait() { s.group.Wait() }
@@ -211,8 +214,9 @@ func (s *shift) fail(err error) {
 	s.err = errors.Join(s.err, err)
 }
 
-// pass gives new events to the webhooks and starts work on as many lanes as there are free workers.
-func (s *shift) pass(ctx context.Context) (started int, err error) {
+// pass gives new events to the webhooks and starts work on as many lanes as there are free workers. It looks for many lanes
+// at a time and returns how many it took of those; what has changed since shows when they are claimed.
+func (s *shift) pass(ctx context.Context) (taken int, err error) {
 	if err := outbox.RouteAll(ctx, s.d.DB); err != nil {
 		return 0, err
 	}
@@ -231,16 +235,24 @@ func (s *shift) pass(ctx context.Context) (started int, err error) {
 			s.mu.Lock()
 			free := s.d.workers() - s.at[w.ID]
 			s.mu.Unlock()
-			if !w.Active || free <= 0 {
+			if !w.Active {
+				delete(s.queue, w.ID)
 				continue
 			}
-			due, err := outbox.Due(ctx, tx, w.ID, tx.Now(), free)
-			if err != nil {
-				return err
+			if free <= 0 {
+				continue
 			}
-			for _, x := range due {
+			if len(s.queue[w.ID]) == 0 {
+				if s.queue[w.ID], err = outbox.Due(ctx, tx, w.ID, tx.Now(), queueSize); err != nil {
+					return err
+				}
+			}
+			queue := s.queue[w.ID]
+			n := min(free, len(queue))
+			for _, x := range queue[:n] {
 				lanes = append(lanes, lane{w, x})
 			}
+			s.queue[w.ID] = queue[n:]
 		}
 		return nil
 	})
@@ -250,14 +262,13 @@ func (s *shift) pass(ctx context.Context) (started int, err error) {
 	for _, l := range lanes {
 		claimed, err := s.claim(ctx, l.first)
 		if err != nil {
-			return started, err
+			return 0, err
 		}
 		if claimed != nil { // else another deliverer was first
 			s.start(ctx, l.webhook, claimed)
-			started++
 		}
 	}
-	return started, nil
+	return len(lanes), nil
 }
 
 func (s *shift) claim(ctx context.Context, x outbox.Delivery) (claimed *outbox.Delivery, err error) {

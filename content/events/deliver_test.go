@@ -3,7 +3,10 @@ package events
 import (
 	"context"
 	"errors"
+	"io"
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync"
@@ -346,6 +349,59 @@ func TestDeadLetters(t *testing.T) {
 			h.Error("dropped what is not there")
 		}
 	})
+}
+
+// TestRetryAfter waits as long as the receiver says.
+func TestRetryAfter(t *testing.T) {
+	t.Parallel()
+	each(t, func(h *house) {
+		r := newReceiver(h.T)
+		r.set(func(got) int { return 429 })
+		hook := h.webhook(outbox.Webhook{URL: r.URL})
+		h.pkg("a")
+		h.once(&Deliverer{DB: h.d})
+		for after, want := range map[time.Duration]int{119 * time.Second: 0, 120 * time.Second: 1} {
+			list, err := outbox.Due(h.Context(), h.d, hook, h.clock().Add(after), 9)
+			if err != nil || len(list) != want {
+				h.Errorf("after %s %v are due, %v", after, list, err)
+			}
+		}
+	})
+}
+
+// BenchmarkLanes delivers one event each of many packages; BenchmarkLane many of one.
+func BenchmarkLanes(b *testing.B) { benchmarkDeliver(b, 5000, 1) }
+
+func BenchmarkLane(b *testing.B) { benchmarkDeliver(b, 1, 1000) }
+
+func benchmarkDeliver(b *testing.B, packages, each int) {
+	ctx := b.Context()
+	var took time.Duration
+	for b.Loop() {
+		d := dbtest.Ready(b, db.SQLite, setup)
+		s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+		err := d.Update(ctx, func(tx *db.Tx) error {
+			if _, err := outbox.AddWebhook(ctx, tx, outbox.Webhook{URL: s.URL, Active: true}); err != nil {
+				return err
+			}
+			list := make([]outbox.Event, 0, packages*each)
+			for i := range packages * each {
+				list = append(list, outbox.Event{Package: int64(i % packages), Type: outbox.PackageUpdated, At: tx.Now(), Title: "T"})
+			}
+			return outbox.Append(ctx, tx, list...)
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		start := time.Now()
+		r, err := (&Deliverer{DB: d}).Once(ctx)
+		if err != nil || r.Sent != packages*each {
+			b.Fatal(r, err)
+		}
+		took += time.Since(start)
+		s.Close()
+	}
+	b.ReportMetric(float64(b.N*packages*each)/took.Seconds(), "events/s")
 }
 
 // TestWanted gives each webhook what it wants, from when it was added, and nothing while it is paused.

@@ -220,6 +220,9 @@ func newReceiver(t *testing.T) *receiver {
 		case -1:
 			panic(http.ErrAbortHandler)
 		default:
+			if status == http.StatusTooManyRequests {
+				w.Header().Set("Retry-After", "120")
+			}
 			w.WriteHeader(status)
 			_, _ = io.WriteString(w, "said \x00 so") // the client may have gone
 		}

@@ -1,8 +1,10 @@
 package outbox
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,41 +34,36 @@ func scanDelivery(r *db.Row) (Delivery, error) {
 	return d, err
 }
 
-// heads of lanes: the first delivery of each package that is not dead.
-const laneHeads = `SELECT ` + deliveryColumns + ` FROM lectern_delivery d
-	JOIN (SELECT MIN(event_id) AS first_id FROM lectern_delivery WHERE webhook_id = ? AND dead = ? GROUP BY learning_package_id) h
-	ON d.event_id = h.first_id WHERE d.webhook_id = ? AND d.dead = ?`
+// dueBatch is how many heads of lanes [Due] looks at in one statement.
+const dueBatch = 500
 
 // Due returns the deliveries of a webhook that may be claimed at a time, at most one a package and limit in all, the
-// oldest event first.
-func Due(ctx context.Context, q db.Querier, webhook int64, now time.Time, limit int) ([]Delivery, error) {
-	list, err := db.All(ctx, q, laneHeads+` AND d.due <= ? ORDER BY d.event_id LIMIT ?`,
-		[]any{webhook, false, webhook, false, now.UTC(), limit}, scanDelivery)
+// oldest event first. It asks for the heads of all lanes first, which an index answers: left to join them by itself,
+// SQLite would look for them anew with every delivery.
+func Due(ctx context.Context, q db.Querier, webhook int64, now time.Time, limit int) (list []Delivery, err error) {
+	heads, err := db.All(ctx, q, `SELECT MIN(event_id) FROM lectern_delivery WHERE webhook_id = ? AND dead = ? GROUP BY learning_package_id`,
+		[]any{webhook, false}, db.Value[int64])
 	if err != nil {
 		return nil, fmt.Errorf("deliveries: %w", err)
 	}
-	return list, nil
-}
-
-// NextDue returns when the next delivery of active webhooks is due, the zero time if nothing waits.
-func NextDue(ctx context.Context, q db.Querier) (next time.Time, err error) {
-	all, err := Webhooks(ctx, q)
-	if err != nil {
-		return time.Time{}, err
-	}
-	for _, w := range all {
-		if !w.Active {
-			continue
-		}
-		due, found, err := db.One(ctx, q, laneHeads+` ORDER BY d.due LIMIT 1`, []any{w.ID, false, w.ID, false}, scanDelivery)
+	slices.Sort(heads)
+	for part := range slices.Chunk(heads, dueBatch) {
+		err := db.QueryIn(ctx, q, `SELECT `+deliveryColumns+` FROM lectern_delivery d
+			WHERE d.webhook_id = ? AND d.dead = ? AND d.due <= ? AND d.event_id IN (?...)`,
+			part, []any{webhook, false, now.UTC()}, func(r *db.Row) error {
+				d, err := scanDelivery(r)
+				list = append(list, d)
+				return err
+			})
 		if err != nil {
-			return time.Time{}, fmt.Errorf("deliveries: %w", err)
+			return nil, fmt.Errorf("deliveries: %w", err)
 		}
-		if found && (next.IsZero() || due.Due.Before(next)) {
-			next = due.Due
+		if len(list) >= limit {
+			break
 		}
 	}
-	return next, nil
+	slices.SortFunc(list, func(a, b Delivery) int { return cmp.Compare(a.Event, b.Event) })
+	return list[:min(len(list), limit)], nil
 }
 
 // Claim makes the caller the only one to send a delivery for the length of lease, and counts an attempt. claimed is nil

@@ -2,6 +2,7 @@ package outbox
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/openlectern/lectern/db"
@@ -18,10 +19,15 @@ func Route(ctx context.Context, d *db.DB) (n int, err error) {
 	if id, err = firstNew(ctx, d); err != nil || id == 0 {
 		return 0, err // nothing to write, so no lock is taken
 	}
-	err = d.Update(ctx, func(tx *db.Tx) (err error) {
-		n, err = route(ctx, tx)
-		return err
-	})
+	for range 3 {
+		err = d.Update(ctx, func(tx *db.Tx) (err error) {
+			n, err = route(ctx, tx)
+			return err
+		})
+		if !errors.Is(err, db.ErrForeignKey) { // else a webhook was removed meanwhile
+			break
+		}
+	}
 	return n, err
 }
 
@@ -29,6 +35,16 @@ func Route(ctx context.Context, d *db.DB) (n int, err error) {
 func RouteAll(ctx context.Context, d *db.DB) error {
 	for {
 		n, err := Route(ctx, d)
+		if err != nil || n < routeBatch {
+			return err
+		}
+	}
+}
+
+// routeRest is RouteAll inside a transaction.
+func routeRest(ctx context.Context, tx *db.Tx) error {
+	for {
+		n, err := route(ctx, tx)
 		if err != nil || n < routeBatch {
 			return err
 		}

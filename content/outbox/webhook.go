@@ -40,14 +40,8 @@ func AddWebhook(ctx context.Context, tx *db.Tx, w Webhook) (int64, error) {
 		}
 		types[i] = string(t)
 	}
-	for {
-		n, err := route(ctx, tx)
-		if err != nil {
-			return 0, err
-		}
-		if n < routeBatch {
-			break
-		}
+	if err := routeRest(ctx, tx); err != nil {
+		return 0, err
 	}
 	cols := []string{"url", "secret", "event_types", "learning_package_id", "active", "attempts", "created"}
 	ids, err := tx.InsertIDs(ctx, "lectern_webhook", cols, 1, func(_ int, v []any) {
@@ -117,14 +111,8 @@ func Activate(ctx context.Context, tx *db.Tx, id int64, active bool) error {
 	if _, err := WebhookByID(ctx, tx, id); err != nil {
 		return err
 	}
-	for { // what was committed before counts for the state before
-		n, err := route(ctx, tx)
-		if err != nil {
-			return err
-		}
-		if n < routeBatch {
-			break
-		}
+	if err := routeRest(ctx, tx); err != nil { // what was committed before counts for the state before
+		return err
 	}
 	if _, err := tx.Exec(ctx, `UPDATE lectern_webhook SET active = ? WHERE id = ?`, active, id); err != nil {
 		return fmt.Errorf("webhook %d: %w", id, err)
