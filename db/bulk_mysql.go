@@ -3,6 +3,8 @@ package db
 import (
 	"context"
 	"database/sql/driver"
+	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -14,13 +16,23 @@ const (
 	mysqlBytes  = 1 << 20
 )
 
-// bulkMySQL sends statements of many rows.
+// errStep tells of ids that may be wrong; the whole unit of work runs again.
+var errStep = fmt.Errorf("the distance of automatic ids has changed meanwhile: %w", ErrRetry)
+
+// idStep returns how far apart automatic ids are: 1 on one server, the number of nodes in a Galera cluster, where it
+// changes with the members.
+func (c *conn) idStep(ctx context.Context) (step int64, err error) {
+	return step, c.query(ctx, "SELECT @@auto_increment_increment", nil, func(r *Row) error { return r.Scan(&step) })
+}
+
+// bulkMySQL sends statements of many rows. MariaDB says which ids it has given; MySQL says the first of a statement, and
+// the others are reckoned.
 func (c *conn) bulkMySQL(ctx context.Context, b *bulk) error {
-	step := int64(1)
-	if b.wantIDs {
-		// 1 on one server; the number of nodes in a Galera cluster, where it changes with the members.
-		err := c.query(ctx, "SELECT @@auto_increment_increment", nil, func(r *Row) error { return r.Scan(&step) })
-		if err != nil {
+	reckon := b.wantIDs && c.d.engine != MariaDB
+	var step int64
+	if reckon {
+		var err error
+		if step, err = c.idStep(ctx); err != nil {
 			return err
 		}
 	}
@@ -41,12 +53,17 @@ func (c *conn) bulkMySQL(ctx context.Context, b *bulk) error {
 		for i := range nv {
 			nv[i].Ordinal = i + 1
 		}
+		if b.wantIDs && !reckon {
+			err := c.returned(ctx, b, sql+" RETURNING `id`", nv, rows)
+			nv = nv[:0]
+			return err
+		}
 		res, err := c.send(ctx, sql, nv)
 		if err != nil {
 			return c.failed(ctx, err)
 		}
 		nv = nv[:0]
-		if !b.wantIDs {
+		if !reckon {
 			return nil
 		}
 		// The ids of an insert whose rows are known beforehand follow each other, also with innodb_autoinc_lock_mode 2
@@ -80,7 +97,37 @@ func (c *conn) bulkMySQL(ctx context.Context, b *bulk) error {
 		rows++
 		size += rowSize
 	}
-	return send(rows)
+	if err := send(rows); err != nil || !reckon || !c.d.cluster {
+		return err
+	}
+	// A node that came or went since the first reading has moved the ids apart or together.
+	now, err := c.idStep(ctx)
+	if err == nil && now != step {
+		err = errStep
+	}
+	return err
+}
+
+// returned sends an insert that returns the ids of its rows, in their order.
+func (c *conn) returned(ctx context.Context, b *bulk, sql string, nv []driver.NamedValue, rows int) error {
+	had := len(b.ids)
+	given, done, err := c.open(ctx, sql, nv)
+	if err != nil {
+		return c.failed(ctx, err)
+	}
+	err = c.each(ctx, given, func(r *Row) error {
+		var id int64
+		err := r.Scan(&id)
+		b.ids = append(b.ids, id)
+		return err
+	})
+	if cerr := errors.Join(given.Close(), done()); err == nil && cerr != nil {
+		err = c.failed(ctx, cerr)
+	}
+	if err == nil && len(b.ids)-had != rows {
+		err = fmt.Errorf("db: %d rows inserted, %d ids returned", rows, len(b.ids)-had)
+	}
+	return err
 }
 
 // literalSize estimates the bytes of v in a statement.

@@ -31,6 +31,7 @@ type Options struct {
 type DB struct {
 	Queries
 	engine  Engine
+	cluster bool // a node of a Galera cluster
 	version string
 	name    string // what messages call it: a path, or host and name without the password
 	o       Options
@@ -89,6 +90,9 @@ func (d *DB) Close() error {
 
 // Version returns the server's own version text, such as "10.11.19-MariaDB-…", or that of the SQLite library.
 func (d *DB) Version() string { return d.version }
+
+// Cluster reports whether the server is a node of a Galera cluster.
+func (d *DB) Cluster() bool { return d.cluster }
 
 // Name returns what messages call the database: its path, or host and name, never a password.
 func (d *DB) Name() string { return d.name }

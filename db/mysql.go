@@ -33,13 +33,17 @@ func (d *DB) openMySQL(ctx context.Context, t target) error {
 	}
 	d.begin, d.beginRead = "START TRANSACTION", "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY"
 	reader := []string{"SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"}
-	d.readers = newPool(&connector{d: d, connect: k.Connect, set: reader}, serverConns, serverIdle)
+	writer := []string{"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET SESSION foreign_key_checks = 1"}
+	reading, writing := &connector{d: d, connect: k.Connect, set: reader}, &connector{d: d, connect: k.Connect, set: writer}
+	d.readers = newPool(reading, serverConns, serverIdle)
 	if !d.o.ReadOnly {
-		writer := []string{"SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED", "SET SESSION foreign_key_checks = 1"}
-		d.writers = newPool(&connector{d: d, connect: k.Connect, set: writer}, serverConns, serverIdle)
+		d.writers = newPool(writing, serverConns, serverIdle)
 	}
 	if err := d.Query(ctx, "SELECT version()", nil, func(r *Row) error { return r.Scan(&d.version) }); err != nil {
 		return d.cannotOpen(t, err)
+	}
+	if err := d.joinCluster(ctx, cfg, reading, writing); err != nil {
+		return err
 	}
 	oldest := [2]int{8, 0}
 	switch {
@@ -49,6 +53,29 @@ func (d *DB) openMySQL(ctx context.Context, t target) error {
 		d.beginRead = "START TRANSACTION WITH CONSISTENT SNAPSHOT" // TiDB refuses READ ONLY; the layer does so anyway
 	}
 	return d.atLeast(oldest)
+}
+
+// syncWait makes a transaction begin with everything that was committed on any node before it (test-servers.md §4.1 (6)).
+const syncWait = "SET SESSION wsrep_sync_wait = 1"
+
+// joinCluster looks whether the server is a node of a Galera cluster, where the connections made from now on read what
+// was written through another node. Who names wsrep_sync_wait in the URL has chosen otherwise.
+func (d *DB) joinCluster(ctx context.Context, cfg *mysql.Config, connectors ...*connector) error {
+	return d.with(ctx, d.readers, func(c *conn) error {
+		err := c.query(ctx, "SHOW GLOBAL VARIABLES LIKE 'wsrep_on'", nil, func(r *Row) error {
+			var name, on string
+			err := r.Scan(&name, &on)
+			d.cluster = on == "ON"
+			return err
+		})
+		if _, named := cfg.Params["wsrep_sync_wait"]; err != nil || !d.cluster || named {
+			return err
+		}
+		for _, k := range connectors {
+			k.set = append(k.set, syncWait)
+		}
+		return c.control(ctx, syncWait) // this connection was made before
+	})
 }
 
 // mysqlConfig makes the driver's settings: those of the URL first, then the ones that the layer relies on.

@@ -15,20 +15,20 @@ import (
 )
 
 // laws makes random changes and compares the store with the model after each.
-func laws(t *testing.T, open Open) {
+func laws(t *testing.T, open func(t *testing.T) []*db.DB) {
 	shared := open(t)
 	runs := 4
-	if shared.Engine() == db.SQLite {
+	if shared[0].Engine() == db.SQLite {
 		runs = 15
 	}
-	users, err := makeUsers(t.Context(), shared)
+	users, err := makeUsers(t.Context(), shared[0])
 	if err != nil {
 		t.Fatal(err)
 	}
 	for seed := range runs {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			t.Parallel()
-			w := &walk{T: t, d: shared, r: rand.New(rand.NewPCG(uint64(seed), 1)), users: users}
+			w := &walk{T: t, nodes: newNodes(shared), r: rand.New(rand.NewPCG(uint64(seed), 1)), users: users}
 			w.start(t.Context())
 			for range 30 {
 				if w.next(t.Context()); t.Failed() {
@@ -43,7 +43,7 @@ func laws(t *testing.T, open Open) {
 // walk is one run of random operations on two packages; the second is there to be kept apart.
 type walk struct {
 	*testing.T
-	d     *db.DB
+	nodes
 	r     *rand.Rand
 	users map[string]publishing.UserID
 	pkgs  []*home
@@ -149,7 +149,9 @@ func (w *walk) next(ctx context.Context) {
 	m, aside := h.m.clone(), other.m.clone()
 	out := o.model(m, aside)
 	before := w.picture(ctx, h) + w.picture(ctx, other)
+	w.move()
 	err := w.d.Update(ctx, func(tx *db.Tx) error { return o.store(ctx, tx) })
+	w.move()
 	if out.refused != (err != nil) {
 		w.Fatalf("%s: error %v, want a refusal: %v; after these operations:\n%s", o.text, err, out.refused, w.done())
 	}

@@ -19,7 +19,7 @@ var errRaised = errors.New("raised")
 
 // stage performs the steps of one scenario on a database.
 type stage struct {
-	d     *db.DB
+	nodes
 	files media.Files
 	refs  map[string]string // of packages, by their name in the scenario
 	users map[string]publishing.UserID
@@ -34,8 +34,8 @@ type stage struct {
 	changes []any // *publishing.ChangeLog and *publishing.PublishLog, in the order in which they were finished
 }
 
-func newStage(d *db.DB, files media.Files, users map[string]publishing.UserID, flush bool) *stage {
-	return &stage{d: d, files: files, refs: map[string]string{}, known: map[string]publishing.Package{}, users: users, flush: flush}
+func newStage(d []*db.DB, files media.Files, users map[string]publishing.UserID, flush bool) *stage {
+	return &stage{nodes: newNodes(d), files: files, refs: map[string]string{}, known: map[string]publishing.Package{}, users: users, flush: flush}
 }
 
 // makeUsers makes the users that scenarios name, and returns them with nobody as "".

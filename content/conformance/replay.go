@@ -22,18 +22,18 @@ import (
 // replay performs every scenario, and those with bulks a second time with pointers written after each inner step. On
 // SQLite each has a database for itself, emptied after the one before, so that ids are those of the reference; on servers
 // all share one at the same time, and so show that packages are apart.
-func replay(t *testing.T, open Open) {
+func replay(t *testing.T, open func(t *testing.T) []*db.DB) {
 	sums := digestRows(t)
-	databases := make(chan *db.DB, runtime.GOMAXPROCS(0))
+	databases := make(chan []*db.DB, runtime.GOMAXPROCS(0))
 	var users map[string]publishing.UserID
 	for i := range cap(databases) {
 		d := open(t)
 		var err error
-		if users, err = makeUsers(t.Context(), d); err != nil {
+		if users, err = makeUsers(t.Context(), d[0]); err != nil {
 			t.Fatal(err)
 		}
 		databases <- d
-		if d.Engine() != db.SQLite {
+		if d[0].Engine() != db.SQLite {
 			for range cap(databases) - i - 1 {
 				databases <- d
 			}
@@ -54,8 +54,8 @@ func replay(t *testing.T, open Open) {
 			t.Parallel()
 			d := <-databases
 			defer func() { databases <- d }()
-			if d.Engine() == db.SQLite {
-				if err := empty(t.Context(), d); err != nil {
+			if d[0].Engine() == db.SQLite {
+				if err := empty(t.Context(), d[0]); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -123,7 +123,9 @@ func play(t *testing.T, st *stage, s scenario, sums []digestRow) {
 		if want.Error != nil {
 			before = p.picture(ctx)
 		}
+		p.move()
 		err := p.perform(ctx, i+1, step)
+		p.move()
 		at := fmt.Sprintf("step %d (%s %s%s%s)", i+1, step.Op, step.Pkg, step.Entity, step.Code)
 		if !refused(err, want.Error) {
 			t.Fatalf("%s: error %v, want %s", at, err, want.Error)

@@ -9,6 +9,8 @@
 // be there, LECTERN_REQUIRE_ENGINES lists engines that must be configured (comma-separated), and tests fail when one
 // is not.
 //
+// A cluster of several servers is something else: [OnCluster], with LECTERN_TEST_GALERA.
+//
 // Everything here is safe for parallel tests and for several test binaries on the same servers.
 package dbtest
 
@@ -51,6 +53,9 @@ func missing() []string {
 	var names []string
 	for _, name := range strings.Split(os.Getenv("LECTERN_REQUIRE_ENGINES"), ",") {
 		name = strings.TrimSpace(name)
+		if name == galera && strings.TrimSpace(os.Getenv(clusterVariable)) != "" {
+			continue
+		}
 		if name != "" && !slices.Contains(Engines(), db.Engine(name)) {
 			names = append(names, name)
 		}

@@ -1,9 +1,9 @@
 # shellcheck shell=bash
 # What the scripts beside it share; sourced, never run.
 #
-# Each script starts one database server for tests. All its data is under
-# $LECTERN_SERVERS_DIR/<name>; it listens on 127.0.0.1 alone, on a port of its
-# own, and ends only the process it has started. Nothing is synced to disk:
+# Each script starts one database server for tests (galera: three). All its data
+# is under $LECTERN_SERVERS_DIR/<name>; it listens on loopback alone, on a port
+# of its own, and ends only the process it has started. Nothing is synced to disk:
 # a data folder that was not closed properly is thrown away and made again.
 
 set -euo pipefail
@@ -21,9 +21,18 @@ die_with_log() {
 	die "$2 (the log is $1)"
 }
 
+# folder NAME sets the folder of a server and makes it.
+folder() {
+	NAME=$1
+	[ -n "${LECTERN_SERVERS_DIR:-}" ] || die 'LECTERN_SERVERS_DIR is not set: name a folder for the data of the test servers'
+	mkdir -p "$LECTERN_SERVERS_DIR/$NAME" || die "cannot make $LECTERN_SERVERS_DIR/$NAME"
+	DIR=$(cd "$LECTERN_SERVERS_DIR/$NAME" && pwd -P)
+	# The path of a Unix socket has room for 107 bytes.
+	[ "${#DIR}" -le 85 ] || die "the path is too long for a socket, choose a shorter LECTERN_SERVERS_DIR: $DIR"
+}
+
 # server NAME runs a script's start, stop or url as its first argument says.
 server() {
-	NAME=$1
 	local verb=${2:-}
 	case $verb in
 	start | stop | url) ;;
@@ -32,11 +41,7 @@ server() {
 		exit 2
 		;;
 	esac
-	[ -n "${LECTERN_SERVERS_DIR:-}" ] || die 'LECTERN_SERVERS_DIR is not set: name a folder for the data of the test servers'
-	mkdir -p "$LECTERN_SERVERS_DIR/$NAME" || die "cannot make $LECTERN_SERVERS_DIR/$NAME"
-	DIR=$(cd "$LECTERN_SERVERS_DIR/$NAME" && pwd -P)
-	# The path of a Unix socket has room for 107 bytes.
-	[ "${#DIR}" -le 85 ] || die "the path is too long for a socket, choose a shorter LECTERN_SERVERS_DIR: $DIR"
+	folder "$1"
 	DATA=$DIR/data LOG=$DIR/log PID=$DIR/pid PORT=$DIR/port CLEAN=$DIR/clean
 	case $verb in
 	start)
@@ -87,11 +92,11 @@ await() {
 	done
 }
 
-# end asks the server to end, and insists after 30 seconds.
+# end [SIGNAL] asks the server to end, and insists after 30 seconds.
 end() {
 	local pid
 	if pid=$(running "$PID"); then
-		kill -TERM "$pid" 2>/dev/null || true
+		kill "-${1:-TERM}" "$pid" 2>/dev/null || true
 		local until=$((SECONDS + 30))
 		while kill -0 "$pid" 2>/dev/null; do
 			if [ "$SECONDS" -ge "$until" ]; then
@@ -105,7 +110,7 @@ end() {
 	rm -f "$PID"
 }
 
-listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+listening() { (exec 3<>"/dev/tcp/${HOST:-127.0.0.1}/$1") 2>/dev/null; }
 
 # pick_port keeps a port below those of outgoing connections on which nobody
 # listens. Somebody may still take it first: then the start fails and can be
