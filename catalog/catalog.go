@@ -67,6 +67,13 @@ func EnsureRun(ctx context.Context, tx *db.Tx, key keys.Course, title, language 
 	if id, found, err := findRun(ctx, tx, key); err != nil || found {
 		return id, err
 	}
+	if tx.Cluster() {
+		// Only a row that changes is compared with what other nodes write, and codes that differ by case alone meet in
+		// no unique key.
+		if _, err := tx.Exec(ctx, `UPDATE organizations_organization SET modified = ? WHERE id = ?`, tx.Now(), org); err != nil {
+			return 0, err
+		}
+	}
 	if title == "" {
 		title = key.Code()
 	}
@@ -82,7 +89,7 @@ func EnsureRun(ctx context.Context, tx *db.Tx, key keys.Course, title, language 
 			v[0], v[1], v[2], v[3], v[4] = key.String(), run, tx.Now(), cut(title), course
 		})
 	if err != nil {
-		return 0, err
+		return 0, db.Raced(err)
 	}
 	return RunID(ids[0]), nil
 }
@@ -133,7 +140,7 @@ func ensureOrganization(ctx context.Context, tx *db.Tx, key keys.Course) (int64,
 			v[0], v[1], v[2], v[3], v[4], v[5], v[6] = tx.Now(), tx.Now(), key.Org(), key.Org(), nil, nil, true
 		})
 	if err != nil {
-		return 0, err
+		return 0, db.Raced(err)
 	}
 	return ids[0], nil
 }
@@ -160,7 +167,7 @@ func ensureCourse(ctx context.Context, tx *db.Tx, org int64, key keys.Course, ti
 			v[0], v[1], v[2], v[3], v[4] = key.Code(), tx.Now(), title, language, org
 		})
 	if err != nil {
-		return 0, err
+		return 0, db.Raced(err)
 	}
 	return ids[0], nil
 }

@@ -189,7 +189,7 @@ func ensure(ctx context.Context, tx *db.Tx, key keys.Course, title, language str
 	}
 	pkg, err := publishing.CreatePackage(ctx, tx, publishing.NewPackage{Ref: key.String(), Title: cut(title, maxTitle), Created: tx.Now()})
 	if err != nil {
-		return nil, false, err
+		return nil, false, db.Raced(err)
 	}
 	c.Package = pkg
 	w := newWriter(tx, nil, c)

@@ -35,6 +35,16 @@ type conditionError struct{ cond, cause error }
 func (e *conditionError) Error() string   { return e.cond.Error() + ": " + e.cause.Error() }
 func (e *conditionError) Unwrap() []error { return []error{e.cond, e.cause} }
 
+// Raced is for writers that looked for a row before they inserted it: a duplicate then means that another transaction
+// has made it meanwhile. It becomes an ErrRetry, so that the unit of work runs again and finds the row. Other errors
+// stay as they are.
+func Raced(err error) error {
+	if !errors.Is(err, ErrDuplicate) {
+		return err
+	}
+	return &conditionError{cond: ErrRetry, cause: err}
+}
+
 // explain gives err, which came from the driver, its condition, and where a person must act, its kind and next step.
 // ctx is that of the call: what a cancelled call failed with is its cancellation.
 func (d *DB) explain(ctx context.Context, err error) error {
@@ -62,8 +72,12 @@ func (d *DB) explain(ctx context.Context, err error) error {
 		// The driver knows whether it is the address, the network or the disk; pgx says it in lines.
 		f.Text = strings.Join(strings.Fields(ce.Error()), " ")
 		f.Kind, f.Next = fault.Unavailable, "check that the server runs and can be reached, then try again"
-		if d.engine == SQLite {
+		switch {
+		case d.engine == SQLite:
 			f.Next = "check that the user running lectern may read and write the file and its folder, and that the disk works"
+		case leftCluster(err):
+			f.Text = "this node has lost the majority of its cluster, so it neither reads nor writes"
+			f.Next = "use another node, or try again when most of the nodes run and reach each other"
 		}
 	case ErrReadOnly:
 		f.Kind, f.Next = fault.Unavailable, "use a server or an account that may write"

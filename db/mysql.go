@@ -151,10 +151,17 @@ func mysqlCondition(err error) (error, bool) {
 		return ErrReadOnly, true
 	case 1021, 1114:
 		return ErrFull, true
-	case 1040, 1044, 1045, 1047, 1049, 1053, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1203, 1226, 1698, 1927, 3118, 3169, 4031:
-		return ErrUnavailable, true // 1047 is Galera without a majority; the rest: too many connections, no access, ended
+	case 1040, 1044, 1045, 1047, 1049, 1053, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1180, 1203, 1226, 1698, 1927, 3118, 3169, 4031:
+		return ErrUnavailable, true // 1047 is Galera without a majority, 1180 the same while it commits; the rest: too many connections, no access, ended
 	}
 	return nil, true
+}
+
+// leftCluster reports what a Galera node says of every statement while it is not in the part of the cluster that has the
+// majority (test-servers.md §4.1 (9)).
+func leftCluster(err error) bool {
+	var e *mysql.MySQLError
+	return errors.As(err, &e) && e.Number == 1047
 }
 
 // cannotOpen tells of a server database that cannot be used from the start: a wrong name or password is not a matter

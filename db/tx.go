@@ -27,6 +27,9 @@ type Tx struct {
 // Now returns the transaction's one clock reading: UTC, cut to microseconds.
 func (tx *Tx) Now() time.Time { return tx.now }
 
+// Cluster is [DB.Cluster].
+func (tx *Tx) Cluster() bool { return tx.d.cluster }
+
 // View runs fn on one consistent snapshot, in a transaction that cannot write. fn runs once.
 func (d *DB) View(ctx context.Context, fn func(*Tx) error) error {
 	return d.lost(d.with(ctx, d.readers, func(c *conn) error { return c.transact(ctx, true, fn) }))
@@ -187,7 +190,11 @@ func (c *conn) transact(ctx context.Context, readOnly bool, fn func(*Tx) error) 
 	if err := c.control(context.WithoutCancel(ctx), "COMMIT"); err != nil {
 		err = c.failed(context.WithoutCancel(ctx), err)
 		if errors.Is(err, ErrUnavailable) && !readOnly && d.engine != SQLite {
-			err = &fault.Error{Kind: fault.Unavailable, Thing: d.name, Text: "the connection was lost while saving: the change may or may not have been saved",
+			lost := "the connection"
+			if d.cluster {
+				lost = "the connection, or the node's to its cluster,"
+			}
+			err = &fault.Error{Kind: fault.Unavailable, Thing: d.name, Text: lost + " was lost while saving: the change may or may not have been saved",
 				Next: "look whether it is there before trying again", Err: err}
 		}
 		return err

@@ -63,7 +63,7 @@ func Create(ctx context.Context, tx *db.Tx, n New) (User, error) {
 		v[5], v[6], v[7], v[8], v[9] = last, n.Email, n.Staff, true, tx.Now()
 	})
 	if err != nil {
-		return User{}, err
+		return User{}, db.Raced(err)
 	}
 	return User{ID(ids[0]), n.Username, n.Email, n.Name, n.Staff, n.Superuser, true}, nil
 }
