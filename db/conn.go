@@ -145,14 +145,24 @@ func (c *conn) send(ctx context.Context, sql string, nv []driver.NamedValue) (re
 	return st.(driver.StmtExecContext).ExecContext(ctx, nv)
 }
 
-// query runs one statement with rows and gives each to scan.
-func (c *conn) query(ctx context.Context, sql string, args []any, scan func(*Row) error) (err error) {
-	if err := c.d.announce(ctx, c, sql); err != nil {
+// query runs one statement with rows and gives each to scan, until that returns an error, which is then query's too.
+func (c *conn) query(ctx context.Context, sql string, args []any, scan func(*Row) error) error {
+	stopped, err := c.scan(ctx, sql, args, scan)
+	if err != nil {
 		return err
+	}
+	return stopped
+}
+
+// scan is query that tells why scan stopped from what went wrong in the database. The latter may come after the rows: a
+// Galera node gives the rows of a SELECT first and then says that the transaction has been given up.
+func (c *conn) scan(ctx context.Context, sql string, args []any, scan func(*Row) error) (stopped, err error) {
+	if err := c.d.announce(ctx, c, sql); err != nil {
+		return nil, err
 	}
 	nv, err := c.bind(args)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if c.d.o.OnPlan != nil {
 		if err := c.explained(ctx, sql, nv); err != nil {
@@ -161,7 +171,7 @@ func (c *conn) query(ctx context.Context, sql string, args []any, scan func(*Row
 	}
 	rows, done, err := c.open(ctx, sql, nv)
 	if err != nil {
-		return c.failed(ctx, err)
+		return nil, c.failed(ctx, err)
 	}
 	c.inScan = true
 	ended := false
@@ -174,9 +184,15 @@ func (c *conn) query(ctx context.Context, sql string, args []any, scan func(*Row
 			err = c.failed(ctx, cerr)
 		}
 	}()
-	err = c.each(ctx, rows, scan)
+	err = c.each(ctx, rows, func(r *Row) error {
+		stopped = scan(r)
+		return stopped
+	})
+	if stopped != nil {
+		err = nil
+	}
 	ended = true
-	return err
+	return stopped, err
 }
 
 // each gives the rows to scan.

@@ -116,21 +116,15 @@ func (r running) exec(ctx context.Context, sql string, args []any) (n int64, err
 }
 
 func (r running) query(ctx context.Context, sql string, args []any, scan func(*Row) error) error {
-	var scanned error
-	err := r.tx.run(false, func(c *conn) error {
-		err := c.query(ctx, sql, args, func(row *Row) error {
-			scanned = scan(row)
-			return scanned
-		})
-		if scanned != nil {
-			return nil // the caller's error, not the database's
-		}
+	var stopped error // the caller's reason, no failure of the transaction
+	err := r.tx.run(false, func(c *conn) (err error) {
+		stopped, err = c.scan(ctx, sql, args, scan)
 		return err
 	})
-	if scanned != nil {
-		return scanned
+	if err != nil {
+		return err
 	}
-	return err
+	return stopped
 }
 
 func (r running) together(_ context.Context, _ bool, f func(Querier) error) error { return f(r.tx) }

@@ -358,3 +358,37 @@ func TestLocal(t *testing.T) {
 		t.Errorf("made %d times, want 3", made)
 	}
 }
+
+// TestFailureAfterRows reads the one row that it wants of a statement that fails later. Servers send the row first, and
+// a Galera node says so that a transaction is gone: it must not commit, and the caller must hear of it.
+func TestFailureAfterRows(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		create(t, d, counter)
+		exec(t, d, "INSERT INTO counter (id, n) VALUES (1, 0), (2, 0)")
+		ctx := t.Context()
+		const late = "SELECT (SELECT b.id FROM counter b WHERE b.id >= a.id) FROM counter a ORDER BY a.id DESC"
+		wantErr := d.Engine() != db.SQLite // which takes the first of several rows
+		var heard error
+		err := d.Update(ctx, func(tx *db.Tx) error {
+			if _, err := tx.Exec(ctx, "UPDATE counter SET n = 1"); err != nil {
+				return err
+			}
+			_, _, heard = db.One(ctx, tx, late, nil, db.Value[int])
+			return nil
+		})
+		if (heard != nil) != wantErr || (err != nil) != wantErr {
+			t.Errorf("the statement failed with %v, the transaction with %v; want failures: %v", heard, err, wantErr)
+		}
+		want := 1
+		if wantErr {
+			want = 0
+		}
+		if n := one[int](t, d, "SELECT n FROM counter WHERE id = 1"); n != want {
+			t.Errorf("the counter is %d, want %d", n, want)
+		}
+		if _, _, err := db.One(ctx, d, late, nil, db.Value[int]); (err != nil) != wantErr {
+			t.Errorf("outside a transaction: %v", err)
+		}
+	})
+}
