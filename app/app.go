@@ -15,6 +15,7 @@ import (
 
 	"github.com/openlectern/lectern/content"
 	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/content/media/s3"
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
@@ -26,7 +27,7 @@ import (
 type Config struct {
 	DB    string // URL or path; default lectern.db inside Data
 	Data  string // folder; default ./lectern-data
-	Media string // folder of media files; default media inside Data, or beside a SQLite file given by DB
+	Media string // folder of media files, or s3://bucket/prefix?…; default media inside Data, or beside a SQLite file given by DB
 	User  string // name of the auth_user row that changes are made as; "" is nobody
 	// Write is set by callers that change something: a new SQLite database is made, and missing lectern_* tables are
 	// added. Without it the database must be ready, and is only read.
@@ -79,10 +80,11 @@ type App struct {
 
 // Open opens the store. A database that is not ours, older or newer than this program is Refused, naming the next step.
 func Open(ctx context.Context, c Config) (*App, error) {
-	if strings.HasPrefix(c.Media, "s3:") {
-		return nil, fault.Errorf(fault.Refused, c.Media, "object stores are not built in").WithNext("name a folder with --media")
+	database, where := c.paths()
+	files, err := openFiles(where)
+	if err != nil {
+		return nil, err
 	}
-	database, files := c.paths()
 	a := &App{dryRun: c.DryRun}
 	if c.DryRun && c.Write && !c.Existing {
 		if err := a.throwAway(&database); err != nil {
@@ -93,7 +95,7 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.removeTemp())
 	}
-	a.DB, a.Files = d, media.NewDir(files)
+	a.DB, a.Files = d, files
 	if c.DryRun {
 		a.Files = forgetful{a.Files}
 	}
@@ -101,6 +103,14 @@ func Open(ctx context.Context, c Config) (*App, error) {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
+}
+
+// openFiles returns the store of media files that a folder's path or the URL of a bucket names.
+func openFiles(where string) (media.Files, error) {
+	if strings.HasPrefix(where, s3.Scheme) {
+		return s3.Open(where)
+	}
+	return media.NewDir(where), nil
 }
 
 // patience is how long a server may take to answer at all. One of another kind than the URL says may never.

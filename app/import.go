@@ -62,7 +62,7 @@ func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *Impo
 	if err := o.expects(path, read.Source); err != nil {
 		return result, err
 	}
-	if _, err := a.Sweep(ctx, media.GuardAge); err != nil {
+	if err := a.sweep(ctx); err != nil {
 		return result, err
 	}
 	im := course.Import{

@@ -12,6 +12,22 @@ import (
 	"github.com/openlectern/lectern/db"
 )
 
+// rarely is a file store where looking for leftovers costs enough to say when it is time.
+type rarely interface {
+	Due(ctx context.Context, age media.Age) (bool, error)
+}
+
+// sweep removes files that writers before us left behind. A dry run does not.
+func (a *App) sweep(ctx context.Context) error {
+	if r, ok := a.Files.(rarely); ok {
+		if due, err := r.Due(ctx, media.GuardAge); err != nil || !due {
+			return err
+		}
+	}
+	_, err := a.Sweep(ctx, media.GuardAge)
+	return err
+}
+
 // make runs fn as [App.Update] does, where fn may make a learning package. When it fails, or had to run again, it takes
 // away the files of packages that came to nothing: nobody else can know those packages, so nobody else counts on their
 // files. Files added to a package that was there before are left to the sweep, as another writer may count on them.

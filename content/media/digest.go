@@ -34,6 +34,15 @@ func DigestBytes(b []byte) string {
 	return sumOf(h).String()
 }
 
+// NewHash returns the hash whose sum, in lower-case hex digits, is a digest.
+func NewHash() hash.Hash { return newHash() }
+
+// IsDigest reports whether text has the form of a digest.
+func IsDigest(text string) bool {
+	_, ok := parseSum(text)
+	return ok
+}
+
 func newHash() hash.Hash {
 	h, err := blake2b.New(digestLen, nil)
 	if err != nil {

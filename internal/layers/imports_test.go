@@ -49,6 +49,8 @@ var rules = []rule{
 	{"content/prune", applets(5), "thins out history through what the applets export"},
 	{"content/publishing", applets(0), "first of the applets: entities, versions and pointers know nothing of what they carry"},
 	{"content/media", applets(1), "second: bytes by digest"},
+	{"content/media/s3", []string{"content/media"}, "files in an object store; rows are the applet's"},
+	{"content/media/filetest", []string{"content/media"}, "the tests of a store of files as a package, for any store"},
 	{"content/components", applets(2), "third: leaf entities and their media"},
 	{"content/containers", applets(3), "fourth: entities with children"},
 	{"content/collections", applets(4), "fifth: sets of entities"},
@@ -65,6 +67,7 @@ var rules = []rule{
 	{"sample", nil, "files only: what reads them is up to others"},
 	{"internal/zipdir", nil, "hostile zips, whatever they hold"},
 	{"internal/dbtest", []string{"db"}, "databases for tests"},
+	{"internal/cluster", nil, "tests of everything on several servers"},
 	{"internal/golden", nil, "files for tests"},
 	{"internal/layers", nil, "this"},
 	{"keys", nil, "identifiers"},
@@ -75,7 +78,7 @@ var rules = []rule{
 var leaves = []string{"keys", "fault"}
 
 // forTests may be imported by test files, and by packages of tests whose rule names them.
-var forTests = []string{"internal/golden", "internal/dbtest", "content/conformance"}
+var forTests = []string{"internal/golden", "internal/dbtest", "content/conformance", "content/media/filetest"}
 
 // bare packages may import nothing but the standard library: they go into other people's programs by themselves.
 var bare = []string{"keys", "fault", "courseware"}
@@ -86,11 +89,13 @@ var outside = []rule{
 	{"github.com/go-sql-driver/mysql", []string{"db"}, "driver"},
 	{"github.com/jackc/...", []string{"db"}, "driver"},
 	{"net/http/...", []string{"content/events", "console/...", "api/...", "internal/cli/...", "cmd/..."}, "domain packages know no HTTP"},
+	{"github.com/minio/...", []string{"content/media/s3"}, "one way to an object store"},
+	{"github.com/johannesboyne/...", nil, "a pretended object store, for tests"},
 	{"github.com/spf13/...", []string{"internal/cli/...", "cmd/..."}, "domain packages know no flags"},
 	{"golang.org/x/term", []string{"internal/cli/...", "cmd/..."}, "domain packages know no terminal"},
 	{"archive/...", []string{"olx/archive", "content/backup", "modulestore/..."}, "hostile archives are handled in one place per format"},
 	{"encoding/xml", []string{"olx/xmltree"}, "it loses bytes; xmltree keeps them"},
-	{"testing/...", []string{"internal/golden", "internal/dbtest", "content/conformance", "benchmarks/..."}, "not for the program"},
+	{"testing/...", []string{"internal/golden", "internal/dbtest", "content/conformance", "content/media/filetest", "benchmarks/..."}, "not for the program"},
 }
 
 // order of the applets, left to right.
