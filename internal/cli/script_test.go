@@ -9,12 +9,15 @@ import (
 	"encoding/json"
 	"fmt"
 	"io/fs"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/johannesboyne/gofakes3"
+	"github.com/johannesboyne/gofakes3/backend/s3mem"
 	"github.com/klauspost/compress/gzip"
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -79,6 +82,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"bytes":   writeBytes,
 	"zip":     zipFolder,
 	"receive": receive,
+	"bucket":  bucket,
 }
 
 // writeSample: sample course|library FOLDER writes one of the samples.
@@ -212,6 +216,21 @@ func cut(ts *testscript.TestScript, _ bool, args []string) {
 	percent, err := strconv.ParseInt(args[1], 10, 64)
 	ts.Check(err)
 	ts.Check(os.Truncate(path, info.Size()*percent/100))
+}
+
+// bucket: bucket NAME starts an object store with one bucket, whose URL is in $bucket, and the URL's
+// parameters in $parameters.
+func bucket(ts *testscript.TestScript, _ bool, args []string) {
+	backend := s3mem.New()
+	ts.Check(backend.CreateBucket(args[0]))
+	server := httptest.NewServer(gofakes3.New(backend, gofakes3.WithLogger(gofakes3.DiscardLog())).Server())
+	ts.Defer(server.Close)
+	parameters := "insecure=1&endpoint=" + strings.TrimPrefix(server.URL, "http://")
+	ts.Setenv("bucket", "s3://"+args[0]+"/site?"+parameters)
+	ts.Setenv("parameters", parameters)
+	ts.Setenv("AWS_ACCESS_KEY_ID", "test")
+	ts.Setenv("AWS_SECRET_ACCESS_KEY", "geheim")
+	ts.Setenv("AWS_SHARED_CREDENTIALS_FILE", "none")
 }
 
 // writeBytes: bytes FILE TEXT writes a file whose content is written as in Go strings.

@@ -104,7 +104,7 @@ func (b *Bucket) Due(ctx context.Context, age media.Age) (bool, error) {
 	if err != nil || found && !b.isOld(info, age) {
 		return false, err
 	}
-	_, err = b.client.PutObject(ctx, b.bucket, b.prefix+mark, strings.NewReader(""), 0, minio.PutObjectOptions{DisableMultipart: true})
+	_, err = b.client.PutObject(ctx, b.bucket, b.prefix+mark, strings.NewReader("\n"), 1, minio.PutObjectOptions{DisableMultipart: true})
 	if err != nil {
 		return false, b.unusable(ctx, err)
 	}
