@@ -48,6 +48,7 @@ change; programs use ` + "`--json`" + `, which prints one document whose fields 
 | ` + "`--db PATH`" + ` or ` + "`LECTERN_DB`" + ` alone | ` + "`PATH`" + `, SQLite | ` + "`PATH-media`" + ` |
 | ` + "`--db URL`" + ` | a server: ` + "`mysql://user:pass@host:port/name`" + ` (MariaDB too) or ` + "`postgres://…`" + ` | as above, by ` + "`--data`" + ` |
 | ` + "`--media DIR`" + ` | | ` + "`DIR`" + ` |
+| ` + "`--media s3://BUCKET/PREFIX?endpoint=HOST:PORT&region=NAME`" + ` | | a bucket ([cluster.md](cluster.md)) |
 
 ` + "`sqlite:PATH`" + ` is a path too; what follows a ` + "`?`" + ` goes to the driver. The first command that writes makes a new SQLite database; a
 server's database is filled by ` + "`lectern db init`" + `.

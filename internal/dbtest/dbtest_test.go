@@ -25,6 +25,7 @@ func TestEnginesPresent(t *testing.T) {
 func TestMissingEngines(t *testing.T) {
 	t.Setenv("LECTERN_TEST_MYSQL", "")
 	t.Setenv("LECTERN_TEST_POSTGRES", "postgres://u@127.0.0.1:1/d")
+	t.Setenv("LECTERN_TEST_GALERA", " ")
 	for _, c := range []struct {
 		require string
 		want    []string
@@ -33,11 +34,17 @@ func TestMissingEngines(t *testing.T) {
 		{"sqlite", nil},
 		{"sqlite, postgres,mysql", []string{"mysql"}},
 		{"oracle", []string{"oracle"}},
+		{"sqlite,galera", []string{"galera"}},
 	} {
 		t.Setenv("LECTERN_REQUIRE_ENGINES", c.require)
 		if diff := cmp.Diff(c.want, missing()); diff != "" {
 			t.Errorf("LECTERN_REQUIRE_ENGINES=%q (-want +got):\n%s", c.require, diff)
 		}
+	}
+	t.Setenv("LECTERN_TEST_GALERA", "mysql://u@127.0.0.1:1/d mysql://u@127.0.0.1:2/d")
+	t.Setenv("LECTERN_REQUIRE_ENGINES", "galera")
+	if m := missing(); len(m) > 0 {
+		t.Errorf("missing %v", m)
 	}
 	if e := Engines(); !slices.Contains(e, db.SQLite) || !slices.Contains(e, db.PostgreSQL) || slices.Contains(e, db.MySQL) {
 		t.Errorf("Engines() = %v, want SQLite and PostgreSQL without MySQL", e)
