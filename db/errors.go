@@ -62,6 +62,10 @@ func (d *DB) explain(ctx context.Context, err error) error {
 		return err
 	}
 	cond := condition(err)
+	tooLarge := d.cluster && writeSetTooLarge(err)
+	if tooLarge {
+		cond = ErrFull
+	}
 	if cond == nil {
 		return err
 	}
@@ -86,6 +90,10 @@ func (d *DB) explain(ctx context.Context, err error) error {
 		}
 	case ErrFull:
 		f.Kind, f.Next = fault.Unavailable, "make room on the disk of the database, then try again; nothing was saved"
+		if tooLarge {
+			f.Text = "the change is larger than what the nodes of the cluster take as one transaction; nothing was saved"
+			f.Next = "raise wsrep_max_ws_size on all nodes, up to 2 GB, then try again"
+		}
 	case ErrNotDatabase:
 		f.Kind, f.Next = fault.Refused, "name a SQLite database file, or a file that does not exist yet"
 	case ErrDamaged:

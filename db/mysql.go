@@ -164,6 +164,13 @@ func leftCluster(err error) bool {
 	return errors.As(err, &e) && e.Number == 1047
 }
 
+// writeSetTooLarge reports what a Galera node says of a transaction over wsrep_max_ws_size: the number that stands for
+// errors without one. It has no other meaning in transactions of ours on a cluster.
+func writeSetTooLarge(err error) bool {
+	var e *mysql.MySQLError
+	return errors.As(err, &e) && e.Number == 1105
+}
+
 // cannotOpen tells of a server database that cannot be used from the start: a wrong name or password is not a matter
 // of waiting.
 func (d *DB) cannotOpen(t target, err error) error {
