@@ -166,7 +166,7 @@ func (c *conn) scan(ctx context.Context, sql string, args []any, scan func(*Row)
 	}
 	if c.d.o.OnPlan != nil {
 		if err := c.explained(ctx, sql, nv); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	rows, done, err := c.open(ctx, sql, nv)
