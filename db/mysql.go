@@ -145,7 +145,7 @@ func mysqlCondition(err error) (error, bool) {
 		return ErrTooLong, true
 	case 1366:
 		return ErrText, true
-	case 1213, 1205, 3572, 1020, 8002, 8022, 8028, 9007: // deadlock, lock wait, NOWAIT, snapshot lost; the rest is TiDB's
+	case 1213, 1205, 3572, 1020, 1412, 8002, 8022, 8028, 9007: // deadlock, lock wait, NOWAIT, snapshot lost, table changed; the rest is TiDB's
 		return ErrRetry, true
 	case 1290, 1792, 1836:
 		return ErrReadOnly, true

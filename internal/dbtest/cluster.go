@@ -11,8 +11,10 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
 )
 
 // clusterVariable holds the URLs of the nodes of a Galera cluster, separated by white space.
@@ -74,8 +76,25 @@ func newCluster(t *testing.T, nodes []string) *Cluster {
 			t.Fatal(err)
 		}
 		c.urls = append(c.urls, u)
+		if err := appears(u); err != nil {
+			t.Fatalf("%s: %v", node, err)
+		}
 	}
 	return c
+}
+
+// appears waits for a node to know a database that was made on another.
+func appears(url string) error {
+	for tries := 0; ; tries++ {
+		d, err := db.Open(context.Background(), url, db.Options{})
+		if err == nil {
+			return d.Close()
+		}
+		if tries == 100 || !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
 
 // Another makes another empty database on the same nodes, dropped when the test ends.
