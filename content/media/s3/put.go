@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -130,9 +132,38 @@ func (b *Bucket) renew(ctx context.Context, key string, info minio.ObjectInfo) e
 	return nil
 }
 
-// upload puts one object in one request, which the client repeats after failures that may pass. only says that it must
-// not be there.
+// upload puts one object in one request, and again after failures that may pass. only says that it must not be there.
+//
+// The client would repeat requests too, from the same reader after a Seek, while the connection that failed may still be
+// reading it. So each request has a reader of its own, which cannot seek.
 func (b *Bucket) upload(ctx context.Context, key string, x media.Blob, only bool) error {
+	for try := 1; ; try++ {
+		err := b.once(ctx, key, x, only)
+		if err == nil || try == tries || !passes(err) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(min(100*time.Millisecond<<try, time.Second)/2 + rand.N(200*time.Millisecond)):
+		}
+	}
+}
+
+// passes reports whether the same request may succeed a little later.
+func passes(err error) bool {
+	var own *sourceError
+	r := minio.ToErrorResponse(err)
+	switch {
+	case errors.As(err, &own):
+		return false
+	case r.Code == "": // it did not come so far
+		return true
+	}
+	return r.StatusCode >= 500 && r.StatusCode != 501 && r.StatusCode != 507 || r.StatusCode == 408 || r.StatusCode == 429 || r.Code == "RequestTimeout"
+}
+
+func (b *Bucket) once(ctx context.Context, key string, x media.Blob, only bool) error {
 	opts := minio.PutObjectOptions{ContentType: "application/octet-stream", DisableMultipart: true}
 	if only {
 		opts.SetMatchETagExcept("*")
@@ -141,15 +172,13 @@ func (b *Bucket) upload(ctx context.Context, key string, x media.Blob, only bool
 	if x.Size == 0 { // the client would not look at the content, and would send a signature of it by pieces
 		opts.DisableContentSha256 = true
 		if _, err := src.Read(make([]byte, 1)); err != io.EOF {
-			src.close()
+			src.end()
 			return err
 		}
-		src.close()
 	}
 	_, err := b.client.PutObject(ctx, b.bucket, key, src, x.Size, opts)
-	src.close()
-	if src.failed != nil { // the client wraps it in ways of its own
-		return src.failed
+	if failed := src.end(); failed != nil { // the client wraps it in ways of its own
+		return failed
 	}
 	return err
 }
@@ -160,35 +189,29 @@ type sourceError struct{ err error }
 func (e *sourceError) Error() string { return e.err.Error() }
 func (e *sourceError) Unwrap() error { return e.err }
 
-// checked is the content of a blob. It gives its last bytes only when all of them have the digest and size announced, so
-// that a request with others never becomes whole. Seeking to the start opens the blob anew, for a request that is
-// repeated.
+// checked is the content of a blob, for one request. It gives its last bytes only when all of them have the digest and
+// size announced, so that a request with others never becomes whole.
 type checked struct {
-	ctx    context.Context
-	blob   media.Blob
-	src    io.ReadCloser // nil before the first read
+	ctx  context.Context
+	blob media.Blob
+
+	mu     sync.Mutex // guards the rest: a connection may go on reading after its request has failed
+	src    io.ReadCloser
 	hash   hash.Hash
 	read   int64
-	failed *sourceError
+	failed error // a sourceError
+	ended  bool
 }
 
-// Seek goes back to the start, and nowhere else.
-func (c *checked) Seek(offset int64, whence int) (int64, error) {
-	if offset != 0 || whence != io.SeekStart {
-		return 0, errors.New("s3: a blob is only read from its start")
-	}
-	if c.failed != nil {
-		return 0, c.failed
-	}
-	c.close()
-	return 0, nil
-}
-
-func (c *checked) close() {
+// end gives up the source, waits for a read that is under way, and returns what was wrong with the source.
+func (c *checked) end() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.ended = true
 	if c.src != nil {
 		_ = c.src.Close() // read to its end or given up: nothing is lost when closing fails
-		c.src = nil
 	}
+	return c.failed
 }
 
 func (c *checked) fail(err error) (int, error) {
@@ -197,8 +220,13 @@ func (c *checked) fail(err error) (int, error) {
 }
 
 func (c *checked) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if c.failed != nil {
 		return 0, c.failed
+	}
+	if c.ended {
+		return 0, io.ErrClosedPipe
 	}
 	if err := c.ctx.Err(); err != nil {
 		return c.fail(err)
