@@ -20,7 +20,7 @@ import (
 // story is a package in which a law is shown by an example.
 type story struct {
 	*testing.T
-	d     *db.DB
+	nodes
 	files media.Files
 	pkg   publishing.Package
 	users map[string]publishing.UserID
@@ -42,9 +42,9 @@ func book() map[int]func(*story) {
 const lastLaw = 80
 
 // stories tells the story of every law, each in a package of its own on one database.
-func stories(t *testing.T, open Open) {
+func stories(t *testing.T, open func(t *testing.T) []*db.DB) {
 	d := open(t)
-	users, err := makeUsers(t.Context(), d)
+	users, err := makeUsers(t.Context(), d[0])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -55,7 +55,7 @@ func stories(t *testing.T, open Open) {
 			if all[n] == nil {
 				t.Fatal("the law has no story")
 			}
-			s := &story{T: t, d: d, files: files, users: users}
+			s := &story{T: t, nodes: newNodes(d), files: files, users: users}
 			s.pkg = s.newPackage("lp:" + t.Name())
 			all[n](s)
 		})
@@ -80,6 +80,8 @@ func (s *story) other() *story {
 
 func (s *story) do(fn func(tx *db.Tx) error) {
 	s.Helper()
+	s.move()
+	defer s.move()
 	if err := s.d.Update(s.Context(), fn); err != nil {
 		s.Fatal(err)
 	}
