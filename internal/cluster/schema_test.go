@@ -33,7 +33,7 @@ func TestUpgrade(t *testing.T) {
 			}
 			wg.Wait()
 			s.open(1)
-			findings, err := schema.Verify(t.Context(), s.apps[2].DB)
+			findings, err := schema.Verify(t.Context(), s.apps[2].DB, false)
 			s.must(err)
 			for _, f := range findings {
 				t.Errorf("%+v", f)
@@ -59,7 +59,7 @@ func TestInit(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		findings, err := schema.Verify(t.Context(), c.Open(t, 0, db.Options{}))
+		findings, err := schema.Verify(t.Context(), c.Open(t, 0, db.Options{}), false)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -252,7 +252,7 @@ func whole(t *testing.T, outline map[string]string, marks map[string]bool) {
 func (s *site) verified() {
 	s.Helper()
 	for node := range s.c.Nodes() {
-		findings, err := schema.Verify(s.Context(), s.apps[node].DB)
+		findings, err := schema.Verify(s.Context(), s.apps[node].DB, false)
 		s.must(err)
 		for _, f := range findings {
 			s.Errorf("node %d: %+v", node, f)
