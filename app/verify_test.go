@@ -189,8 +189,8 @@ var (
 )
 
 const (
-	lastDraft = "{=SELECT MAX(id) FROM @draftchangelogrecord WHERE entity_id = {e:%s}}"
-	stored    = "(uuid, title, version_num, created, entity_id) VALUES ('00000000000040008000000000000001', '', %s, '2026-01-01 00:00:00', %s)"
+	lastDraft  = "{=SELECT MAX(id) FROM @draftchangelogrecord WHERE entity_id = {e:%s}}"
+	versionRow = "(uuid, title, version_num, created, entity_id) VALUES ('00000000000040008000000000000001', '', %s, '2026-01-01 00:00:00', %s)"
 )
 
 func harms() []harm {
@@ -210,7 +210,7 @@ func harms() []harm {
 			want: "warning pointer_behind @draft, error digest @draftchangelogrecord"},
 		{sql: `DELETE FROM @draft WHERE entity_id = {e:p}`, want: "error pointer_missing @draft"},
 		{sql: `DELETE FROM @published WHERE entity_id = {e:s}`, want: "error pointer_missing @published"},
-		{sql: `INSERT INTO @publishableentityversion ` + fmt.Sprintf(stored, "1", "{e:bare}"), want: "error pointer_missing @draft"},
+		{sql: `INSERT INTO @publishableentityversion ` + fmt.Sprintf(versionRow, "1", "{e:bare}"), want: "error pointer_missing @draft"},
 		{sql: `UPDATE @draftchangelogrecord SET old_version_id = {v:y:1} WHERE id = ` + last("x"), want: "error record_version @draftchangelogrecord, warning record_chain @draftchangelogrecord"},
 		{sql: `UPDATE @publishlogrecord SET old_version_id = {v:x:3} WHERE entity_id = {e:x} AND new_version_id = {v:x:2}`, want: "error record_chain @publishlogrecord"},
 		{sql: `UPDATE @draftchangelogrecord SET old_version_id = {v:x:1} WHERE id = ` + last("x"), want: "warning record_chain @draftchangelogrecord"},
@@ -254,7 +254,7 @@ DELETE FROM @draftsideeffect WHERE effect_id = ` + last("s") + `; DELETE FROM @d
 			want: "error type_row_extra @section, error type_row_extra @unitversion"},
 		{sql: `DELETE FROM @componentversionmedia WHERE component_version_id = {v:x:2}; DELETE FROM @componentversion WHERE publishable_entity_version_id = {v:x:2}`,
 			want: "error version_row_missing @componentversion"},
-		{sql: `INSERT INTO @publishableentityversion ` + fmt.Sprintf(stored, "7", "{e:root}"), want: "error version_row_missing @containerversion"},
+		{sql: `INSERT INTO @publishableentityversion ` + fmt.Sprintf(versionRow, "7", "{e:root}"), want: "error version_row_missing @containerversion"},
 		{sql: `UPDATE @componentversion SET component_id = {e:y} WHERE publishable_entity_version_id = {v:x:1}`, want: "error version_row_owner @componentversion"},
 		{sql: `UPDATE @containerversion SET container_id = {e:w} WHERE publishable_entity_version_id = {v:u:1}`, want: "error version_row_owner @containerversion"},
 		{sql: `INSERT INTO @component (publishable_entity_id, component_code, component_type_id, learning_package_id) VALUES ({e:root}, 'r', {=SELECT MIN(id) FROM @componenttype}, {p:course-v1:Org+C+R});
