@@ -135,7 +135,7 @@ func (w *worker) begin(ctx context.Context) error {
 func (w *worker) unit(ctx context.Context, fn func(*db.Tx, *trash.Journal) error) error {
 	var rows map[string]int
 	err := w.in(ctx, func(tx *db.Tx) error {
-		if err := publishing.Lock(ctx, tx, w.pkg.ID); err != nil {
+		if err := publishing.FreezeEvents(ctx, tx, w.pkg.ID); err != nil { // which takes the lock
 			return err
 		}
 		_, there, err := db.One(ctx, tx, `SELECT id FROM lectern_prune WHERE id = ?`, []any{w.id}, db.Value[int64])
