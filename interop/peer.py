@@ -9,6 +9,7 @@ on stdin is a command, a JSON list of its name and arguments:
     pending         migrations that Django would run, and what it would change to fit its models
     write CODE      makes a learning package with something of each kind, one of them with that code
     read REF        says what is in a learning package
+    busy REF CODE N makes N new versions of a component, each in a transaction of its own, and says which were taken
     edit REF        makes a new version of every component and unit of a package, and publishes
     dump REF FILE   writes a package to an archive
     load FILE REF   makes a package of an archive, and says what is in it, or what is wrong with the archive
@@ -258,6 +259,25 @@ def read(ref):
     }
 
 
+def busy(ref, code, n):
+    """Edits one component over and over, as a site does while others write too. What is refused is not tried again."""
+    from django.db import DatabaseError
+    from openedx_content import api
+    from openedx_content.models_api import Component
+
+    package = api.get_learning_package_by_ref(ref).id
+    component = Component.objects.get(learning_package=package, component_code=code)
+    taken = []
+    for i in range(int(n)):
+        title = f"Python {i}"
+        try:
+            api.create_next_component_version(component.id, title=title, media_to_replace={}, created=NOW)
+            taken.append(title)
+        except DatabaseError:
+            pass
+    return taken
+
+
 def dump(ref, path):
     """Writes a package to an archive."""
     from django.contrib.auth import get_user_model
@@ -283,6 +303,7 @@ COMMANDS = {
     "pending": pending,
     "write": write,
     "edit": edit,
+    "busy": busy,
     "read": read,
     "dump": dump,
     "load": load,

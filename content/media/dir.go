@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"time"
 
@@ -20,7 +21,8 @@ import (
 const (
 	prefix   = "content" // historical: today's reference still writes there (content-model.md §13)
 	partName = ".part-"  // what a file is called until it is complete; no digest begins with a dot
-	writers  = 8         // files synced at the same time: a disk answers several syncs in little more time than one
+	writers  = 8         // files written at the same time: a disk answers several syncs in little more time than one
+	many     = 16        // files from which on all are synced together, where the system can do that
 )
 
 // Dir keeps files below a folder, as "content/<package uuid>/<digest>", where a Python process with the same storage
@@ -46,7 +48,7 @@ func (d *Dir) Path(pkg uuid.UUID, digest string) string { return filepath.Join(d
 func (d *Dir) folder(pkg uuid.UUID) string { return filepath.Join(d.root, prefix, pkg.String()) }
 
 // Put implements [Files].
-func (d *Dir) Put(ctx context.Context, pkg uuid.UUID, blobs []Blob) error {
+func (d *Dir) Put(ctx context.Context, pkg uuid.UUID, blobs []Blob) (err error) {
 	if len(blobs) == 0 {
 		return nil
 	}
@@ -54,18 +56,52 @@ func (d *Dir) Put(ctx context.Context, pkg uuid.UUID, blobs []Blob) error {
 	if err := d.makeFolder(dir); err != nil {
 		return unusable(dir, err)
 	}
-	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(writers)
-	for _, b := range blobs {
-		g.Go(func() error {
-			if err := ctx.Err(); err != nil {
+	var all barrier // nil: each file is synced by itself
+	if len(blobs) >= many {
+		if all, err = d.disk.Barrier(dir); err != nil {
+			return unusable(dir, err)
+		}
+	}
+	if all != nil {
+		defer func() { err = errors.Join(err, all.Close()) }()
+	}
+	parts := make([]string, len(blobs)) // written under another name so far; "" where the file was there
+	defer func() {
+		for _, part := range parts {
+			if err != nil && part != "" {
+				_ = d.disk.Remove(part) // else a sweep does; the first error is the one to tell
+			}
+		}
+	}()
+	g, gctx := errgroup.WithContext(ctx)
+	if g.SetLimit(writers); all != nil {
+		g.SetLimit(runtime.GOMAXPROCS(0)) // nothing waits for the disk before all are written
+	}
+	for i, b := range blobs {
+		g.Go(func() (err error) {
+			if err := gctx.Err(); err != nil {
 				return err
 			}
-			return d.put(ctx, dir, b)
+			parts[i], err = d.put(gctx, dir, b, all == nil)
+			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return err
+	}
+	if all != nil {
+		if err := all.Sync(); err != nil {
+			return unusable(dir, err)
+		}
+	}
+	for i, part := range parts {
+		if part == "" {
+			continue
+		}
+		if err := d.disk.Rename(part, filepath.Join(dir, blobs[i].Digest)); err != nil {
+			return unusable(dir, err)
+		}
+		parts[i] = ""
 	}
 	// Also when every file was there: another process may have renamed them and not have synced the folder yet.
 	if err := d.disk.SyncDir(dir); err != nil {
@@ -91,41 +127,41 @@ func (d *Dir) makeFolder(dir string) error {
 	return nil
 }
 
-// put keeps one blob in dir.
-func (d *Dir) put(ctx context.Context, dir string, b Blob) error {
+// put writes one blob into dir under another name, which it returns; "" where the blob is there already.
+func (d *Dir) put(ctx context.Context, dir string, b Blob, sync bool) (part string, err error) {
 	if _, ok := parseSum(b.Digest); !ok {
-		return fault.Errorf(fault.Internal, "file", "no digest: %s", quote(b.Digest))
+		return "", fault.Errorf(fault.Internal, "file", "no digest: %s", quote(b.Digest))
 	}
 	name := filepath.Join(dir, b.Digest)
 	switch info, err := d.disk.Stat(name); {
 	case err == nil && info.Size() == b.Size:
 		// As fresh as one written now, or a sweep could take it away before the row that names it commits.
 		if err := d.disk.Touch(name, d.now()); err != nil {
-			return unusable(name, err)
+			return "", unusable(name, err)
 		}
-		return nil
+		return "", nil
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
-		return unusable(name, err)
+		return "", unusable(name, err)
 	}
 	src, err := b.Open()
 	if err != nil {
-		return fmt.Errorf("open the content of %s: %w", b.Digest, err)
+		return "", fmt.Errorf("open the content of %s: %w", b.Digest, err)
 	}
 	defer func() { _ = src.Close() }() // read to its end or given up: nothing is lost when closing fails
-	return d.write(ctx, dir, name, b, src)
+	return d.write(ctx, dir, b, src, sync)
 }
 
-// write copies src to a new file beside name, checks, syncs and renames it. What fails leaves no file behind.
-func (d *Dir) write(ctx context.Context, dir, name string, b Blob, src io.Reader) (err error) {
+// write copies src to a new file, checks it and syncs it if asked to. What fails leaves no file behind.
+func (d *Dir) write(ctx context.Context, dir string, b Blob, src io.Reader, sync bool) (part string, err error) {
 	f, err := d.disk.CreateTemp(dir, partName+"*")
 	if errors.Is(err, fs.ErrNotExist) { // a sweep took the empty folder away
 		if err := d.makeFolder(dir); err != nil {
-			return unusable(dir, err)
+			return "", unusable(dir, err)
 		}
 		f, err = d.disk.CreateTemp(dir, partName+"*")
 	}
 	if err != nil {
-		return unusable(dir, err)
+		return "", unusable(dir, err)
 	}
 	open := true
 	defer func() {
@@ -139,26 +175,25 @@ func (d *Dir) write(ctx context.Context, dir, name string, b Blob, src io.Reader
 	}()
 	got, size, err := copySum(ctx, f, src)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if got.String() != b.Digest || size != b.Size {
-		return fault.Errorf(fault.Invalid, "file "+b.Digest, "the content has %d bytes and the digest %s, not the %d bytes announced: it changed while it was read",
+		return "", fault.Errorf(fault.Invalid, "file "+b.Digest, "the content has %d bytes and the digest %s, not the %d bytes announced: it changed while it was read",
 			size, got, b.Size)
 	}
 	if err := f.Share(); err != nil {
-		return unusable(name, err)
+		return "", unusable(f.Name(), err)
 	}
-	if err := f.Sync(); err != nil {
-		return unusable(name, err)
+	if sync {
+		if err := f.Sync(); err != nil {
+			return "", unusable(f.Name(), err)
+		}
 	}
 	open = false
 	if err := f.Close(); err != nil {
-		return unusable(name, err)
+		return "", unusable(f.Name(), err)
 	}
-	if err := d.disk.Rename(f.Name(), name); err != nil {
-		return unusable(name, err)
-	}
-	return nil
+	return f.Name(), nil
 }
 
 // buffers are reused, as a package can bring ten thousand files.

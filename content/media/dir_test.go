@@ -162,14 +162,25 @@ func (f failing) Read([]byte) (int, error) { return 0, f.err }
 func TestDirFailsAtEveryStep(t *testing.T) {
 	t.Parallel()
 	big := strings.Repeat("0123456789", 30_000) // several writes
+	for _, others := range []int{0, many} {
+		failEverywhere(t, big, others)
+	}
+}
+
+func failEverywhere(t *testing.T, big string, others int) {
+	t.Helper()
+	blobs := []Blob{blobOf(big)}
+	for i := range others { // so many that all are synced together
+		blobs = append(blobs, blobOf(fmt.Sprint("other ", i)))
+	}
 	for step := 1; ; step++ {
 		f := &faulty{failAt: step, err: syscall.ENOSPC}
 		d := NewDir(t.TempDir())
 		d.disk = f
-		pkg, b := uuid.New(), blobOf(big)
-		err := d.Put(t.Context(), pkg, []Blob{b})
+		pkg, b := uuid.New(), blobs[0]
+		err := d.Put(t.Context(), pkg, blobs)
 		if err == nil {
-			if step < 10 {
+			if step < 10+others {
 				t.Fatalf("only %d steps", step)
 			}
 			return
@@ -186,7 +197,7 @@ func TestDirFailsAtEveryStep(t *testing.T) {
 			}
 		}
 		f.failAt = 0
-		if err := d.Put(t.Context(), pkg, []Blob{b}); err != nil {
+		if err := d.Put(t.Context(), pkg, blobs); err != nil {
 			t.Errorf("%s: again: %v", f.failed, err)
 		}
 		if content(t, d, pkg, b.Digest) != big {
@@ -324,6 +335,29 @@ func (f *faulty) SyncDir(dir string) error {
 		return err
 	}
 	return f.osDisk.SyncDir(dir)
+}
+
+func (f *faulty) Barrier(dir string) (barrier, error) {
+	if err := f.step("barrier"); err != nil {
+		return nil, err
+	}
+	b, err := f.osDisk.Barrier(dir)
+	if b == nil {
+		return nil, err // not on this system
+	}
+	return faultyBarrier{b, f}, err
+}
+
+type faultyBarrier struct {
+	barrier
+	f *faulty
+}
+
+func (b faultyBarrier) Sync() error {
+	if err := b.f.step("sync all"); err != nil {
+		return err
+	}
+	return b.barrier.Sync()
 }
 
 type faultyFile struct {

@@ -20,6 +20,14 @@ type disk interface {
 	Touch(name string, at time.Time) error
 	Remove(name string) error
 	SyncDir(dir string) error
+	Barrier(dir string) (barrier, error)
+}
+
+// barrier makes everything durable that was written to a file system since the barrier was made: one wait for many
+// files, where each file's own sync would be one. A system without it has nil.
+type barrier interface {
+	Sync() error
+	Close() error
 }
 
 // diskFile is a file being written.
