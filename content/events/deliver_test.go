@@ -132,23 +132,26 @@ func TestCommitOrder(t *testing.T) {
 		r := newReceiver(h.T)
 		h.webhook(outbox.Webhook{URL: r.URL})
 		d := &Deliverer{DB: h.d}
-		inside, leave, done := make(chan bool), make(chan bool), make(chan error)
+		inside, leave, done := make(chan bool), make(chan bool), make(chan error, 1)
+		var once sync.Once // the unit may run again
 		go func() {
 			done <- h.d.Update(ctx, func(tx *db.Tx) error {
 				_, err := edit(ctx, tx, a, 1)
-				inside <- true
+				once.Do(func() { inside <- true })
 				<-leave
 				return err
 			})
 		}()
 		<-inside
+		out := sync.OnceFunc(func() { close(leave) })
+		defer out() // also where the test fails, or the database could not be given back
 		if h.d.Engine() == db.SQLite {
-			leave <- true
+			out()
 		}
 		h.edit(b, 1)
 		if h.d.Engine() != db.SQLite {
 			h.once(d)
-			leave <- true
+			out()
 		}
 		if err := <-done; err != nil {
 			h.Fatal(err)
