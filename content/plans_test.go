@@ -203,9 +203,9 @@ func (p *planned) check(plan db.Plan) {
 			table, _, _ = strings.Cut(table, " ")
 		default:
 			table = row["table"]
-			// A table that is nearly empty is read at once, whatever indexes it has.
+			// A small table may well be read at once, whatever indexes it has.
 			rows, _ := strconv.Atoi(row["rows"])
-			whole = (row["type"] == "ALL" || row["type"] == "index") && !strings.HasPrefix(table, "<") && rows > 50
+			whole = (row["type"] == "ALL" || row["type"] == "index") && !strings.HasPrefix(table, "<") && rows > 500
 		}
 		if m := regexp.MustCompile(`(\w+) (?:AS )?` + regexp.QuoteMeta(table) + `\b`).FindStringSubmatch(plan.SQL); whole && m != nil && strings.Contains(m[1], "_") {
 			table = m[1]
