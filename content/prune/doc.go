@@ -1,5 +1,5 @@
 // Package prune thins out the history of packages by a plan that a person has approved (design.md §6, invariant 4;
-// docs/decisions/0009-pruning.md).
+// docs/decisions/0007-pruning.md).
 //
 // A [Policy] says which moments, log entries of drafts or of publishes, are kept. [Make] makes a [Plan] of it: what would
 // go, and why the rest stays. [Apply] carries a plan out in bounded transactions, each of which asks again what is needed
