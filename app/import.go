@@ -37,6 +37,35 @@ type ImportResult struct {
 	Ignored  []string             `json:"ignored"` // files and folders of the archive that the format does not know
 }
 
+// CheckImport reads an archive that is to go into a database which does not exist yet, so that none is made for an archive
+// that cannot be read. Where there is a database, [App.Import] finds out by itself.
+func CheckImport(ctx context.Context, c Config, path string, o ImportOptions) (result *ImportResult, err error) {
+	url, _ := c.paths()
+	if file, ok := sqlitePath(url); !ok || !missing(file) {
+		return nil, nil
+	}
+	result = &ImportResult{Report: &course.Report{Course: o.Key.String()}, Findings: []courseware.Finding{}, Ignored: []string{}}
+	o.Progress.begin("looking at the archive")
+	src, err := archive.Open(ctx, path, archive.Limits{}, archive.Options{})
+	if err != nil {
+		result.refused(err)
+		return result, err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	read, err := olx.Read(ctx, src, olx.ReadOptions{Lenient: o.Lenient, Target: o.Key})
+	if read != nil {
+		result.Findings = append(result.Findings, read.Findings...)
+		result.Ignored = append(result.Ignored, read.Ignored...)
+		if o.Key.IsZero() {
+			result.Course = read.Source.String()
+		}
+	}
+	if err == nil {
+		err = o.expects(path, read.Source)
+	}
+	return result, err
+}
+
 // Import reads an archive and brings the course it holds to that state, in one transaction. When the archive cannot be
 // read nothing is changed, and the findings of the result tell why.
 func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *ImportResult, err error) {

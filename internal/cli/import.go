@@ -50,15 +50,18 @@ blocks that cannot be read are kept as they are instead.`,
 			}
 			meter, progress := c.progress()
 			o.Progress = progress
-			return c.with(cmd.Context(), making, func(a *app.App) error {
-				result, err := a.Import(cmd.Context(), args[0], o)
+			show := func(result *app.ImportResult, err error) error {
 				meter.end()
 				d := imported{c.report(n, "imported", result.Report), result.Findings, result.Ignored, err != nil}
 				if err == nil || fault.Is(err, fault.Invalid) && len(d.Findings) > 0 {
 					return errors.Join(c.print(d), err)
 				}
 				return err
-			})
+			}
+			if result, err := app.CheckImport(cmd.Context(), c.config(making), args[0], o); err != nil {
+				return show(result, err)
+			}
+			return c.with(cmd.Context(), making, func(a *app.App) error { return show(a.Import(cmd.Context(), args[0], o)) })
 		},
 	}
 	f := cmd.Flags()
