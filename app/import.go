@@ -39,20 +39,28 @@ type ImportResult struct {
 
 // CheckImport reads an archive that is to go into a database which does not exist yet, so that none is made for an archive
 // that cannot be read. Where there is a database, [App.Import] finds out by itself.
-func CheckImport(ctx context.Context, c Config, path string, o ImportOptions) (result *ImportResult, err error) {
+func CheckImport(ctx context.Context, c Config, path string, o ImportOptions) (*ImportResult, error) {
 	url, _ := c.paths()
 	if file, ok := sqlitePath(url); !ok || !missing(file) {
 		return nil, nil
 	}
-	result = &ImportResult{Report: &course.Report{Course: o.Key.String()}, Findings: []courseware.Finding{}, Ignored: []string{}}
-	o.Progress.begin("looking at the archive")
-	src, err := archive.Open(ctx, path, archive.Limits{}, archive.Options{})
-	if err != nil {
-		result.refused(err)
-		return result, err
+	result, src, _, err := o.read(ctx, path)
+	if err == nil {
+		err = src.Close()
 	}
-	defer func() { err = errors.Join(err, src.Close()) }()
-	read, err := olx.Read(ctx, src, olx.ReadOptions{Lenient: o.Lenient, Target: o.Key})
+	return result, err
+}
+
+// read reads the archive of an import. What it notices is in the result, also where it fails; the archive stays open
+// where it does not.
+func (o ImportOptions) read(ctx context.Context, path string) (result *ImportResult, src *archive.Archive, read *olx.Result, err error) {
+	result = &ImportResult{Report: &course.Report{Course: o.Key.String()}, Findings: []courseware.Finding{}, Ignored: []string{}}
+	o.Progress.begin("reading the archive")
+	if src, err = archive.Open(ctx, path, archive.Limits{}, archive.Options{}); err != nil {
+		result.refused(err)
+		return result, nil, nil, err
+	}
+	read, err = olx.Read(ctx, src, olx.ReadOptions{Lenient: o.Lenient, Target: o.Key})
 	if read != nil {
 		result.Findings = append(result.Findings, read.Findings...)
 		result.Ignored = append(result.Ignored, read.Ignored...)
@@ -63,34 +71,20 @@ func CheckImport(ctx context.Context, c Config, path string, o ImportOptions) (r
 	if err == nil {
 		err = o.expects(path, read.Source)
 	}
-	return result, err
+	if err != nil {
+		return result, nil, nil, errors.Join(err, src.Close())
+	}
+	return result, src, read, nil
 }
 
 // Import reads an archive and brings the course it holds to that state, in one transaction. When the archive cannot be
 // read nothing is changed, and the findings of the result tell why.
 func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *ImportResult, err error) {
-	result := &ImportResult{Report: &course.Report{Course: o.Key.String()}, Findings: []courseware.Finding{}, Ignored: []string{}}
-	o.Progress.begin("reading the archive")
-	src, err := archive.Open(ctx, path, archive.Limits{}, archive.Options{})
+	result, src, read, err := o.read(ctx, path)
 	if err != nil {
-		result.refused(err)
 		return result, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	read, err := olx.Read(ctx, src, olx.ReadOptions{Lenient: o.Lenient, Target: o.Key})
-	if read != nil {
-		result.Findings = append(result.Findings, read.Findings...)
-		result.Ignored = append(result.Ignored, read.Ignored...)
-		if o.Key.IsZero() {
-			result.Course = read.Source.String()
-		}
-	}
-	if err != nil {
-		return result, err
-	}
-	if err := o.expects(path, read.Source); err != nil {
-		return result, err
-	}
 	if err := a.sweep(ctx); err != nil {
 		return result, err
 	}
