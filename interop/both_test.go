@@ -16,10 +16,8 @@ import (
 // are found and mended, and then Python computes the same.
 func TestBothAtOnce(t *testing.T) {
 	t.Parallel()
-	eachEngine(t, func(t *testing.T, e db.Engine) {
-		if e == db.SQLite { // one writer at a time by itself
-			return
-		}
+	sqlite := func(e db.Engine) bool { return e == db.SQLite } // it has one writer at a time by itself
+	onEngines(t, slices.DeleteFunc(dbtest.Engines(), sqlite), func(t *testing.T, e db.Engine) {
 		ctx := t.Context()
 		url := dbtest.URL(t, e)
 		d := open(t, url)

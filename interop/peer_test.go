@@ -27,10 +27,15 @@ func python() string { return os.Getenv("LECTERN_INTEROP_PYTHON") }
 // eachEngine runs fn as a parallel subtest per engine, if there is a Python side.
 func eachEngine(t *testing.T, fn func(t *testing.T, e db.Engine)) {
 	t.Helper()
+	onEngines(t, dbtest.Engines(), fn)
+}
+
+func onEngines(t *testing.T, engines []db.Engine, fn func(t *testing.T, e db.Engine)) {
+	t.Helper()
 	if python() == "" {
 		return
 	}
-	for _, e := range dbtest.Engines() {
+	for _, e := range engines {
 		t.Run(string(e), func(t *testing.T) {
 			t.Parallel()
 			fn(t, e)
