@@ -214,11 +214,11 @@ func (f *facts) half(ctx context.Context, tx *db.Tx) (State, error) {
 	}
 	for name := range f.names {
 		t, l := byName[name], f.live[name]
-		if l == nil || len(l.columns) != len(t.Columns) {
+		if l == nil || len(l.Columns) != len(t.Columns) {
 			return broken("X4", "the table "+name+" is not as Lectern makes it"), nil
 		}
 		for i := range t.Columns {
-			if l.column(t.Columns[i].Name) == nil {
+			if l.Column(t.Columns[i].Name) == nil {
 				return broken("X4", "the table "+name+" is not as Lectern makes it"), nil
 			}
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 var authzMigrations = []string{"0001_add_casbin_dependency", "0002_initial", "0003_usersubject", "0004_contentlibraryscope",
@@ -16,7 +17,7 @@ var authzMigrations = []string{"0001_add_casbin_dependency", "0002_initial", "00
 func AuthzAge(ctx context.Context, d *db.DB) (string, error) {
 	age := "A0"
 	err := d.View(ctx, func(tx *db.Tx) error {
-		names, err := dialect{engine: tx.Engine()}.tableNames(ctx, tx)
+		names, err := inspect.Names(ctx, tx)
 		if err != nil || !names["django_migrations"] {
 			return err
 		}

@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 // Counts returns the number of rows of each of our tables that the database has, and of each that Open edX had for content
 // in earlier ages, in one statement.
 func Counts(ctx context.Context, q db.Querier) (map[string]int64, error) {
-	d := dialect{engine: q.Engine()}
-	names, err := d.tableNames(ctx, q)
+	d := Dialect{engine: q.Engine()}
+	names, err := inspect.Names(ctx, q)
 	if err != nil {
 		return nil, err
 	}

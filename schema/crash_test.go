@@ -10,6 +10,7 @@ import (
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/internal/dbtest"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 var errKilled = errors.New("killed here")
@@ -127,7 +128,7 @@ func TestCrash(t *testing.T) {
 // complete reports whether all tables are there.
 func complete(t *testing.T, d *db.DB) bool {
 	t.Helper()
-	names, err := engine(d).tableNames(context.Background(), d)
+	names, err := inspect.Names(context.Background(), d)
 	if err != nil {
 		t.Fatal(err)
 	}

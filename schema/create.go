@@ -6,6 +6,7 @@ import (
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 // Create makes every table of a new site, with the rows and the ledger that Django expects, in an empty database. It
@@ -88,7 +89,7 @@ func AddLectern(ctx context.Context, d *db.DB) error {
 // build makes those of the tables that are missing, then lets fill write the rows that complete them, unless Lectern's
 // ledger says that this was done.
 func build(ctx context.Context, d *db.DB, tables []*Table, fill func(context.Context, *db.Tx) error) error {
-	eng := engine(d)
+	eng := DialectOf(d)
 	if eng.mysql() {
 		if err := buildSteps(ctx, d, eng, tables); err != nil {
 			return err
@@ -105,7 +106,7 @@ func build(ctx context.Context, d *db.DB, tables []*Table, fill func(context.Con
 }
 
 // buildSteps makes tables where each statement commits by itself, Lectern's own ledger first.
-func buildSteps(ctx context.Context, d *db.DB, eng dialect, tables []*Table) error {
+func buildSteps(ctx context.Context, d *db.DB, eng Dialect, tables []*Table) error {
 	if err := makeMissing(ctx, d, eng, []*Table{byName[ownLedger]}); err != nil {
 		return err
 	}
@@ -114,8 +115,8 @@ func buildSteps(ctx context.Context, d *db.DB, eng dialect, tables []*Table) err
 
 // makeMissing makes those of the tables that the database does not have. Two runs at once may both find a table missing,
 // which only the MySQL family can come to, so its statements pass over a table that has appeared.
-func makeMissing(ctx context.Context, q db.Querier, eng dialect, tables []*Table) error {
-	have, err := eng.tableNames(ctx, q)
+func makeMissing(ctx context.Context, q db.Querier, eng Dialect, tables []*Table) error {
+	have, err := inspect.Names(ctx, q)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 // Severity says how bad a finding is.
@@ -44,24 +45,24 @@ func plain(expr string) string {
 }
 
 // liveType returns a column's type in a form that is the same for equal types.
-func (d dialect) liveType(c *liveColumn) string {
+func (d Dialect) liveType(c *inspect.Column) string {
 	switch d.engine {
 	case db.SQLite:
-		return strings.ToLower(c.typ)
+		return strings.ToLower(c.Type)
 	case db.PostgreSQL:
-		if c.typ == "character varying" && c.length > 0 {
-			return fmt.Sprintf("varchar(%d)", c.length)
+		if c.Type == "character varying" && c.Length > 0 {
+			return fmt.Sprintf("varchar(%d)", c.Length)
 		}
-		return c.typ
+		return c.Type
 	}
-	return width.ReplaceAllString(strings.ToLower(c.typ), "$1")
+	return width.ReplaceAllString(strings.ToLower(c.Type), "$1")
 }
 
 // width is the display width of integers, which MariaDB shows and MySQL 8 does not; tinyint(1) means bool on both.
 var width = regexp.MustCompile(`^(smallint|int|bigint)\(\d+\)`)
 
 // wantTypes returns the types that a column may have, the one we make first.
-func (d dialect) wantTypes(t Type) []string {
+func (d Dialect) wantTypes(t Type) []string {
 	s, _, _ := strings.Cut(d.sqlType(t), " COLLATE ")
 	if !d.mysql() {
 		return []string{s}
@@ -79,7 +80,7 @@ func (d dialect) wantTypes(t Type) []string {
 }
 
 // wantCollations returns the collations that a column may have; none when any will do.
-func (d dialect) wantCollations(c *Column) []string {
+func (d Dialect) wantCollations(c *Column) []string {
 	_, s, named := strings.Cut(d.sqlType(c.Type), " COLLATE ")
 	switch {
 	case !c.Type.text() && c.Type.Kind != CIText:

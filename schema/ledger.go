@@ -97,3 +97,14 @@ func sign(ctx context.Context, tx *db.Tx) error {
 		v[0], v[1] = baseline, tx.Now()
 	})
 }
+
+// ownRows returns the names in Lectern's own ledger, none when there is no such table.
+func ownRows(ctx context.Context, q db.Querier) (map[string]bool, error) {
+	names := map[string]bool{}
+	err := q.Query(ctx, "SELECT name FROM lectern_schema", nil, func(r *db.Row) error {
+		n, err := db.Value[string](r)
+		names[n] = true
+		return err
+	})
+	return names, err
+}

@@ -50,8 +50,8 @@ func types(b *strings.Builder) {
 	b.WriteString("## Types\n\n| Type | SQLite | MySQL | MariaDB | PostgreSQL |\n|---|---|---|---|---|\n")
 	const n = 255
 	for _, t := range []Type{serial4, serial8, int4, int8, uint4, uint8T, boolean, timestamp, uuid, key(n), ci(n), ciText, char(n), longText} {
-		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", t.Code(), sqliteType(t), dialect{engine: db.MySQL}.sqlType(t),
-			dialect{engine: db.MariaDB, nativeUUID: true}.sqlType(t), postgresType(t))
+		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", t.Code(), sqliteType(t), Dialect{engine: db.MySQL}.sqlType(t),
+			Dialect{engine: db.MariaDB, nativeUUID: true}.sqlType(t), postgresType(t))
 	}
 	b.WriteString("\nOn MariaDB older than 10.7, `UUID` is `char(32)` as on MySQL.\n\n")
 }
@@ -77,7 +77,7 @@ func describeTable(b *strings.Builder, t *Table) {
 		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.Name, typ, ref, c.Rule)
 	}
 	b.WriteString("\n")
-	d := dialect{engine: db.PostgreSQL}
+	d := Dialect{engine: db.PostgreSQL}
 	for i := range t.Indexes {
 		x := &t.Indexes[i]
 		word := "Index"

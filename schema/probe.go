@@ -3,16 +3,18 @@ package schema
 import (
 	"slices"
 	"strings"
+
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 // probe answers questions about a catalogue.
-type probe struct{ live live }
+type probe struct{ live inspect.Tables }
 
 func (p probe) table(name string) bool { return p.live[name] != nil }
 
 func (p probe) column(table, column string) bool {
 	t := p.live[table]
-	return t != nil && t.column(column) != nil
+	return t != nil && t.Column(column) != nil
 }
 
 // notNull reports whether a column is there and takes no NULL.
@@ -21,19 +23,19 @@ func (p probe) notNull(table, column string) bool {
 	if t == nil {
 		return false
 	}
-	c := t.column(column)
-	return c != nil && !c.null
+	c := t.Column(column)
+	return c != nil && !c.Null
 }
 
 // named reports whether a table has an index, constraint or check of that name.
 func (p probe) named(table, name string) bool {
 	t := p.live[table]
-	return t != nil && (t.index(name) != nil || t.check(name) != nil || slices.ContainsFunc(t.keys, func(k liveKey) bool { return k.name == name }))
+	return t != nil && (t.Index(name) != nil || t.Check(name) != nil || slices.ContainsFunc(t.Keys, func(k inspect.Unique) bool { return k.Name == name }))
 }
 
 func (p probe) foreign(table, column string) bool {
 	t := p.live[table]
-	return t != nil && slices.ContainsFunc(t.foreign, func(f liveForeign) bool { return f.column == column })
+	return t != nil && slices.ContainsFunc(t.Foreign, func(f inspect.Foreign) bool { return f.Column == column })
 }
 
 // step says of a migration 0004 to 0013 how it shows in a catalogue (content-migrations.md §3.4.1).
@@ -149,7 +151,7 @@ func codeChecks(p probe) bool {
 func asciiChecks(p probe) bool {
 	for table, name := range map[string]string{component: "oel_component_code_regex", container: "oel_container_code_regex"} {
 		if t := p.live[table]; t != nil {
-			if c := t.check(name); c != nil && strings.Contains(c.clause, "[a-zA-Z0-9_.-]") {
+			if c := t.Check(name); c != nil && strings.Contains(c.Clause, "[a-zA-Z0-9_.-]") {
 				return true
 			}
 		}

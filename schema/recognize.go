@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 // Recognize finds out what a database is, by Django's ledger and the catalogue (content-migrations.md §3.3). It only reads.
@@ -28,7 +29,7 @@ func Recognize(ctx context.Context, d *db.DB) (State, error) {
 
 // facts are what a database is recognised by.
 type facts struct {
-	engine dialect
+	engine Dialect
 	names  map[string]bool // all tables and views
 	rows   ledger
 	own    map[string]bool // rows of Lectern's own ledger
@@ -36,8 +37,8 @@ type facts struct {
 }
 
 func look(ctx context.Context, tx *db.Tx) (f facts, err error) {
-	f.engine = dialect{engine: tx.Engine()}
-	if f.names, err = f.engine.tableNames(ctx, tx); err != nil {
+	f.engine = Dialect{engine: tx.Engine()}
+	if f.names, err = inspect.Names(ctx, tx); err != nil {
 		return f, err
 	}
 	if f.names["django_migrations"] {
@@ -50,7 +51,7 @@ func look(ctx context.Context, tx *db.Tx) (f facts, err error) {
 			return f, err
 		}
 	}
-	f.live, err = f.engine.inspect(ctx, tx, func(name string) bool {
+	f.live, err = inspect.Read(ctx, tx, func(name string) bool {
 		return byName[name] != nil || strings.HasPrefix(name, "oel_") || strings.HasPrefix(name, "openedx_content_")
 	})
 	return f, err

@@ -8,16 +8,30 @@ import (
 	"github.com/openlectern/lectern/db"
 )
 
-// dialect is an engine as far as table definitions differ by it.
-type dialect struct {
+// Dialect is an engine as far as table definitions differ by it.
+type Dialect struct {
 	engine     db.Engine
 	nativeUUID bool // MariaDB 10.7 or later: Django makes uuid columns there, not char(32)
 }
 
-func (d dialect) mysql() bool { return d.engine == db.MySQL || d.engine == db.MariaDB }
+// DialectOf finds out what of the database decides how tables are written.
+func DialectOf(d *db.DB) Dialect {
+	e := Dialect{engine: d.Engine()}
+	if e.engine == db.MariaDB {
+		var major, minor int
+		// Old replication peers made MariaDB say "5.5.5-" before its own version. A version that does not read is none
+		// with the type.
+		if _, err := fmt.Sscanf(strings.TrimPrefix(d.Version(), "5.5.5-"), "%d.%d", &major, &minor); err == nil {
+			e.nativeUUID = major > 10 || major == 10 && minor >= 7
+		}
+	}
+	return e
+}
+
+func (d Dialect) mysql() bool { return d.engine == db.MySQL || d.engine == db.MariaDB }
 
 // quote quotes an identifier. Ours hold letters, digits and underscores only.
-func (d dialect) quote(name string) string {
+func (d Dialect) quote(name string) string {
 	if d.mysql() {
 		return "`" + name + "`"
 	}
@@ -26,7 +40,7 @@ func (d dialect) quote(name string) string {
 
 // statements returns the SQL that makes the table: on the MySQL family, where every statement commits by itself, exactly
 // one, so that a table is there whole or not at all; elsewhere CREATE TABLE and then its indexes.
-func (d dialect) statements(t *Table) []string {
+func (d Dialect) statements(t *Table) []string {
 	var items []string
 	for _, c := range d.columns(t) {
 		items = append(items, d.column(t, c))
@@ -83,7 +97,7 @@ func indexWord(x *Index) string {
 }
 
 // columns returns the table's columns in the order in which Django has them on this engine.
-func (d dialect) columns(t *Table) []*Column {
+func (d Dialect) columns(t *Table) []*Column {
 	cs := make([]*Column, len(t.Columns))
 	for i := range t.Columns {
 		cs[i] = &t.Columns[i]
@@ -98,7 +112,7 @@ func (d dialect) columns(t *Table) []*Column {
 
 // has reports whether the engine can have the index at all: MariaDB has none on expressions, the MySQL family no partial
 // ones (content-schema.md §8.2).
-func (d dialect) has(x *Index) bool {
+func (d Dialect) has(x *Index) bool {
 	if d.mysql() && x.Not != nil {
 		return false
 	}
@@ -107,17 +121,17 @@ func (d dialect) has(x *Index) bool {
 
 // together reports whether the index is written as a constraint of the table; SQLite has those that Django's
 // unique_together made as indexes of their own.
-func (d dialect) together(x *Index) bool {
+func (d Dialect) together(x *Index) bool {
 	return x.constraint() && (d.engine != db.SQLite || x.Name != "")
 }
 
 // like reports whether a column has a companion index for pattern matching: on PostgreSQL, text that is indexed or unique
 // by itself.
-func (d dialect) like(t *Table, c *Column) bool {
+func (d Dialect) like(t *Table, c *Column) bool {
 	return d.engine == db.PostgreSQL && !t.own() && c.Type.text() && (c.Index || c.Unique)
 }
 
-func (d dialect) parts(ps []Part) string {
+func (d Dialect) parts(ps []Part) string {
 	ss := make([]string, len(ps))
 	for i, p := range ps {
 		ss[i] = d.quote(p.Column)
@@ -132,7 +146,7 @@ func (d dialect) parts(ps []Part) string {
 }
 
 // where returns the condition of a partial index.
-func (d dialect) where(x *Index) string {
+func (d Dialect) where(x *Index) string {
 	switch {
 	case x.Not == nil:
 		return ""
@@ -143,7 +157,7 @@ func (d dialect) where(x *Index) string {
 }
 
 // check returns the condition of a CHECK.
-func (d dialect) check(c *Check) string {
+func (d Dialect) check(c *Check) string {
 	col := d.quote(c.Column)
 	switch {
 	case c.Pattern != nil:
@@ -161,7 +175,7 @@ func (d dialect) check(c *Check) string {
 }
 
 // match returns the condition that a column matches a pattern (content-schema.md §2.1).
-func (d dialect) match(col string, p *Pattern) string {
+func (d Dialect) match(col string, p *Pattern) string {
 	mysql := strings.ReplaceAll(p.ours(), `\`, `\\`)
 	switch {
 	case d.engine == db.PostgreSQL:

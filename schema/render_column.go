@@ -8,7 +8,7 @@ import (
 )
 
 // sqlType returns the type of a column as the engine writes it in a definition, with its collation.
-func (d dialect) sqlType(t Type) string {
+func (d Dialect) sqlType(t Type) string {
 	switch d.engine {
 	case db.SQLite:
 		return sqliteType(t)
@@ -46,7 +46,7 @@ func sqliteType(t Type) string {
 	return "text"
 }
 
-func (d dialect) mysqlType(t Type) string {
+func (d Dialect) mysqlType(t Type) string {
 	switch t.Kind {
 	case Serial4:
 		return "integer AUTO_INCREMENT"
@@ -100,7 +100,7 @@ func postgresType(t Type) string {
 }
 
 // column returns the definition of a column inside CREATE TABLE. On SQLite it is the very text that Django writes.
-func (d dialect) column(t *Table, c *Column) string {
+func (d Dialect) column(t *Table, c *Column) string {
 	var b strings.Builder
 	b.WriteString(d.quote(c.Name) + " " + d.sqlType(c.Type))
 	pg := d.engine == db.PostgreSQL
@@ -132,7 +132,7 @@ func (d dialect) column(t *Table, c *Column) string {
 }
 
 // named returns the beginning of a named constraint on a column; only PostgreSQL has them named.
-func (d dialect) named(name string) string {
+func (d Dialect) named(name string) string {
 	if d.engine != db.PostgreSQL {
 		return ""
 	}
@@ -141,7 +141,7 @@ func (d dialect) named(name string) string {
 
 // uniqueName returns the name of the constraint of a column that is unique by itself: where it is not named by us, the
 // MySQL family names its index after the column.
-func (d dialect) uniqueName(t *Table, c *Column) string {
+func (d Dialect) uniqueName(t *Table, c *Column) string {
 	switch {
 	case c.Altered && d.engine != db.SQLite:
 		return generated(d.engine, "_uniq", t.born(), c.Name)
@@ -169,7 +169,7 @@ func sequenceName(t *Table, c *Column) string {
 	return table + "_" + column + "_seq"
 }
 
-func (d dialect) references(c *Column) string {
+func (d Dialect) references(c *Column) string {
 	s := fmt.Sprintf("REFERENCES %s (%s)", d.quote(c.Ref), d.quote(byName[c.Ref].Primary()))
 	switch c.Rule {
 	case Drop:
@@ -181,7 +181,7 @@ func (d dialect) references(c *Column) string {
 }
 
 // tableItems returns what the MySQL family has as items of CREATE TABLE for one column.
-func (d dialect) tableItems(t *Table, c *Column) []string {
+func (d Dialect) tableItems(t *Table, c *Column) []string {
 	var items []string
 	if c.Unique && c.Altered {
 		items = append(items, fmt.Sprintf("CONSTRAINT %s UNIQUE (%s)", d.quote(d.uniqueName(t, c)), d.quote(c.Name)))

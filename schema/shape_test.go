@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 // describe returns the catalogue in the shape of the golden schema files, which is another one for each engine.
 func describe(t *testing.T, d *db.DB) map[string]object {
 	t.Helper()
-	eng := engine(d)
-	l, err := eng.inspect(context.Background(), d, func(string) bool { return true })
+	eng := DialectOf(d)
+	l, err := inspect.Read(context.Background(), d, func(string) bool { return true })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,11 +41,11 @@ func orNull(s string) any {
 	return s
 }
 
-func fallback(c *liveColumn) any {
-	if !c.fallback.Valid {
+func fallback(c *inspect.Column) any {
+	if !c.Default.Valid {
 		return nil
 	}
-	return c.fallback.V
+	return c.Default.V
 }
 
 // list makes a list that is never null in JSON.
@@ -56,51 +57,51 @@ func list[T any](from []T, make func(T) any) []any {
 	return l
 }
 
-func sqliteShape(lt *liveTable) object {
+func sqliteShape(lt *inspect.Table) object {
 	return object{
-		"create": lt.create,
-		"columns": list(lt.columns, func(c liveColumn) any {
+		"create": lt.SQL,
+		"columns": list(lt.Columns, func(c inspect.Column) any {
 			pk := 0
-			if c.primary {
+			if c.Primary {
 				pk = 1
 			}
-			return object{"name": c.name, "type": c.typ, "null": c.null, "default": fallback(&c), "pk": pk, "collation": orNull(c.collation)}
+			return object{"name": c.Name, "type": c.Type, "null": c.Null, "default": fallback(&c), "pk": pk, "collation": orNull(c.Collation)}
 		}),
-		"foreign_keys": list(lt.foreign, func(f liveForeign) any {
-			return object{"column": f.column, "to_table": f.table, "to_column": f.to, "on_delete": f.onDelete, "on_update": f.onUpdate}
+		"foreign_keys": list(lt.Foreign, func(f inspect.Foreign) any {
+			return object{"column": f.Column, "to_table": f.Table, "to_column": f.To, "on_delete": f.OnDelete, "on_update": f.OnUpdate}
 		}),
-		"indexes": list(lt.indexes, func(i liveIndex) any {
-			return object{"name": i.name, "unique": i.unique, "origin": i.origin, "create": orNull(i.text),
-				"columns": list(i.parts, func(p livePart) any { return object{"name": orNull(p.column), "desc": p.desc} })}
+		"indexes": list(lt.Indexes, func(i inspect.Index) any {
+			return object{"name": i.Name, "unique": i.Unique, "origin": i.Origin, "create": orNull(i.Text),
+				"columns": list(i.Parts, func(p inspect.Part) any { return object{"name": orNull(p.Column), "desc": p.Desc} })}
 		}),
 	}
 }
 
-func mysqlShape(lt *liveTable, e db.Engine) object {
+func mysqlShape(lt *inspect.Table, e db.Engine) object {
 	return object{
-		"engine": lt.storage, "collation": lt.collation,
-		"checks": list(lt.checks, func(c liveCheck) any {
-			return object{"name": c.name, "clause": c.clause, "level": c.level}
+		"engine": lt.Storage, "collation": lt.Collation,
+		"checks": list(lt.Checks, func(c inspect.Check) any {
+			return object{"name": c.Name, "clause": c.Clause, "level": c.Level}
 		}),
-		"columns": list(lt.columns, func(c liveColumn) any {
+		"columns": list(lt.Columns, func(c inspect.Column) any {
 			extra, def := "", fallback(&c)
-			if c.counts {
+			if c.Counts {
 				extra = "auto_increment"
 			}
-			if c.null && e == db.MariaDB {
+			if c.Null && e == db.MariaDB {
 				def = "NULL"
 			}
-			return object{"name": c.name, "type": c.typ, "null": c.null, "default": def, "extra": extra, "charset": orNull(c.charset),
-				"collation": orNull(c.collation)}
+			return object{"name": c.Name, "type": c.Type, "null": c.Null, "default": def, "extra": extra, "charset": orNull(c.Charset),
+				"collation": orNull(c.Collation)}
 		}),
-		"foreign_keys": list(lt.foreign, func(f liveForeign) any {
-			return object{"name": f.name, "column": f.column, "to_table": f.table, "to_column": f.to, "on_delete": f.onDelete, "on_update": f.onUpdate}
+		"foreign_keys": list(lt.Foreign, func(f inspect.Foreign) any {
+			return object{"name": f.Name, "column": f.Column, "to_table": f.Table, "to_column": f.To, "on_delete": f.OnDelete, "on_update": f.OnUpdate}
 		}),
-		"indexes": list(lt.indexes, func(i liveIndex) any {
-			return object{"name": i.name, "unique": i.unique, "type": "BTREE", "columns": list(i.parts, func(p livePart) any {
-				o := object{"name": orNull(p.column), "desc": p.desc}
+		"indexes": list(lt.Indexes, func(i inspect.Index) any {
+			return object{"name": i.Name, "unique": i.Unique, "type": "BTREE", "columns": list(i.Parts, func(p inspect.Part) any {
+				o := object{"name": orNull(p.Column), "desc": p.Desc}
 				if e == db.MySQL {
-					o["expression"] = orNull(p.expr)
+					o["expression"] = orNull(p.Expr)
 				}
 				return o
 			})}
@@ -108,44 +109,44 @@ func mysqlShape(lt *liveTable, e db.Engine) object {
 	}
 }
 
-func postgresShape(lt *liveTable) object {
+func postgresShape(lt *inspect.Table) object {
 	type constraint struct{ Kind, Name, Def string }
 	var cs []constraint
-	for _, c := range lt.checks {
-		cs = append(cs, constraint{"check", c.name, c.clause})
+	for _, c := range lt.Checks {
+		cs = append(cs, constraint{"check", c.Name, c.Clause})
 	}
-	for _, f := range lt.foreign {
-		cs = append(cs, constraint{"foreign", f.name, f.text})
+	for _, f := range lt.Foreign {
+		cs = append(cs, constraint{"foreign", f.Name, f.Text})
 	}
-	for _, k := range lt.keys {
+	for _, k := range lt.Keys {
 		kind := "unique"
-		if k.primary {
+		if k.Primary {
 			kind = "primary"
 		}
-		cs = append(cs, constraint{kind, k.name, k.text})
+		cs = append(cs, constraint{kind, k.Name, k.Text})
 	}
 	slices.SortFunc(cs, func(a, b constraint) int { return cmp.Compare(a.Name, b.Name) })
 	sequences := []any{}
-	for _, c := range lt.columns {
-		if c.name == "id" {
-			sequences = append(sequences, orNull(c.sequence))
+	for _, c := range lt.Columns {
+		if c.Name == "id" {
+			sequences = append(sequences, orNull(c.Sequence))
 		}
 	}
 	return object{
 		"sequences": sequences,
-		"columns": list(lt.columns, func(c liveColumn) any {
-			o := object{"name": c.name, "type": c.typ, "null": c.null, "default": fallback(&c), "identity": nil, "length": nil, "collation": orNull(c.collation)}
-			if c.length > 0 {
-				o["length"] = c.length
+		"columns": list(lt.Columns, func(c inspect.Column) any {
+			o := object{"name": c.Name, "type": c.Type, "null": c.Null, "default": fallback(&c), "identity": nil, "length": nil, "collation": orNull(c.Collation)}
+			if c.Length > 0 {
+				o["length"] = c.Length
 			}
-			if c.counts {
+			if c.Counts {
 				o["identity"] = "BY DEFAULT"
 			}
 			return o
 		}),
 		"constraints": list(cs, func(c constraint) any { return object{"kind": c.Kind, "name": c.Name, "def": c.Def} }),
-		"indexes": list(lt.indexes, func(i liveIndex) any {
-			return object{"name": i.name, "unique": i.unique, "primary": i.primary, "def": i.text}
+		"indexes": list(lt.Indexes, func(i inspect.Index) any {
+			return object{"name": i.Name, "unique": i.Unique, "primary": i.Primary, "def": i.Text}
 		}),
 	}
 }

@@ -4,13 +4,14 @@ import (
 	"strings"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 // A signature tells what an index covers, in one form for all engines as far as they can be compared: its parts, then the
 // condition of a partial one.
 
 // wantSignature returns the signature of a definition.
-func (d dialect) wantSignature(x *Index) string {
+func (d Dialect) wantSignature(x *Index) string {
 	ps := make([]string, len(x.Parts))
 	for i, p := range x.Parts {
 		ps[i] = p.Column
@@ -25,19 +26,19 @@ func (d dialect) wantSignature(x *Index) string {
 }
 
 // signature returns the signature of an index in the catalogue.
-func (d dialect) signature(t *liveTable, i *liveIndex) string {
+func (d Dialect) signature(t *inspect.Table, i *inspect.Index) string {
 	switch {
 	case d.engine == db.PostgreSQL:
-		_, s, _ := strings.Cut(i.text, " USING btree ")
+		_, s, _ := strings.Cut(i.Text, " USING btree ")
 		return strings.ReplaceAll(plain(s), "~~", "like")
-	case d.engine == db.SQLite && i.text != "":
-		_, s := word(i.text[strings.Index(strings.ToUpper(i.text), " ON ")+len(" ON "):])
+	case d.engine == db.SQLite && i.Text != "":
+		_, s := inspect.Word(i.Text[strings.Index(strings.ToUpper(i.Text), " ON ")+len(" ON "):])
 		return plain(s)
 	}
-	ps := make([]string, len(i.parts))
-	for n, p := range i.parts {
-		ps[n] = p.column + plain(p.expr)
-		if p.desc {
+	ps := make([]string, len(i.Parts))
+	for n, p := range i.Parts {
+		ps[n] = p.Column + plain(p.Expr)
+		if p.Desc {
 			ps[n] += "desc"
 		}
 	}
@@ -45,13 +46,13 @@ func (d dialect) signature(t *liveTable, i *liveIndex) string {
 }
 
 // indexLabel returns the name by which an index is known: on SQLite that of a constraint is only in CREATE TABLE.
-func (d dialect) indexLabel(t *liveTable, i *liveIndex) string {
-	if d.engine == db.SQLite && i.origin == "u" {
-		for _, k := range t.keys {
-			if plain(k.columns) == d.signature(t, i) {
-				return k.name
+func (d Dialect) indexLabel(t *inspect.Table, i *inspect.Index) string {
+	if d.engine == db.SQLite && i.Origin == "u" {
+		for _, k := range t.Keys {
+			if plain(k.Columns) == d.signature(t, i) {
+				return k.Name
 			}
 		}
 	}
-	return i.name
+	return i.Name
 }

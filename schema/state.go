@@ -5,6 +5,7 @@ import (
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 // Status says what may be done with a database.
@@ -81,8 +82,7 @@ func ready(ctx context.Context, d *db.DB) (bool, error) {
 	ok := false
 	err := d.View(ctx, func(tx *db.Tx) error {
 		ok = false
-		eng := dialect{engine: d.Engine()}
-		names, err := eng.tableNames(ctx, tx)
+		names, err := inspect.Names(ctx, tx)
 		if err != nil || !names[ownLedger] || !names["django_migrations"] {
 			return err
 		}

@@ -13,6 +13,7 @@ import (
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/internal/dbtest"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 func run(t *testing.T, d *db.DB, sqls ...string) {
@@ -37,7 +38,7 @@ func state(t *testing.T, d *db.DB) State {
 // refuses checks that each of fns refuses, naming a next step, and leaves the same tables.
 func refuses(t *testing.T, d *db.DB, fns ...func(context.Context, *db.DB) error) {
 	t.Helper()
-	before, err := engine(d).tableNames(context.Background(), d)
+	before, err := inspect.Names(context.Background(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +48,7 @@ func refuses(t *testing.T, d *db.DB, fns ...func(context.Context, *db.DB) error)
 			t.Errorf("function %d: %v, want a refusal with a next step", i, err)
 		}
 	}
-	after, err := engine(d).tableNames(context.Background(), d)
+	after, err := inspect.Names(context.Background(), d)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func TestForeignDatabase(t *testing.T) {
 		}
 		refuses(t, d, Create, AddLectern, Prepare, Require)
 		// Lectern's ledger beside it does not make it ours.
-		run(t, d, strings.Join(engine(d).statements(byName[ownLedger])[:1], ""))
+		run(t, d, strings.Join(DialectOf(d).statements(byName[ownLedger])[:1], ""))
 		if st := state(t, d); st.Status != Foreign {
 			t.Errorf("with an empty ledger of ours: %+v, want foreign", st)
 		}
@@ -203,9 +204,9 @@ func TestHalfMadeByOthers(t *testing.T) {
 				return // no other engine leaves anything half made
 			}
 			for _, x := range all[:6] {
-				run(t, d, engine(d).statements(&x)...)
+				run(t, d, DialectOf(d).statements(&x)...)
 			}
-			run(t, d, engine(d).statements(byName[ownLedger])...)
+			run(t, d, DialectOf(d).statements(byName[ownLedger])...)
 			if st := state(t, d); st.Status != Partial {
 				t.Errorf("%+v, want half made", st)
 			}

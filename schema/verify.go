@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 // Verify compares a current database with the definitions and looks for rows that contradict each other. It changes
@@ -21,7 +22,7 @@ func Verify(ctx context.Context, d *db.DB, all bool) ([]Finding, error) {
 	if st.Status != Current {
 		return nil, st.refusal()
 	}
-	v := &verifier{dialect: engine(d), catalog: st.Catalog, all: all}
+	v := &verifier{Dialect: DialectOf(d), catalog: st.Catalog, all: all}
 	err = d.View(ctx, func(tx *db.Tx) error {
 		v.findings = nil
 		if err := v.look(ctx, tx); err != nil {
@@ -39,7 +40,7 @@ func Verify(ctx context.Context, d *db.DB, all bool) ([]Finding, error) {
 
 // look reads the catalogue.
 func (v *verifier) look(ctx context.Context, tx *db.Tx) (err error) {
-	v.live, err = v.inspect(ctx, tx, func(name string) bool { return byName[name] != nil })
+	v.live, err = inspect.Read(ctx, tx, func(name string) bool { return byName[name] != nil })
 	return err
 }
 
@@ -52,9 +53,9 @@ func (v *verifier) tables() {
 
 // verifier collects what is wrong.
 type verifier struct {
-	dialect
+	Dialect
 	all      bool // name every row
-	live     live
+	live     inspect.Tables
 	catalog  string
 	findings []Finding
 }
@@ -108,15 +109,15 @@ func (v *verifier) table(t *Table) {
 		v.add("table_missing", t.Name, "", "", "", nextRestore)
 		return
 	}
-	if v.mysql() && l.storage != "InnoDB" {
-		v.add("storage_engine", t.Name, "", l.storage, "InnoDB", nextRepair)
+	if v.mysql() && l.Storage != "InnoDB" {
+		v.add("storage_engine", t.Name, "", l.Storage, "InnoDB", nextRepair)
 	}
 	for i := range t.Columns {
 		v.column(t, &t.Columns[i], l)
 	}
-	for i := range l.columns {
-		if c := &l.columns[i]; t.Column(c.name) == nil {
-			v.note(Warning, "column_extra", t.Name, c.name, c.typ, "", "drop the column, or give it a default, if rows cannot be added")
+	for i := range l.Columns {
+		if c := &l.Columns[i]; t.Column(c.Name) == nil {
+			v.note(Warning, "column_extra", t.Name, c.Name, c.Type, "", "drop the column, or give it a default, if rows cannot be added")
 		}
 	}
 	for i := range t.Indexes {
@@ -153,8 +154,8 @@ func (v *verifier) optional(t *Table) bool {
 }
 
 // column compares one column, with its uniqueness and its reference.
-func (v *verifier) column(t *Table, c *Column, l *liveTable) {
-	lc := l.column(c.Name)
+func (v *verifier) column(t *Table, c *Column, l *inspect.Table) {
+	lc := l.Column(c.Name)
 	if lc == nil {
 		v.add("column_missing", t.Name, c.Name, "", c.Type.Code(), nextRestore)
 		return
@@ -163,24 +164,24 @@ func (v *verifier) column(t *Table, c *Column, l *liveTable) {
 	if got := v.liveType(lc); !slices.Contains(types, got) {
 		v.add("type", t.Name, c.Name, got, types[0], nextRepair)
 	}
-	if lc.null != c.Null {
-		v.add("null", t.Name, c.Name, nullness(lc.null), nullness(c.Null), nextRepair)
+	if lc.Null != c.Null {
+		v.add("null", t.Name, c.Name, nullness(lc.Null), nullness(c.Null), nextRepair)
 	}
 	v.collation(t, c, lc)
-	if lc.fallback.Valid && !(c.Type.serial() && lc.sequence != "") {
-		v.add("default", t.Name, c.Name, lc.fallback.V, "", "drop the default")
+	if lc.Default.Valid && !(c.Type.serial() && lc.Sequence != "") {
+		v.add("default", t.Name, c.Name, lc.Default.V, "", "drop the default")
 	}
-	if lc.primary != c.primary() {
-		v.add("primary_key", t.Name, c.Name, yes(lc.primary), yes(c.primary()), nextRepair)
+	if lc.Primary != c.primary() {
+		v.add("primary_key", t.Name, c.Name, yes(lc.Primary), yes(c.primary()), nextRepair)
 	}
-	if c.Type.serial() && !lc.counts && lc.sequence == "" {
+	if c.Type.serial() && !lc.Counts && lc.Sequence == "" {
 		v.add("ids", t.Name, c.Name, "not counted up", "counted up by the database", nextRepair)
 	}
-	if c.Unique && !slices.ContainsFunc(l.indexes, func(i liveIndex) bool { return i.unique && v.signature(l, &i) == c.Name }) {
+	if c.Unique && !slices.ContainsFunc(l.Indexes, func(i inspect.Index) bool { return i.Unique && v.signature(l, &i) == c.Name }) {
 		v.add("unique_missing", t.Name, c.Name, "", v.uniqueName(t, c), nextRepair)
 	}
 	if c.Type.Kind == Uint4 || c.Type.Kind == Uint8 {
-		if want := c.Name + ">=0"; !slices.ContainsFunc(l.checks, func(k liveCheck) bool { return strings.TrimPrefix(plain(k.clause), "check") == want }) {
+		if want := c.Name + ">=0"; !slices.ContainsFunc(l.Checks, func(k inspect.Check) bool { return strings.TrimPrefix(plain(k.Clause), "check") == want }) {
 			v.add("check_missing", t.Name, c.Name, "", c.Name+" >= 0", nextRepair)
 		}
 	}
@@ -205,39 +206,39 @@ func yes(b bool) string {
 
 // collation compares the collation of a column. Django leaves that of container_code in a state of its own on the MySQL
 // family, which is accepted (content-schema.md §5).
-func (v *verifier) collation(t *Table, c *Column, lc *liveColumn) {
+func (v *verifier) collation(t *Table, c *Column, lc *inspect.Column) {
 	want := v.wantCollations(c)
 	switch {
-	case len(want) == 0 || slices.Contains(want, lc.collation):
+	case len(want) == 0 || slices.Contains(want, lc.Collation):
 	case c.Name == "container_code" && t.Name == container:
-		v.note(Info, "container_code_collation", t.Name, c.Name, lc.collation, want[0],
+		v.note(Info, "container_code_collation", t.Name, c.Name, lc.Collation, want[0],
 			"two codes of a package may not differ by case or accents alone here, as on every site that Django made")
 	default:
-		v.add("collation", t.Name, c.Name, lc.collation, want[0], nextRepair)
+		v.add("collation", t.Name, c.Name, lc.Collation, want[0], nextRepair)
 	}
-	if v.mysql() && lc.charset != "" && lc.charset != "utf8mb4" {
-		v.add("charset", t.Name, c.Name, lc.charset, "utf8mb4", nextRepair)
+	if v.mysql() && lc.Charset != "" && lc.Charset != "utf8mb4" {
+		v.add("charset", t.Name, c.Name, lc.Charset, "utf8mb4", nextRepair)
 	}
 }
 
 // foreign looks for the foreign key of a column.
-func (v *verifier) foreign(t *Table, c *Column, l *liveTable) {
+func (v *verifier) foreign(t *Table, c *Column, l *inspect.Table) {
 	to := c.Ref + "(" + byName[c.Ref].Primary() + ")"
 	var others []string
-	for _, f := range l.foreign {
-		if f.column != c.Name {
+	for _, f := range l.Foreign {
+		if f.Column != c.Name {
 			continue
 		}
-		key := f.to
+		key := f.To
 		if key == "" {
 			key = byName[c.Ref].Primary() // SQLite: the primary key unless said otherwise
 		}
-		if got := f.table + "(" + key + ")"; got != to {
+		if got := f.Table + "(" + key + ")"; got != to {
 			others = append(others, got)
 			continue
 		}
-		if action := map[Rule]string{Drop: "CASCADE", Clear: "SET NULL"}[c.Rule]; action != "" && f.onDelete != action {
-			v.add("foreign_action", t.Name, c.Name, "ON DELETE "+f.onDelete, "ON DELETE "+action, nextRepair)
+		if action := map[Rule]string{Drop: "CASCADE", Clear: "SET NULL"}[c.Rule]; action != "" && f.OnDelete != action {
+			v.add("foreign_action", t.Name, c.Name, "ON DELETE "+f.OnDelete, "ON DELETE "+action, nextRepair)
 		}
 		return
 	}
@@ -249,7 +250,7 @@ func (v *verifier) foreign(t *Table, c *Column, l *liveTable) {
 }
 
 // index looks for an index or unique constraint: by its name where the name counts, else by what it covers.
-func (v *verifier) index(t *Table, x *Index, l *liveTable) {
+func (v *verifier) index(t *Table, x *Index, l *inspect.Table) {
 	if !v.has(x) {
 		return
 	}
@@ -257,14 +258,14 @@ func (v *verifier) index(t *Table, x *Index, l *liveTable) {
 	if x.Unique {
 		code = "unique"
 	}
-	for i := range l.indexes {
-		li := &l.indexes[i]
+	for i := range l.Indexes {
+		li := &l.Indexes[i]
 		got := v.signature(l, li)
 		switch {
-		case x.Name == "" && got == want && li.unique:
+		case x.Name == "" && got == want && li.Unique:
 			return
 		case x.Name == "" || v.indexLabel(l, li) != x.Name:
-		case got == want && li.unique == x.Unique:
+		case got == want && li.Unique == x.Unique:
 			return
 		default:
 			v.add(code+"_differs", t.Name, x.Name, got, want, nextRepair)
@@ -275,19 +276,19 @@ func (v *verifier) index(t *Table, x *Index, l *liveTable) {
 }
 
 // check looks for a CHECK of explicit name and compares its condition with those accepted.
-func (v *verifier) check(t *Table, c *Check, l *liveTable) {
-	lc := l.check(c.Name)
+func (v *verifier) check(t *Table, c *Check, l *inspect.Table) {
+	lc := l.Check(c.Name)
 	if lc == nil {
-		v.add("check_missing", t.Name, c.Name, "", v.dialect.check(c), nextRepair)
+		v.add("check_missing", t.Name, c.Name, "", v.Dialect.check(c), nextRepair)
 		return
 	}
-	got := strings.TrimPrefix(plain(lc.clause), "check")
+	got := strings.TrimPrefix(plain(lc.Clause), "check")
 	switch {
-	case got == plain(v.dialect.check(c)):
+	case got == plain(v.Dialect.check(c)):
 	case c.Pattern == nil || !slices.Contains(v.accepted(c), got):
-		v.add("check_differs", t.Name, c.Name, lc.clause, v.dialect.check(c), nextRepair)
+		v.add("check_differs", t.Name, c.Name, lc.Clause, v.Dialect.check(c), nextRepair)
 	case v.engine == db.MariaDB && c.Pattern.Wide && strings.Contains(got, "binary"):
-		v.note(Info, "check_ascii_only", t.Name, c.Name, lc.clause, v.dialect.check(c),
+		v.note(Info, "check_ascii_only", t.Name, c.Name, lc.Clause, v.Dialect.check(c),
 			"codes with other letters than ASCII are refused here, as on every MariaDB site that Django made")
 	}
 }

@@ -283,7 +283,7 @@ func (v *verifier) texts(ctx context.Context, tx *db.Tx) error {
 		for i := range t.Checks {
 			c := &t.Checks[i]
 			col := "a." + v.quote(c.Column)
-			condition := "NOT (" + strings.ReplaceAll(v.dialect.check(c), v.quote(c.Column), col) + ")"
+			condition := "NOT (" + strings.ReplaceAll(v.Dialect.check(c), v.quote(c.Column), col) + ")"
 			if c.Within != "" || !strings.Contains(condition, col) {
 				continue
 			}
@@ -333,12 +333,12 @@ func (v *verifier) sequences(ctx context.Context, tx *db.Tx) error {
 		if l == nil {
 			continue
 		}
-		for _, c := range l.columns {
-			if c.sequence == "" || !c.primary {
+		for _, c := range l.Columns {
+			if c.Sequence == "" || !c.Primary {
 				continue
 			}
 			parts = append(parts, fmt.Sprintf("SELECT ? AS name, (SELECT COALESCE(MAX(%s), 0) FROM %s) AS top, (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM %s) AS last",
-				v.quote(c.name), v.quote(t.Name), c.sequence))
+				v.quote(c.Name), v.quote(t.Name), c.Sequence))
 			args = append(args, t.Name)
 		}
 	}

@@ -1,4 +1,4 @@
-package schema
+package inspect
 
 import (
 	"context"
@@ -8,15 +8,15 @@ import (
 	"github.com/openlectern/lectern/db"
 )
 
-// inspectSQLite reads the catalogue of SQLite. Names of constraints, collations and AUTOINCREMENT are in the text of
+// readSQLite reads the catalogue of SQLite. Names of constraints, collations and AUTOINCREMENT are in the text of
 // CREATE TABLE alone.
-func inspectSQLite(ctx context.Context, q db.Querier, l live, want func(string) bool) error {
+func readSQLite(ctx context.Context, q db.Querier, l Tables, want func(string) bool) error {
 	err := q.Query(ctx, `SELECT name, sql FROM sqlite_master WHERE type = 'table'`, nil, func(r *db.Row) error {
-		t := &liveTable{}
-		if err := r.Scan(&t.name, &t.create); err != nil || !want(t.name) {
+		t := &Table{}
+		if err := r.Scan(&t.Name, &t.SQL); err != nil || !want(t.Name) {
 			return err
 		}
-		l[t.name] = t
+		l[t.Name] = t
 		return nil
 	})
 	if err != nil {
@@ -28,14 +28,14 @@ WHERE m.type = 'table' ORDER BY m.name, c.cid`, nil, func(r *db.Row) error {
 			table   string
 			notNull bool
 			pk      int
-			c       liveColumn
+			c       Column
 		)
-		if err := r.Scan(&table, &c.name, &c.typ, &notNull, &c.fallback, &pk); err != nil {
+		if err := r.Scan(&table, &c.Name, &c.Type, &notNull, &c.Default, &pk); err != nil {
 			return err
 		}
 		if t := l[table]; t != nil {
-			c.null, c.primary = !notNull, pk > 0
-			t.columns = append(t.columns, c)
+			c.Null, c.Primary = !notNull, pk > 0
+			t.Columns = append(t.Columns, c)
 		}
 		return nil
 	})
@@ -46,14 +46,14 @@ WHERE m.type = 'table' ORDER BY m.name, c.cid`, nil, func(r *db.Row) error {
 LEFT JOIN sqlite_master x ON x.type = 'index' AND x.name = i.name WHERE m.type = 'table'`, nil, func(r *db.Row) error {
 		var (
 			table string
-			i     liveIndex
+			i     Index
 		)
-		if err := r.Scan(&table, &i.name, &i.unique, &i.origin, &i.text); err != nil {
+		if err := r.Scan(&table, &i.Name, &i.Unique, &i.Origin, &i.Text); err != nil {
 			return err
 		}
 		if t := l[table]; t != nil {
-			i.primary = i.origin == "pk"
-			t.indexes = append(t.indexes, i)
+			i.Primary = i.Origin == "pk"
+			t.Indexes = append(t.Indexes, i)
 		}
 		return nil
 	})
@@ -64,14 +64,14 @@ LEFT JOIN sqlite_master x ON x.type = 'index' AND x.name = i.name WHERE m.type =
 WHERE m.type = 'table' AND p.key ORDER BY m.name, i.name, p.seqno`, nil, func(r *db.Row) error {
 		var (
 			table, index string
-			p            livePart
+			p            Part
 		)
-		if err := r.Scan(&table, &index, &p.column, &p.desc); err != nil {
+		if err := r.Scan(&table, &index, &p.Column, &p.Desc); err != nil {
 			return err
 		}
 		if t := l[table]; t != nil {
-			i := t.index(index)
-			i.parts = append(i.parts, p)
+			i := t.Index(index)
+			i.Parts = append(i.Parts, p)
 		}
 		return nil
 	})
@@ -82,13 +82,13 @@ WHERE m.type = 'table' AND p.key ORDER BY m.name, i.name, p.seqno`, nil, func(r 
 FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`, nil, func(r *db.Row) error {
 		var (
 			table string
-			f     liveForeign
+			f     Foreign
 		)
-		if err := r.Scan(&table, &f.column, &f.table, &f.to, &f.onDelete, &f.onUpdate); err != nil {
+		if err := r.Scan(&table, &f.Column, &f.Table, &f.To, &f.OnDelete, &f.OnUpdate); err != nil {
 			return err
 		}
 		if t := l[table]; t != nil {
-			t.foreign = append(t.foreign, f)
+			t.Foreign = append(t.Foreign, f)
 		}
 		return nil
 	})
@@ -104,36 +104,36 @@ var (
 )
 
 // readCreate takes from the text of CREATE TABLE what no pragma tells.
-func (t *liveTable) readCreate() {
-	for _, item := range createItems(t.create) {
-		name, rest := word(item)
+func (t *Table) readCreate() {
+	for _, item := range Items(t.SQL) {
+		name, rest := Word(item)
 		if !strings.EqualFold(name, "CONSTRAINT") || item[0] == '"' {
-			c := t.column(name)
+			c := t.Column(name)
 			if c == nil {
 				continue // a constraint without a name
 			}
 			if m := collate.FindStringSubmatch(rest); m != nil {
-				c.collation = m[1]
+				c.Collation = m[1]
 			}
-			c.counts = strings.Contains(strings.ToUpper(rest), " AUTOINCREMENT")
+			c.Counts = strings.Contains(strings.ToUpper(rest), " AUTOINCREMENT")
 			if m := inlineCheck.FindStringSubmatch(rest); m != nil {
-				t.checks = append(t.checks, liveCheck{clause: m[1]})
+				t.Checks = append(t.Checks, Check{Clause: m[1]})
 			}
 			continue
 		}
-		name, rest = word(rest)
-		switch kind, rest := word(rest); strings.ToUpper(kind) {
+		name, rest = Word(rest)
+		switch kind, rest := Word(rest); strings.ToUpper(kind) {
 		case "CHECK":
 			clause := strings.TrimSpace(rest)
-			t.checks = append(t.checks, liveCheck{name: name, clause: clause[1 : len(clause)-1]})
+			t.Checks = append(t.Checks, Check{Name: name, Clause: clause[1 : len(clause)-1]})
 		case "UNIQUE":
-			t.keys = append(t.keys, liveKey{name: name, columns: strings.TrimSpace(rest)})
+			t.Keys = append(t.Keys, Unique{Name: name, Columns: strings.TrimSpace(rest)})
 		}
 	}
 }
 
-// createItems returns the columns and constraints between the outer parentheses of a CREATE TABLE.
-func createItems(create string) []string {
+// Items returns the columns and constraints between the outer parentheses of a CREATE TABLE.
+func Items(create string) []string {
 	var items []string
 	depth, start := 0, 0
 	for i := 0; i < len(create); i++ {
@@ -165,8 +165,8 @@ func createItems(create string) []string {
 	return items
 }
 
-// word cuts the first word, perhaps quoted, from s.
-func word(s string) (first, rest string) {
+// Word cuts the first word, perhaps quoted, from s.
+func Word(s string) (first, rest string) {
 	s = strings.TrimLeft(s, " \t\r\n")
 	if s == "" {
 		return "", ""

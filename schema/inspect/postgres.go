@@ -1,4 +1,4 @@
-package schema
+package inspect
 
 import (
 	"context"
@@ -6,9 +6,9 @@ import (
 	"github.com/openlectern/lectern/db"
 )
 
-// inspectPostgres reads the catalogue of PostgreSQL: the current schema, where tables without a schema's name are found
+// readPostgres reads the catalogue of PostgreSQL: the current schema, where tables without a schema's name are found
 // and made.
-func inspectPostgres(ctx context.Context, q db.Querier, l live, want func(string) bool) error {
+func readPostgres(ctx context.Context, q db.Querier, l Tables, want func(string) bool) error {
 	err := q.Query(ctx, `SELECT c.relname::text, a.attname::text, format_type(a.atttypid, NULL),
 CASE WHEN a.atttypid IN ('varchar'::regtype, 'bpchar'::regtype) AND a.atttypmod > 4 THEN a.atttypmod - 4 ELSE 0 END,
 NOT a.attnotnull, pg_get_expr(d.adbin, d.adrelid), COALESCE(co.collname::text, ''), a.attidentity IN ('a', 'd'),
@@ -21,9 +21,9 @@ LEFT JOIN pg_collation co ON co.oid = a.attcollation AND a.attcollation <> t.typ
 WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p') ORDER BY c.relname, a.attnum`, nil, func(r *db.Row) error {
 		var (
 			table string
-			c     liveColumn
+			c     Column
 		)
-		if err := r.Scan(&table, &c.name, &c.typ, &c.length, &c.null, &c.fallback, &c.collation, &c.counts, &c.sequence, &c.primary); err != nil {
+		if err := r.Scan(&table, &c.Name, &c.Type, &c.Length, &c.Null, &c.Default, &c.Collation, &c.Counts, &c.Sequence, &c.Primary); err != nil {
 			return err
 		}
 		if !want(table) {
@@ -31,10 +31,10 @@ WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind IN ('r', 'p'
 		}
 		t := l[table]
 		if t == nil {
-			t = &liveTable{name: table}
+			t = &Table{Name: table}
 			l[table] = t
 		}
-		t.columns = append(t.columns, c)
+		t.Columns = append(t.Columns, c)
 		return nil
 	})
 	if err != nil {
@@ -45,13 +45,13 @@ FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid JOIN pg_class x ON x.oid =
 WHERE c.relnamespace = current_schema()::regnamespace`, nil, func(r *db.Row) error {
 		var (
 			table string
-			i     liveIndex
+			i     Index
 		)
-		if err := r.Scan(&table, &i.name, &i.unique, &i.primary, &i.text); err != nil {
+		if err := r.Scan(&table, &i.Name, &i.Unique, &i.Primary, &i.Text); err != nil {
 			return err
 		}
 		if t := l[table]; t != nil {
-			t.indexes = append(t.indexes, i)
+			t.Indexes = append(t.Indexes, i)
 		}
 		return nil
 	})
@@ -67,22 +67,22 @@ FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid LEFT JOIN pg_class f 
 WHERE c.relnamespace = current_schema()::regnamespace AND k.contype IN ('c', 'f', 'p', 'u')`, nil, func(r *db.Row) error {
 		var (
 			table, name, kind, text string
-			f                       liveForeign
+			f                       Foreign
 		)
-		if err := r.Scan(&table, &name, &kind, &text, &f.column, &f.table, &f.to, &f.onDelete, &f.onUpdate); err != nil {
+		if err := r.Scan(&table, &name, &kind, &text, &f.Column, &f.Table, &f.To, &f.OnDelete, &f.OnUpdate); err != nil {
 			return err
 		}
 		t := l[table]
 		switch {
 		case t == nil:
 		case kind == "c":
-			t.checks = append(t.checks, liveCheck{name: name, clause: text})
+			t.Checks = append(t.Checks, Check{Name: name, Clause: text})
 		case kind == "u", kind == "p":
-			t.keys = append(t.keys, liveKey{name: name, primary: kind == "p", text: text})
+			t.Keys = append(t.Keys, Unique{Name: name, Primary: kind == "p", Text: text})
 		default:
-			f.name, f.text = name, text
-			f.onDelete, f.onUpdate = actions[f.onDelete], actions[f.onUpdate]
-			t.foreign = append(t.foreign, f)
+			f.Name, f.Text = name, text
+			f.OnDelete, f.OnUpdate = actions[f.OnDelete], actions[f.OnUpdate]
+			t.Foreign = append(t.Foreign, f)
 		}
 		return nil
 	})

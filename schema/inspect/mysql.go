@@ -1,4 +1,4 @@
-package schema
+package inspect
 
 import (
 	"context"
@@ -7,15 +7,15 @@ import (
 	"github.com/openlectern/lectern/db"
 )
 
-// inspectMySQL reads the catalogue of MySQL or MariaDB. Columns of information_schema differ between the two in places.
-func inspectMySQL(ctx context.Context, q db.Querier, l live, want func(string) bool) error {
+// readMySQL reads the catalogue of MySQL or MariaDB. Columns of information_schema differ between the two in places.
+func readMySQL(ctx context.Context, q db.Querier, l Tables, want func(string) bool) error {
 	err := q.Query(ctx, `SELECT table_name, COALESCE(engine, ''), COALESCE(table_collation, '') FROM information_schema.tables
 WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'`, nil, func(r *db.Row) error {
-		t := &liveTable{}
-		if err := r.Scan(&t.name, &t.storage, &t.collation); err != nil || !want(t.name) {
+		t := &Table{}
+		if err := r.Scan(&t.Name, &t.Storage, &t.Collation); err != nil || !want(t.Name) {
 			return err
 		}
-		l[t.name] = t
+		l[t.Name] = t
 		return nil
 	})
 	if err != nil {
@@ -26,17 +26,17 @@ COALESCE(collation_name, ''), column_key FROM information_schema.columns WHERE t
 ORDER BY table_name, ordinal_position`, nil, func(r *db.Row) error {
 		var (
 			table, null, extra, key string
-			c                       liveColumn
+			c                       Column
 		)
-		if err := r.Scan(&table, &c.name, &c.typ, &null, &c.fallback, &extra, &c.charset, &c.collation, &key); err != nil {
+		if err := r.Scan(&table, &c.Name, &c.Type, &null, &c.Default, &extra, &c.Charset, &c.Collation, &key); err != nil {
 			return err
 		}
 		if t := l[table]; t != nil {
-			c.null, c.primary, c.counts = null == "YES", key == "PRI", strings.Contains(extra, "auto_increment")
-			if c.fallback.V == "NULL" { // MariaDB writes the default as an expression
-				c.fallback.V, c.fallback.Valid = "", false
+			c.Null, c.Primary, c.Counts = null == "YES", key == "PRI", strings.Contains(extra, "auto_increment")
+			if c.Default.V == "NULL" { // MariaDB writes the default as an expression
+				c.Default.V, c.Default.Valid = "", false
 			}
-			t.columns = append(t.columns, c)
+			t.Columns = append(t.Columns, c)
 		}
 		return nil
 	})
@@ -51,22 +51,22 @@ ORDER BY table_name, ordinal_position`, nil, func(r *db.Row) error {
 FROM information_schema.statistics WHERE table_schema = DATABASE() ORDER BY table_name, index_name, seq_in_index`, nil, func(r *db.Row) error {
 		var (
 			table string
-			i     liveIndex
-			p     livePart
+			i     Index
+			p     Part
 		)
-		if err := r.Scan(&table, &i.name, &i.unique, &p.column, &p.desc, &p.expr); err != nil {
+		if err := r.Scan(&table, &i.Name, &i.Unique, &p.Column, &p.Desc, &p.Expr); err != nil {
 			return err
 		}
 		t := l[table]
 		if t == nil {
 			return nil
 		}
-		if n := len(t.indexes); n == 0 || t.indexes[n-1].name != i.name {
-			i.primary = i.name == "PRIMARY"
-			t.indexes = append(t.indexes, i)
+		if n := len(t.Indexes); n == 0 || t.Indexes[n-1].Name != i.Name {
+			i.Primary = i.Name == "PRIMARY"
+			t.Indexes = append(t.Indexes, i)
 		}
-		last := &t.indexes[len(t.indexes)-1]
-		last.parts = append(last.parts, p)
+		last := &t.Indexes[len(t.Indexes)-1]
+		last.Parts = append(last.Parts, p)
 		return nil
 	})
 	if err != nil {
@@ -82,13 +82,13 @@ AND t.constraint_type = 'CHECK' WHERE c.constraint_schema = DATABASE()`
 	err = q.Query(ctx, checks, nil, func(r *db.Row) error {
 		var (
 			table string
-			c     liveCheck
+			c     Check
 		)
-		if err := r.Scan(&table, &c.name, &c.clause, &c.level); err != nil {
+		if err := r.Scan(&table, &c.Name, &c.Clause, &c.Level); err != nil {
 			return err
 		}
 		if t := l[table]; t != nil {
-			t.checks = append(t.checks, c)
+			t.Checks = append(t.Checks, c)
 		}
 		return nil
 	})
@@ -101,13 +101,13 @@ JOIN information_schema.referential_constraints r ON r.constraint_schema = k.con
 AND r.constraint_name = k.constraint_name WHERE k.table_schema = DATABASE() AND k.referenced_table_name IS NOT NULL`, nil, func(r *db.Row) error {
 		var (
 			table string
-			f     liveForeign
+			f     Foreign
 		)
-		if err := r.Scan(&table, &f.name, &f.column, &f.table, &f.to, &f.onDelete, &f.onUpdate); err != nil {
+		if err := r.Scan(&table, &f.Name, &f.Column, &f.Table, &f.To, &f.OnDelete, &f.OnUpdate); err != nil {
 			return err
 		}
 		if t := l[table]; t != nil {
-			t.foreign = append(t.foreign, f)
+			t.Foreign = append(t.Foreign, f)
 		}
 		return nil
 	})
