@@ -222,7 +222,7 @@ func (f *facts) half(ctx context.Context, tx *db.Tx) (State, error) {
 				return broken("X4", "the table "+name+" is not as Lectern makes it"), nil
 			}
 		}
-		_, found, err := db.One(ctx, tx, "SELECT 1 FROM "+f.engine.quote(name)+" LIMIT 1", nil, db.Value[int])
+		_, found, err := db.One(ctx, tx, "SELECT 1 FROM "+f.engine.Quote(name)+" LIMIT 1", nil, db.Value[int])
 		if err != nil {
 			return State{}, err
 		}

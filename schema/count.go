@@ -22,7 +22,7 @@ func Counts(ctx context.Context, q db.Querier) (map[string]int64, error) {
 	var parts []string
 	for _, n := range slices.Sorted(maps.Keys(names)) {
 		if byName[n] != nil || strings.HasPrefix(n, "oel_") || strings.HasPrefix(n, "openedx_") {
-			parts = append(parts, fmt.Sprintf("SELECT '%s' AS name, COUNT(*) AS n FROM %s", n, d.quote(n)))
+			parts = append(parts, fmt.Sprintf("SELECT '%s' AS name, COUNT(*) AS n FROM %s", n, d.Quote(n)))
 		}
 	}
 	counts := map[string]int64{}

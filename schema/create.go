@@ -124,7 +124,7 @@ func makeMissing(ctx context.Context, q db.Querier, eng Dialect, tables []*Table
 		if have[t.Name] {
 			continue
 		}
-		for _, s := range eng.statements(t) {
+		for _, s := range eng.Statements(t) {
 			if _, err := q.Exec(ctx, s); err != nil {
 				return fmt.Errorf("make table %s: %w", t.Name, err)
 			}

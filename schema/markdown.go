@@ -72,7 +72,7 @@ func describeTable(b *strings.Builder, t *Table) {
 		}
 		ref := ""
 		if c.Ref != "" {
-			ref = c.Ref + "." + byName[c.Ref].Primary()
+			ref = c.Ref + "." + lookup(c.Ref).Primary()
 		}
 		fmt.Fprintf(b, "| %s | %s | %s | %s |\n", c.Name, typ, ref, c.Rule)
 	}

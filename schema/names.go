@@ -44,7 +44,7 @@ func generated(e db.Engine, suffix, table string, columns ...string) string {
 
 // foreignName returns the name of the foreign key of a column that refers to a table.
 func foreignName(e db.Engine, t *Table, c *Column) string {
-	to := byName[c.Ref]
+	to := lookup(c.Ref)
 	if c.Late {
 		return generated(e, "_fk_"+to.Name+"_"+to.Primary(), t.Name, c.Name)
 	}

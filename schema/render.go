@@ -30,17 +30,17 @@ func DialectOf(d *db.DB) Dialect {
 
 func (d Dialect) mysql() bool { return d.engine == db.MySQL || d.engine == db.MariaDB }
 
-// quote quotes an identifier. Ours hold letters, digits and underscores only.
-func (d Dialect) quote(name string) string {
+// Quote quotes an identifier. Ours hold letters, digits and underscores only.
+func (d Dialect) Quote(name string) string {
 	if d.mysql() {
 		return "`" + name + "`"
 	}
 	return `"` + name + `"`
 }
 
-// statements returns the SQL that makes the table: on the MySQL family, where every statement commits by itself, exactly
+// Statements returns the SQL that makes the table: on the MySQL family, where every statement commits by itself, exactly
 // one, so that a table is there whole or not at all; elsewhere CREATE TABLE and then its indexes.
-func (d Dialect) statements(t *Table) []string {
+func (d Dialect) Statements(t *Table) []string {
 	var items []string
 	for _, c := range d.columns(t) {
 		items = append(items, d.column(t, c))
@@ -51,16 +51,16 @@ func (d Dialect) statements(t *Table) []string {
 		switch {
 		case !d.has(x):
 		case d.together(x):
-			items = append(items, fmt.Sprintf("CONSTRAINT %s UNIQUE (%s)", d.quote(x.name(d.engine, t)), d.parts(x.Parts)))
+			items = append(items, fmt.Sprintf("CONSTRAINT %s UNIQUE (%s)", d.Quote(x.name(d.engine, t)), d.parts(x.Parts)))
 		case d.mysql():
-			items = append(items, fmt.Sprintf("%s %s (%s)", indexWord(x), d.quote(x.name(d.engine, t)), d.parts(x.Parts)))
+			items = append(items, fmt.Sprintf("%s %s (%s)", indexWord(x), d.Quote(x.name(d.engine, t)), d.parts(x.Parts)))
 		default:
-			after = append(after, fmt.Sprintf("CREATE %s %s ON %s (%s)%s", indexWord(x), d.quote(x.name(d.engine, t)), d.quote(t.Name),
+			after = append(after, fmt.Sprintf("CREATE %s %s ON %s (%s)%s", indexWord(x), d.Quote(x.name(d.engine, t)), d.Quote(t.Name),
 				d.parts(x.Parts), d.where(x)))
 		}
 	}
 	for i := range t.Checks {
-		items = append(items, fmt.Sprintf("CONSTRAINT %s CHECK (%s)", d.quote(t.Checks[i].Name), d.check(&t.Checks[i])))
+		items = append(items, fmt.Sprintf("CONSTRAINT %s CHECK (%s)", d.Quote(t.Checks[i].Name), d.check(&t.Checks[i])))
 	}
 	for i := range t.Columns {
 		c := &t.Columns[i]
@@ -69,14 +69,14 @@ func (d Dialect) statements(t *Table) []string {
 			continue
 		}
 		if t.indexed(c) {
-			after = append(after, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", d.quote(indexName(d.engine, t, c)), d.quote(t.Name), d.quote(c.Name)))
+			after = append(after, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", d.Quote(indexName(d.engine, t, c)), d.Quote(t.Name), d.Quote(c.Name)))
 		}
 		if d.like(t, c) {
-			after = append(after, fmt.Sprintf("CREATE INDEX %s ON %s (%s varchar_pattern_ops)", d.quote(likeName(t, c)), d.quote(t.Name),
-				d.quote(c.Name)))
+			after = append(after, fmt.Sprintf("CREATE INDEX %s ON %s (%s varchar_pattern_ops)", d.Quote(likeName(t, c)), d.Quote(t.Name),
+				d.Quote(c.Name)))
 		}
 	}
-	create := fmt.Sprintf("CREATE TABLE %s (%s)", d.quote(t.Name), strings.Join(items, ", "))
+	create := fmt.Sprintf("CREATE TABLE %s (%s)", d.Quote(t.Name), strings.Join(items, ", "))
 	if d.mysql() {
 		// Two runs at once may both have found the table missing.
 		create = "CREATE TABLE IF NOT EXISTS" + strings.TrimPrefix(create, "CREATE TABLE")
@@ -134,7 +134,7 @@ func (d Dialect) like(t *Table, c *Column) bool {
 func (d Dialect) parts(ps []Part) string {
 	ss := make([]string, len(ps))
 	for i, p := range ps {
-		ss[i] = d.quote(p.Column)
+		ss[i] = d.Quote(p.Column)
 		if p.Lower {
 			ss[i] = "(LOWER(" + ss[i] + "))"
 		}
@@ -151,23 +151,23 @@ func (d Dialect) where(x *Index) string {
 	case x.Not == nil:
 		return ""
 	case d.engine == db.PostgreSQL:
-		return fmt.Sprintf(" WHERE NOT (%s::text LIKE '%s%%')", d.quote(x.Not.Column), x.Not.Prefix)
+		return fmt.Sprintf(" WHERE NOT (%s::text LIKE '%s%%')", d.Quote(x.Not.Column), x.Not.Prefix)
 	}
-	return fmt.Sprintf(` WHERE NOT (%s LIKE '%s%%' ESCAPE '\')`, d.quote(x.Not.Column), x.Not.Prefix)
+	return fmt.Sprintf(` WHERE NOT (%s LIKE '%s%%' ESCAPE '\')`, d.Quote(x.Not.Column), x.Not.Prefix)
 }
 
 // check returns the condition of a CHECK.
 func (d Dialect) check(c *Check) string {
-	col := d.quote(c.Column)
+	col := d.Quote(c.Column)
 	switch {
 	case c.Pattern != nil:
 		return d.match(col, c.Pattern)
 	case c.Within != "" && d.mysql():
-		return fmt.Sprintf("LOCATE(%s, %s) > 0", col, d.quote(c.Within))
+		return fmt.Sprintf("LOCATE(%s, %s) > 0", col, d.Quote(c.Within))
 	case c.Within != "" && d.engine == db.PostgreSQL:
-		return fmt.Sprintf("STRPOS(%s, %s) > 0", d.quote(c.Within), col)
+		return fmt.Sprintf("STRPOS(%s, %s) > 0", d.Quote(c.Within), col)
 	case c.Within != "":
-		return fmt.Sprintf("INSTR(%s, %s) > 0", d.quote(c.Within), col)
+		return fmt.Sprintf("INSTR(%s, %s) > 0", d.Quote(c.Within), col)
 	case d.mysql():
 		return fmt.Sprintf("CHAR_LENGTH(%s) > 0", col)
 	}

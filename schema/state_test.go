@@ -67,7 +67,7 @@ func TestForeignDatabase(t *testing.T) {
 		}
 		refuses(t, d, Create, AddLectern, Prepare, Require)
 		// Lectern's ledger beside it does not make it ours.
-		run(t, d, strings.Join(DialectOf(d).statements(byName[ownLedger])[:1], ""))
+		run(t, d, strings.Join(DialectOf(d).Statements(byName[ownLedger])[:1], ""))
 		if st := state(t, d); st.Status != Foreign {
 			t.Errorf("with an empty ledger of ours: %+v, want foreign", st)
 		}
@@ -204,9 +204,9 @@ func TestHalfMadeByOthers(t *testing.T) {
 				return // no other engine leaves anything half made
 			}
 			for _, x := range all[:6] {
-				run(t, d, DialectOf(d).statements(&x)...)
+				run(t, d, DialectOf(d).Statements(&x)...)
 			}
-			run(t, d, DialectOf(d).statements(byName[ownLedger])...)
+			run(t, d, DialectOf(d).Statements(byName[ownLedger])...)
 			if st := state(t, d); st.Status != Partial {
 				t.Errorf("%+v, want half made", st)
 			}

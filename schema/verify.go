@@ -223,7 +223,7 @@ func (v *verifier) collation(t *Table, c *Column, lc *inspect.Column) {
 
 // foreign looks for the foreign key of a column.
 func (v *verifier) foreign(t *Table, c *Column, l *inspect.Table) {
-	to := c.Ref + "(" + byName[c.Ref].Primary() + ")"
+	to := c.Ref + "(" + lookup(c.Ref).Primary() + ")"
 	var others []string
 	for _, f := range l.Foreign {
 		if f.Column != c.Name {
@@ -231,7 +231,7 @@ func (v *verifier) foreign(t *Table, c *Column, l *inspect.Table) {
 		}
 		key := f.To
 		if key == "" {
-			key = byName[c.Ref].Primary() // SQLite: the primary key unless said otherwise
+			key = lookup(c.Ref).Primary() // SQLite: the primary key unless said otherwise
 		}
 		if got := f.Table + "(" + key + ")"; got != to {
 			others = append(others, got)

@@ -249,10 +249,10 @@ func (v *verifier) rowRule(code string, s Severity, t *Table, column, value, con
 	r := rule{code: code, severity: s, table: t.Name, of: ofText, next: next}
 	id := "''"
 	if p, ok := place[t.Name]; ok {
-		r.of, id = p.of, "a."+v.quote(p.column)
+		r.of, id = p.of, "a."+v.Quote(p.column)
 	}
 	r.query = fmt.Sprintf("SELECT %s AS of_id, a.%s AS detail, %s AS value, '%s' AS want FROM %s a WHERE %s",
-		id, v.quote(t.Primary()), value, want, v.quote(t.Name), condition)
+		id, v.Quote(t.Primary()), value, want, v.Quote(t.Name), condition)
 	r.label = column + " of row"
 	return r
 }
@@ -267,7 +267,7 @@ func (v *verifier) texts(ctx context.Context, tx *db.Tx) error {
 		}
 		for i := range t.Columns {
 			c := &t.Columns[i]
-			col := "a." + v.quote(c.Name)
+			col := "a." + v.Quote(c.Name)
 			if v.engine == db.SQLite && c.Type.text() && c.Type.Len > 0 {
 				rules = append(rules, v.rowRule("too_long", Warning, t, c.Name, "LENGTH("+col+")", fmt.Sprintf("LENGTH(%s) > %d", col, c.Type.Len),
 					fmt.Sprintf("at most %d characters", c.Type.Len), "shorten the text: no other engine can hold it"))
@@ -282,8 +282,8 @@ func (v *verifier) texts(ctx context.Context, tx *db.Tx) error {
 		}
 		for i := range t.Checks {
 			c := &t.Checks[i]
-			col := "a." + v.quote(c.Column)
-			condition := "NOT (" + strings.ReplaceAll(v.Dialect.check(c), v.quote(c.Column), col) + ")"
+			col := "a." + v.Quote(c.Column)
+			condition := "NOT (" + strings.ReplaceAll(v.Dialect.check(c), v.Quote(c.Column), col) + ")"
 			if c.Within != "" || !strings.Contains(condition, col) {
 				continue
 			}
@@ -310,7 +310,7 @@ func (v *verifier) orphans(ctx context.Context, tx *db.Tx) error {
 			if c.Ref == "" || v.live[t.Name] == nil || v.live[c.Ref] == nil || neighbour(t.Name) {
 				continue
 			}
-			q, to := v.quote, byName[c.Ref].Primary()
+			q, to := v.Quote, lookup(c.Ref).Primary()
 			r := v.rowRule("orphan", Error, t, c.Name, "a."+q(c.Name), fmt.Sprintf("a.%s IS NOT NULL AND NOT EXISTS (SELECT 1 FROM %s b WHERE b.%s = a.%s)",
 				q(c.Name), q(c.Ref), q(to), q(c.Name)), "a row of "+c.Ref, nextRows)
 			err := v.collect(func(fn func(Finding) error) error {
@@ -338,7 +338,7 @@ func (v *verifier) sequences(ctx context.Context, tx *db.Tx) error {
 				continue
 			}
 			parts = append(parts, fmt.Sprintf("SELECT ? AS name, (SELECT COALESCE(MAX(%s), 0) FROM %s) AS top, (SELECT CASE WHEN is_called THEN last_value ELSE last_value - 1 END FROM %s) AS last",
-				v.quote(c.Name), v.quote(t.Name), c.Sequence))
+				v.Quote(c.Name), v.Quote(t.Name), c.Sequence))
 			args = append(args, t.Name)
 		}
 	}
