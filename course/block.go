@@ -12,6 +12,7 @@ import (
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/slug"
 	"github.com/openlectern/lectern/olx"
 )
 
@@ -342,7 +343,7 @@ func (c *Course) free(ctx context.Context, q db.Querier, now *tree, id coursewar
 				WithNext("bring it back with: lectern course restore " + c.Key.String() + " --at MOMENT " + c.blockKey(id))
 		case e.Ref == ref:
 			return fault.Errorf(fault.Conflict, c.blockKey(id), "the block exists").WithNext("choose another name, or use: lectern block edit")
-		case len(e.Ref) > len(blockPrefix) && fold(e.Ref) == fold(ref):
+		case len(e.Ref) > len(blockPrefix) && slug.Fold(e.Ref) == slug.Fold(ref):
 			return fault.Errorf(fault.Conflict, c.blockKey(id), "%s differs from it by case or accents alone", c.refKey(e.Ref)).
 				WithNext("choose another name")
 		}

@@ -1,16 +1,12 @@
 package course
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"strings"
 	"unicode"
 
-	"golang.org/x/text/cases"
-	"golang.org/x/text/unicode/norm"
-
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/slug"
 )
 
 // Entity refs: unique in a package, never reused, parsed only here (design.md §4).
@@ -30,7 +26,6 @@ const (
 	maxRef       = 500
 	maxBlockType = 100
 	maxAssetPath = 480
-	maxCode      = 255
 	maxTypeCode  = 100
 )
 
@@ -83,67 +78,6 @@ func checkAssetPath(path string) error {
 	return nil
 }
 
-// codes hands out codes: the name itself where it is legal and free, also ignoring case and accents, else a slug of it
-// with a short digest (design.md §4, "identity of a block"). Only the code column reads the result.
-type codes map[string]bool // folded codes in use
-
-// take returns the code for name and marks it as used. The alphabet is the one every engine's CHECK accepts:
-// letters, decimal digits and "_.-" (content-schema.md §2.1).
-func (c codes) take(name string) string {
-	code := name
-	if !legalCode(name) || c[fold(name)] {
-		code = slug(name, name, maxCode)
-		for salt := name; c[fold(code)]; {
-			salt += "'"
-			code = slug(name, salt, maxCode)
-		}
-	}
-	c[fold(code)] = true
-	return code
-}
-
-func legalCode(s string) bool {
-	if s == "" || len([]rune(s)) > maxCode {
-		return false
-	}
-	for _, r := range s {
-		if !codeRune(r) {
-			return false
-		}
-	}
-	return true
-}
-
-func codeRune(r rune) bool {
-	return r == '_' || r == '.' || r == '-' || unicode.IsLetter(r) || unicode.Is(unicode.Nd, r)
-}
-
-// fold maps names that differ only by case or accents to one string.
-func fold(s string) string {
-	s = strings.Map(func(r rune) rune {
-		if unicode.Is(unicode.Mn, r) {
-			return -1
-		}
-		return r
-	}, norm.NFKD.String(s))
-	return norm.NFKC.String(cases.Fold().String(s))
-}
-
-// slug returns name in the code alphabet, cut to fit, with eight hex digits of the SHA-256 of salt behind it.
-func slug(name, salt string, limit int) string {
-	sum := sha256.Sum256([]byte(salt))
-	rs := []rune(name)
-	if n := limit - 9; len(rs) > n {
-		rs = rs[:n]
-	}
-	for i, r := range rs {
-		if !codeRune(r) {
-			rs[i] = '_'
-		}
-	}
-	return string(rs) + "-" + hex.EncodeToString(sum[:4])
-}
-
 // containerType returns the type code of containers for a block type: lower-case ASCII (content-schema.md §3.11).
 func containerType(blockType string) string {
 	code := containerPrefix + blockType
@@ -158,5 +92,5 @@ func containerType(blockType string) string {
 		}
 		return '_'
 	}, blockType)
-	return containerPrefix + slug(lower, blockType, maxTypeCode-len(containerPrefix))
+	return containerPrefix + slug.Make(lower, blockType, maxTypeCode-len(containerPrefix))
 }

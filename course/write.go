@@ -12,6 +12,7 @@ import (
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/slug"
 	"github.com/openlectern/lectern/olx"
 )
 
@@ -147,16 +148,16 @@ func (w *writer) create(ctx context.Context, nodes []*node, by publishing.UserID
 	var boxRefs, leafRefs []string
 	for _, n := range nodes {
 		if id, ok := refBlock(n.ref); ok && n.container {
-			boxes = append(boxes, containers.NewContainer{Type: containerType(id.Type), Code: containerCodes.take(id.Name),
+			boxes = append(boxes, containers.NewContainer{Type: containerType(id.Type), Code: containerCodes.Add(id.Name),
 				Ref: n.ref, Created: w.tx.Now(), By: by})
 			boxRefs = append(boxRefs, n.ref)
 			continue
 		}
 		kind, name := componentType(n.ref)
 		if componentCodes[kind] == nil {
-			componentCodes[kind] = codes{}
+			componentCodes[kind] = slug.Taken{}
 		}
-		leaves = append(leaves, components.NewComponent{Type: kind, Code: componentCodes[kind].take(name),
+		leaves = append(leaves, components.NewComponent{Type: kind, Code: componentCodes[kind].Add(name),
 			Ref: n.ref, Created: w.tx.Now(), By: by})
 		leafRefs = append(leafRefs, n.ref)
 	}
@@ -187,14 +188,14 @@ func componentType(ref string) (components.Type, string) {
 }
 
 // codesInUse reads the codes of the package: containers share one set over all types, components one a type (law 73).
-func (w *writer) codesInUse(ctx context.Context) (codes, map[components.Type]codes, error) {
-	boxes, leaves := codes{}, map[components.Type]codes{}
+func (w *writer) codesInUse(ctx context.Context) (slug.Taken, map[components.Type]slug.Taken, error) {
+	boxes, leaves := slug.Taken{}, map[components.Type]slug.Taken{}
 	have, err := containers.Containers(ctx, w.tx, w.course.Package.ID, true)
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, c := range have {
-		boxes[fold(c.Code)] = true
+		boxes[slug.Fold(c.Code)] = true
 	}
 	typed, err := components.Components(ctx, w.tx, w.course.Package.ID, components.Filter{})
 	if err != nil {
@@ -202,9 +203,9 @@ func (w *writer) codesInUse(ctx context.Context) (codes, map[components.Type]cod
 	}
 	for _, c := range typed {
 		if leaves[c.Type] == nil {
-			leaves[c.Type] = codes{}
+			leaves[c.Type] = slug.Taken{}
 		}
-		leaves[c.Type][fold(c.Code)] = true
+		leaves[c.Type][slug.Fold(c.Code)] = true
 	}
 	return boxes, leaves, nil
 }

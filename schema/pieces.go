@@ -3,6 +3,7 @@ package schema
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/schema/inspect"
@@ -34,7 +35,12 @@ func (d Dialect) CheckText(c *Check) string {
 }
 
 // SameCheck reports whether a CHECK of the catalogue says what the definition says.
-func (d Dialect) SameCheck(c *Check, live *inspect.Check) bool { return plain(live.Clause) == plain(d.check(c)) }
+func (d Dialect) SameCheck(c *Check, live *inspect.Check) bool {
+	return strings.TrimPrefix(plain(live.Clause), "check") == plain(d.check(c)) // PostgreSQL shows the word, too
+}
+
+// ForeignName returns the name of the foreign key of a column.
+func (d Dialect) ForeignName(t *Table, c *Column) string { return foreignName(d.engine, t, c) }
 
 // ForeignText returns the foreign key of a column as the MySQL family has it in CREATE TABLE or ADD.
 func (d Dialect) ForeignText(t *Table, c *Column) string {

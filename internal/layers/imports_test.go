@@ -74,12 +74,13 @@ var rules = []rule{
 	{"internal/cluster", nil, "tests of everything on several servers"},
 	{"internal/golden", nil, "files for tests"},
 	{"internal/layers", nil, "this"},
+	{"internal/slug", nil, "codes from names"},
 	{"keys", nil, "identifiers"},
 	{"fault", nil, "kinds of failure"},
 }
 
 // leaves may be imported by every package but each other.
-var leaves = []string{"keys", "fault"}
+var leaves = []string{"keys", "fault", "internal/slug"}
 
 // forTests may be imported by test files, and by packages of tests whose rule names them.
 var forTests = []string{"internal/golden", "internal/dbtest", "content/conformance", "content/media/filetest"}

@@ -123,5 +123,5 @@ func (p *planner) led(table, column string) bool {
 
 func (p *planner) refers(table, column string) bool {
 	t := p.live[table]
-	return t != nil && slices.ContainsFunc(t.Foreign, func(f inspect.Foreign) bool { return f.Column == column })
+	return t != nil && foreignOf(t, column) >= 0
 }

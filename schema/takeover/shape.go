@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/schema"
 	"github.com/openlectern/lectern/schema/inspect"
 )
@@ -135,7 +136,7 @@ func (s *shape) note(p *planner, t *inspect.Table, w *work) {
 		t.Column(name).Default.Valid = false
 	}
 	for _, c := range w.foreign {
-		t.Foreign = append(t.Foreign, inspect.Foreign{Column: c.Name, Table: c.Ref})
+		t.Foreign = append(t.Foreign, inspect.Foreign{Name: p.d.ForeignName(s.def, &c), Column: c.Name, Table: c.Ref})
 	}
 	for _, c := range w.own {
 		name, text := p.d.OwnIndex(s.def, &c)
@@ -172,6 +173,12 @@ func (s *shape) mysql(p *planner, t *inspect.Table, w *work) {
 		clauses = append(clauses, "ADD COLUMN "+text)
 	}
 	for _, c := range w.modify {
+		// MySQL does not change whether a column takes NULL while it refers to another table.
+		if i := foreignOf(t, c.Name); i >= 0 && p.d.Engine() == db.MySQL {
+			p.emit(t.Name, Metadata, "ALTER TABLE "+p.q(t.Name)+" DROP FOREIGN KEY "+p.q(t.Foreign[i].Name))
+			t.Foreign = slices.Delete(t.Foreign, i, i+1)
+			w.foreign = append(w.foreign, c)
+		}
 		clauses = append(clauses, "MODIFY "+p.d.ColumnText(s.def, &c))
 		costs(Rewrite)
 	}
@@ -336,6 +343,11 @@ func (p *planner) rebuild(t *inspect.Table, text *createText, fill map[string]st
 		}
 	}
 	t.SQL = text.text(t.Name)
+}
+
+// foreignOf returns the place of a column's foreign key, -1 when it has none.
+func foreignOf(t *inspect.Table, column string) int {
+	return slices.IndexFunc(t.Foreign, func(f inspect.Foreign) bool { return f.Column == column })
 }
 
 // rank orders efforts.

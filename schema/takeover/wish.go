@@ -53,7 +53,7 @@ func (p *planner) expected(t *schema.Table) *inspect.Table {
 		c := &t.Columns[i]
 		l.Columns = append(l.Columns, p.d.Expected(c))
 		if c.Ref != "" {
-			l.Foreign = append(l.Foreign, inspect.Foreign{Column: c.Name, Table: c.Ref})
+			l.Foreign = append(l.Foreign, inspect.Foreign{Name: p.d.ForeignName(t, c), Column: c.Name, Table: c.Ref})
 		}
 		if name, text := p.d.OwnIndex(t, c); name != "" {
 			l.Indexes = append(l.Indexes, inspect.Index{Name: name, Text: text, Parts: []inspect.Part{{Column: c.Name}}})
