@@ -213,6 +213,9 @@ func (f *facts) half(ctx context.Context, tx *db.Tx) (State, error) {
 		return broken("X4", "there are tables of Lectern's, but none of content"), nil
 	}
 	for name := range f.names {
+		if name == lockTable {
+			continue // whoever looks may hold it
+		}
 		t, l := byName[name], f.live[name]
 		if l == nil || len(l.Columns) != len(t.Columns) {
 			return broken("X4", "the table "+name+" is not as Lectern makes it"), nil

@@ -181,7 +181,7 @@ const (
 func (f *facts) scratch() State {
 	var others []string
 	for n := range f.names {
-		if !f.names[ownLedger] || byName[n] == nil {
+		if n != lockTable && (!f.names[ownLedger] || byName[n] == nil) {
 			others = append(others, n)
 		}
 	}

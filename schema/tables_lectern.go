@@ -4,6 +4,9 @@ package schema
 // written, so a database in which the row is missing was left half made.
 const ownLedger = "lectern_schema"
 
+// lockTable is in a database of any age that was worked on, by itself, so it says nothing of what the database is.
+const lockTable = "lectern_lock"
+
 // extends makes the primary key of a lectern_* table whose rows say more about rows of another. Like every reference of a
 // lectern_* table it leaves the database to delete the row with the other, as a Django process that deletes a package does
 // not know these tables and must not be stopped by them.
@@ -122,5 +125,11 @@ var lectern = []Table{
 		Columns: []Column{id8, ref4("learning_package_id", learningPackage, Drop), {Name: "hash_digest", Type: char(40)},
 			{Name: "expires", Type: timestamp}},
 		Indexes: []Index{index("lectern_trashfile_lp_digest", "learning_package_id", "hash_digest")},
+	},
+	{
+		// Package lease makes it too, as it is needed before a database has any other table of ours, so it refers to nothing.
+		Name: lockTable,
+		Columns: []Column{{Name: "name", Type: key(255), PK: true}, {Name: "holder", Type: key(255)}, {Name: "what", Type: longText},
+			{Name: "taken_at", Type: timestamp}, {Name: "ends_at", Type: timestamp}},
 	},
 }

@@ -67,6 +67,7 @@ var rules = []rule{
 	{"schema", []string{"schema/inspect", "db"}, "defines, makes and recognises tables; knows no rows' meaning"},
 	{"lease", []string{"db"}, "locks that outlive a transaction"},
 	{"courseware", nil, "the tree in the middle: everything meets in it, so it depends on keys alone"},
+	{"lease", []string{"db"}, "one table that every database can have, below all that work on tables"},
 	{"db", nil, "bottom of the database side"},
 	{"sample", nil, "files only: what reads them is up to others"},
 	{"internal/zipdir", nil, "hostile zips, whatever they hold"},
