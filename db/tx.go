@@ -75,8 +75,22 @@ func (d *DB) Session(ctx context.Context, fn func(*Session) error) error {
 
 // Update is [DB.Update] on the session's connection.
 func (s *Session) Update(ctx context.Context, fn func(*Tx) error) error {
-	return s.c.d.retry(ctx, func() error { return s.c.transact(ctx, false, fn) })
+	return s.c.d.retry(ctx, func() error { return s.Once(ctx, fn) })
 }
+
+// Once is Update that does not run fn again: what is in the way is an ErrRetry, nothing is saved, and the caller decides
+// whether and when to try again.
+func (s *Session) Once(ctx context.Context, fn func(*Tx) error) error {
+	err := s.c.transact(ctx, false, fn)
+	var stale *staleError
+	if errors.As(err, &stale) {
+		return stale.err // which would make Session run from its start on another connection
+	}
+	return err
+}
+
+// DB returns the database whose connection this is, to look from another one at what this one waits for.
+func (s *Session) DB() *DB { return s.c.d }
 
 // direct is the session of a *Session.
 type direct struct{ s *Session }

@@ -3,6 +3,7 @@ package db_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -389,6 +390,38 @@ func TestFailureAfterRows(t *testing.T) {
 		}
 		if _, _, err := db.One(ctx, d, late, nil, db.Value[int]); (err != nil) != wantErr {
 			t.Errorf("outside a transaction: %v", err)
+		}
+	})
+}
+
+// TestOnce runs a transaction of a session that loses: it comes back as an ErrRetry after one run, with nothing saved.
+func TestOnce(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		create(t, d, counter)
+		exec(t, d, "INSERT INTO counter (id, n) VALUES (1, 0)")
+		ctx := t.Context()
+		runs := 0
+		err := d.Session(ctx, func(s *db.Session) error {
+			if s.DB() != d {
+				t.Error("the session is another database's")
+			}
+			add := func(n int, end error) func(*db.Tx) error {
+				return func(tx *db.Tx) error {
+					runs++
+					if _, err := tx.Exec(ctx, "UPDATE counter SET n = n + ? WHERE id = 1", n); err != nil {
+						return err
+					}
+					return end
+				}
+			}
+			if err := s.Once(ctx, add(1, fmt.Errorf("lost: %w", db.ErrRetry))); !errors.Is(err, db.ErrRetry) {
+				t.Errorf("a lost race: %v", err)
+			}
+			return s.Once(ctx, add(10, nil))
+		})
+		if n, _, _ := db.One(ctx, d, "SELECT n FROM counter", nil, db.Value[int]); err != nil || runs != 2 || n != 10 {
+			t.Errorf("%v after %d runs, n = %d", err, runs, n)
 		}
 	})
 }

@@ -176,7 +176,12 @@ func (l *Lease) Release(ctx context.Context) error {
 	const longest = 10 * time.Second
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
 	defer cancel()
-	if _, err := l.d.Exec(ctx, "DELETE FROM lectern_lock WHERE name = ? AND holder = ?", l.name, l.id.String()); err != nil {
+	// In a transaction, which on a cluster begins with what was committed on any node.
+	err := l.d.Update(ctx, func(tx *db.Tx) error {
+		_, err := tx.Exec(ctx, "DELETE FROM lectern_lock WHERE name = ? AND holder = ?", l.name, l.id.String())
+		return err
+	})
+	if err != nil {
 		return fmt.Errorf("release lease %s: %w", l.name, err)
 	}
 	return nil

@@ -99,8 +99,14 @@ func claim(ctx context.Context, tx *db.Tx, name string, was *row, now row) error
 			name, now.holder, now.what, now.taken, now.ends)
 		return db.Raced(err)
 	}
-	n, err := tx.Exec(ctx, `UPDATE lectern_lock SET holder = ?, what = ?, taken_at = ?, ends_at = ?
-		WHERE name = ? AND holder = ? AND ends_at = ?`, now.holder, now.what, now.taken, now.ends, name, was.holder, was.ends)
+	sql := "UPDATE lectern_lock SET holder = ?, what = ?, taken_at = ?, ends_at = ? WHERE name = ? AND holder = ?"
+	args := []any{now.holder, now.what, now.taken, now.ends, name, was.holder}
+	if tx.Engine() != db.SQLite {
+		// Its holder may have renewed it since. Not on SQLite, where nobody else writes from the transaction's start, and
+		// the time may be written in another form.
+		sql, args = sql+" AND ends_at = ?", append(args, was.ends)
+	}
+	n, err := tx.Exec(ctx, sql, args...)
 	if err == nil && n == 0 {
 		err = errRaced
 	}
