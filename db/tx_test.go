@@ -425,3 +425,34 @@ func TestOnce(t *testing.T) {
 		}
 	})
 }
+
+// TestSessionBroken ends the connection of a session between two transactions: that is an error, and the session does not
+// run from its start on another connection, as its settings and half of its work are gone.
+func TestSessionBroken(t *testing.T) {
+	t.Parallel()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if d.Engine() == db.SQLite {
+			return // a file has no connection that others could end
+		}
+		ctx := t.Context()
+		who, end := "SELECT connection_id()", "KILL ?"
+		if d.Engine() == db.PostgreSQL {
+			who, end = "SELECT pg_backend_pid()", "SELECT pg_terminate_backend(?)"
+		}
+		runs := 0
+		err := d.Session(ctx, func(s *db.Session) error {
+			runs++
+			me, _, err := db.One(ctx, s, who, nil, db.Value[int64])
+			if err != nil {
+				return err
+			}
+			if _, err := d.Exec(ctx, end, me); err != nil {
+				return err
+			}
+			return s.Update(ctx, func(*db.Tx) error { return nil })
+		})
+		if !errors.Is(err, db.ErrUnavailable) || runs != 1 {
+			t.Errorf("%v after %d runs", err, runs)
+		}
+	})
+}

@@ -55,10 +55,12 @@ func TestLease(t *testing.T) {
 					}
 				}
 				if round == 0 {
-					for h, err := lease.Held(ctx, nodes[(i+1)%len(nodes)], "work"); h.Until.Sub(h.Since) < 3*time.Second; time.Sleep(100 * time.Millisecond) {
-						if h, err = lease.Held(ctx, nodes[(i+1)%len(nodes)], "work"); err != nil || h == nil {
+					for kept := time.Duration(0); kept < 3*time.Second; time.Sleep(100 * time.Millisecond) {
+						h, err := lease.Held(ctx, nodes[(i+1)%len(nodes)], "work")
+						if h == nil || err != nil {
 							t.Fatalf("not renewed: %v, %v", h, err)
 						}
+						kept = h.Until.Sub(h.Since)
 					}
 				}
 				if err := errors.Join(l.Check(ctx), l.Release(ctx)); err != nil {
