@@ -65,7 +65,6 @@ var rules = []rule{
 	{"schema/ddl", []string{"db"}, "sends schema statements without making others queue"},
 	{"schema/takeover", []string{"schema/...", "lease", "db"}, "brings old tables to today's"},
 	{"schema", []string{"schema/inspect", "db"}, "defines, makes and recognises tables; knows no rows' meaning"},
-	{"lease", []string{"db"}, "locks that outlive a transaction"},
 	{"courseware", nil, "the tree in the middle: everything meets in it, so it depends on keys alone"},
 	{"lease", []string{"db"}, "one table that every database can have, below all that work on tables"},
 	{"db", nil, "bottom of the database side"},
@@ -74,6 +73,7 @@ var rules = []rule{
 	{"internal/dbtest", []string{"db"}, "databases for tests"},
 	{"internal/cluster", nil, "tests of everything on several servers"},
 	{"internal/golden", nil, "files for tests"},
+	{"internal/goldendb", []string{"internal/golden", "db"}, "databases of every age for tests"},
 	{"internal/layers", nil, "this"},
 	{"internal/slug", nil, "codes from names"},
 	{"keys", nil, "identifiers"},
@@ -84,7 +84,7 @@ var rules = []rule{
 var leaves = []string{"keys", "fault", "internal/slug"}
 
 // forTests may be imported by test files, and by packages of tests whose rule names them.
-var forTests = []string{"internal/golden", "internal/dbtest", "content/conformance", "content/media/filetest"}
+var forTests = []string{"internal/golden", "internal/goldendb", "internal/dbtest", "content/conformance", "content/media/filetest"}
 
 // bare packages may import nothing but the standard library: they go into other people's programs by themselves.
 var bare = []string{"keys", "fault", "courseware"}
@@ -101,7 +101,7 @@ var outside = []rule{
 	{"golang.org/x/term", []string{"internal/cli/...", "cmd/..."}, "domain packages know no terminal"},
 	{"archive/...", []string{"olx/archive", "content/backup", "modulestore/..."}, "hostile archives are handled in one place per format"},
 	{"encoding/xml", []string{"olx/xmltree"}, "it loses bytes; xmltree keeps them"},
-	{"testing/...", []string{"internal/golden", "internal/dbtest", "content/conformance", "content/media/filetest", "benchmarks/..."}, "not for the program"},
+	{"testing/...", []string{"internal/golden", "internal/goldendb", "internal/dbtest", "content/conformance", "content/media/filetest", "benchmarks/..."}, "not for the program"},
 }
 
 // order of the applets, left to right.

@@ -32,15 +32,17 @@ func TestGoldenEnds(t *testing.T) {
 				}
 				d := dbtest.Open(t, e)
 				goldendb.Load(t, d, name)
-				r := runner{d: d, dialect: schema.DialectOf(d)}
 				planned := preview(t, d)
 				var sent []string
-				r.done = func(s Step) { sent = append(sent, sqlOf(s)...) }
-				if err := r.run(context.Background(), contentSteps()); err != nil {
+				run := Run{Done: func(s Step, _, _ int) { sent = append(sent, sqlOf(s)...) }}
+				if _, err := Migrate(context.Background(), d, Options{}, run); err != nil {
 					t.Fatal(err)
 				}
 				if diff := cmp.Diff(planned, sent); diff != "" {
 					t.Errorf("statements (-planned +sent):\n%s", diff)
+				}
+				if p, err := Migrate(context.Background(), d, Options{}, Run{Done: func(s Step, _, _ int) { t.Errorf("the second run did %s", s.ID()) }}); err != nil || len(p.Steps) > 0 {
+					t.Errorf("second run: %d steps, %v", len(p.Steps), err)
 				}
 				if slices.Contains(sent, "-- oel_publishing.0010_backfill_dependencies") {
 					unordered(end)
@@ -54,12 +56,12 @@ func TestGoldenEnds(t *testing.T) {
 // preview returns the statements that a plan shows.
 func preview(t *testing.T, d *db.DB) []string {
 	t.Helper()
-	s, err := look(context.Background(), d)
+	p, err := NewPlan(context.Background(), d, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []string
-	for _, st := range s.steps(schema.DialectOf(d), nil, contentSteps()) {
+	for _, st := range p.Steps {
 		all = append(all, sqlOf(st)...)
 	}
 	return all

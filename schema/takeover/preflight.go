@@ -59,10 +59,15 @@ func (c *checker) preflight(ctx context.Context) ([]schema.Finding, error) {
 }
 
 // partlyMigrated finds platform apps that have rows but not the last one before the change of names: what they have yet to
-// run would refer to names that no longer exist.
+// run would refer to names that no longer exist. On a site older than Ulmo that is a warning: there all of the platform is
+// behind, and its own release is to bring it as far as content's.
 func (c *checker) partlyMigrated() []schema.Finding {
 	if !c.pending["0002"] {
 		return nil
+	}
+	severity := schema.Warning
+	if c.s.rows[schema.Migration{App: "oel_publishing", Name: "0010_backfill_dependencies"}] {
+		severity = schema.Error
 	}
 	var out []schema.Finding
 	for _, b := range before {
@@ -78,7 +83,7 @@ func (c *checker) partlyMigrated() []schema.Finding {
 		if !c.refersToContent(b.app) {
 			continue
 		}
-		out = append(out, schema.Finding{Code: "platform_behind", Severity: schema.Error, Table: "django_migrations", Key: b.app, Value: last, Proposed: b.last,
+		out = append(out, schema.Finding{Code: "platform_behind", Severity: severity, Table: "django_migrations", Key: b.app, Value: last, Proposed: b.last,
 			Next: "run the platform's own migrations of " + b.app + " up to " + b.last + " first"})
 	}
 	return out

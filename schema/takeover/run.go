@@ -8,6 +8,7 @@ import (
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/schema"
+	"github.com/openlectern/lectern/schema/ddl"
 	"github.com/openlectern/lectern/schema/inspect"
 )
 
@@ -52,51 +53,64 @@ func (s *site) steps(d schema.Dialect, c *codes, all []step) []Step {
 
 // runner carries out steps.
 type runner struct {
-	d       *db.DB
-	dialect schema.Dialect
-	codes   *codes
-	done    func(Step) // told of each step that is done
+	d        *db.DB
+	dialect  schema.Dialect
+	codes    *codes
+	patience ddl.Patience
+	held     func(context.Context) error // whether the lease is ours yet; nil asks nothing
+	done     func(Step)                  // told of each step that is done
 }
 
 // run carries out steps until none is left. Each is planned anew from what the catalogue says then.
 func (r *runner) run(ctx context.Context, all []step) error {
-	return r.d.Session(ctx, func(s *db.Session) error {
+	for {
+		now, err := look(ctx, r.d)
+		if err != nil {
+			return err
+		}
+		steps := now.steps(r.dialect, r.codes, all)
+		if len(steps) == 0 {
+			return nil
+		}
+		for i := range steps {
+			if err := r.carryOut(ctx, &steps[i]); err != nil {
+				return err
+			}
+			if !steps[i].silent() {
+				break // what it changed in the catalogue is looked at before the next
+			}
+		}
+	}
+}
+
+// carryOut carries out one step on a connection of its own.
+func (r *runner) carryOut(ctx context.Context, st *Step) error {
+	err := r.d.Session(ctx, func(s *db.Session) error {
 		if err := r.prepare(ctx, s); err != nil {
 			return err
 		}
-		for {
-			now, err := look(ctx, s)
-			if err != nil {
-				return err
-			}
-			steps := now.steps(r.dialect, r.codes, all)
-			if len(steps) == 0 {
-				return nil
-			}
-			for i := range steps {
-				if err := r.step(ctx, s, &steps[i]); err != nil {
-					return fmt.Errorf("%s: %w", steps[i].ID(), err)
-				}
-				if r.done != nil {
-					r.done(steps[i])
-				}
-				if !steps[i].silent() {
-					break
-				}
-			}
+		if !r.d.Engine().MySQLFamily() {
+			return r.together(ctx, s, st.Statements)
 		}
+		return r.oneByOne(ctx, s, st.Statements)
 	})
+	if err != nil {
+		return fmt.Errorf("%s: %w", st.ID(), err)
+	}
+	if r.done != nil {
+		r.done(*st)
+	}
+	return nil
 }
 
 // prepare sets the session up.
 func (r *runner) prepare(ctx context.Context, s *db.Session) error {
-	var settings []string
-	if r.d.Engine() == db.SQLite {
-		// Without the first a table could not be made again while others refer to it. With the second on, references to a
-		// renamed table would be left behind.
-		settings = []string{"PRAGMA foreign_keys = OFF", "PRAGMA legacy_alter_table = OFF"}
+	if r.d.Engine() != db.SQLite {
+		return nil
 	}
-	for _, sql := range settings {
+	// Without the first a table could not be made again while others refer to it. With the second on, references to a
+	// renamed table would be left behind.
+	for _, sql := range []string{"PRAGMA foreign_keys = OFF", "PRAGMA legacy_alter_table = OFF"} {
 		if _, err := s.Exec(ctx, sql); err != nil {
 			return err
 		}
@@ -104,38 +118,35 @@ func (r *runner) prepare(ctx context.Context, s *db.Session) error {
 	return nil
 }
 
-// step carries out one step.
-func (r *runner) step(ctx context.Context, s *db.Session, st *Step) error {
-	if !r.d.Engine().MySQLFamily() {
-		return s.Update(ctx, func(tx *db.Tx) error {
-			for i := range st.Statements {
-				if err := r.send(ctx, tx, &st.Statements[i]); err != nil {
-					return err
-				}
+// together sends statements in one transaction.
+func (r *runner) together(ctx context.Context, s *db.Session, list []Statement) error {
+	return r.patience.Transaction(ctx, s, func(tx *db.Tx) error {
+		for i := range list {
+			if err := r.send(ctx, tx, &list[i]); err != nil {
+				return err
 			}
-			return nil
-		})
-	}
-	for i := 0; i < len(st.Statements); {
-		if !st.Statements[i].data {
-			if _, err := s.Exec(ctx, st.Statements[i].SQL); err != nil {
-				return fmt.Errorf("%s: %w", st.Statements[i].SQL, err)
-			}
-			i++
-			continue
 		}
+		return nil
+	})
+}
+
+// oneByOne sends statements where those that change tables commit by themselves; those that change rows and follow each
+// other are one transaction.
+func (r *runner) oneByOne(ctx context.Context, s *db.Session, list []Statement) error {
+	for i := 0; i < len(list); {
 		end := i
-		for end < len(st.Statements) && st.Statements[end].data {
+		for end < len(list) && list[end].data {
 			end++
 		}
-		err := s.Update(ctx, func(tx *db.Tx) error {
-			for n := i; n < end; n++ {
-				if err := r.send(ctx, tx, &st.Statements[n]); err != nil {
-					return err
-				}
+		var err error
+		if end == i {
+			end++
+			if err = r.check(ctx); err == nil {
+				err = r.patience.Statement(ctx, s, list[i].SQL)
 			}
-			return nil
-		})
+		} else {
+			err = r.together(ctx, s, list[i:end])
+		}
 		if err != nil {
 			return err
 		}
@@ -144,8 +155,18 @@ func (r *runner) step(ctx context.Context, s *db.Session, st *Step) error {
 	return nil
 }
 
+func (r *runner) check(ctx context.Context) error {
+	if r.held == nil {
+		return nil
+	}
+	return r.held(ctx)
+}
+
 // send sends a statement in a transaction.
 func (r *runner) send(ctx context.Context, tx *db.Tx, st *Statement) error {
+	if err := r.check(ctx); err != nil {
+		return err
+	}
 	if st.work != nil {
 		return st.work(ctx, tx)
 	}

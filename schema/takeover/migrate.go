@@ -1,0 +1,82 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/lease"
+	"github.com/openlectern/lectern/schema"
+	"github.com/openlectern/lectern/schema/ddl"
+)
+
+// LeaseName is the lease that keeps a second run, and servers that start, out while tables change
+// (content-migrations.md §3.4).
+const LeaseName = "schema"
+
+// Run says how a plan is carried out.
+type Run struct {
+	LockTimeout time.Duration          // how long one attempt waits for what others have locked; 0 is 5 s
+	Wait        bool                   // wait for another run to end instead of being refused
+	Waiting     func(lease.Holder)     // told of the run that is waited for; may be nil
+	Blocked     func(ddl.Blocker)      // told of each session that is in the way; may be nil
+	Done        func(Step, int, int)   // told of each step that is done, its number and how many there are; may be nil
+	TookOver    func(lease.Holder)     // told whose run was found dead; may be nil
+	Checks      func([]schema.Finding) // told what the check at the end found; may be nil
+}
+
+// Migrate brings a database to where the options say. What it did is the plan that it returns: its steps were carried
+// out. A database that cannot be taken over is fault.Refused, with the plan beside the error, and nothing has been
+// written. Stopped at any moment, it goes on where it was when it is called again.
+func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err error) {
+	p, err = NewPlan(ctx, d, o)
+	if err != nil {
+		return nil, err
+	}
+	if p.Refusal != nil || len(p.Steps) == 0 {
+		return p, p.Refusal
+	}
+	l, err := lease.Take(ctx, d, LeaseName, lease.Options{What: "lectern db migrate", Wait: r.Wait, Waiting: r.Waiting})
+	if err != nil {
+		return p, err
+	}
+	defer func() { err = errors.Join(err, l.Release(context.WithoutCancel(ctx))) }()
+	if l.From != nil && r.TookOver != nil {
+		r.TookOver(*l.From)
+	}
+	if p, err = NewPlan(ctx, d, o); err != nil { // somebody may have been at it before the lease was ours
+		return nil, err
+	}
+	if p.Refusal != nil || len(p.Steps) == 0 {
+		return p, p.Refusal
+	}
+	before, err := takeCensus(ctx, d)
+	if err != nil {
+		return p, err
+	}
+	all, err := o.steps()
+	if err != nil {
+		return p, err
+	}
+	n := 0
+	run := runner{d: d, dialect: schema.DialectOf(d), codes: p.codes, held: l.Check,
+		patience: ddl.Patience{Lock: r.LockTimeout, Blocked: r.Blocked},
+		done: func(s Step) {
+			if n++; r.Done != nil {
+				r.Done(s, n, len(p.Steps))
+			}
+		}}
+	if err := run.run(ctx, all); err != nil {
+		return p, err
+	}
+	after, err := takeCensus(ctx, d)
+	if err != nil {
+		return p, err
+	}
+	if err := before.compare(after); err != nil {
+		return p, fmt.Errorf("the tables are migrated, but %w", err)
+	}
+	return p, err
+}
