@@ -41,7 +41,7 @@ func TestLeaseTable(t *testing.T) {
 		if _, err := d.Exec(t.Context(), "DROP TABLE lectern_lock"); err != nil {
 			t.Fatal(err)
 		}
-		for _, s := range engine(d).statements(Lookup(lockTable)) {
+		for _, s := range DialectOf(d).Statements(Lookup(lockTable)) {
 			if _, err := d.Exec(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
