@@ -21,9 +21,11 @@ const (
 	CIText                  // CITEXT: the same, of any length
 	Char                    // HEX(n): text in the collation of the table
 	Text                    // text of any length in the collation of the table
+	JSON                    // a JSON document
+	Decimal                 // DEC(n): a number of n digits, one of them after the point
 )
 
-// Type is a kind and, for kinds with a length, the number of characters.
+// Type is a kind and, for kinds with a length, the number of characters or digits.
 type Type struct {
 	Kind Kind
 	Len  int
@@ -32,7 +34,8 @@ type Type struct {
 // Code returns the type as content-schema.md §1 writes it, such as "KEY(500)".
 func (t Type) Code() string {
 	s := [...]string{Serial4: "PK4", Serial8: "PK8", Int4: "FK4", Int8: "FK8", Uint4: "U4", Uint8: "U8", Bool: "BOOL", Time: "DT",
-		UUID: "UUID", Key: "KEY", CI: "CI", CIText: "CITEXT", Char: "HEX", Text: "TEXT"}[t.Kind]
+		UUID: "UUID", Key: "KEY", CI: "CI", CIText: "CITEXT", Char: "HEX", Text: "TEXT", JSON: "JSON",
+		Decimal: "DEC"}[t.Kind]
 	if t.Len > 0 {
 		s = fmt.Sprintf("%s(%d)", s, t.Len)
 	}
@@ -48,6 +51,8 @@ func (t Type) text() bool { return t.Kind == Key || t.Kind == CI || t.Kind == Ch
 func key(n int) Type  { return Type{Key, n} }
 func ci(n int) Type   { return Type{CI, n} }
 func char(n int) Type { return Type{Char, n} }
+
+func decimal(n int) Type { return Type{Decimal, n} }
 
 var (
 	serial4, serial8 = Type{Kind: Serial4}, Type{Kind: Serial8}

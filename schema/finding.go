@@ -73,6 +73,8 @@ func (d Dialect) wantTypes(t Type) []string {
 		return []string{s, "char(32)", "uuid"} // as old as the table is (content-schema.md §1)
 	case t.Kind == Bool:
 		s = "tinyint(1)"
+	case t.Kind == JSON && d.engine == db.MariaDB:
+		s = "longtext"
 	case strings.HasPrefix(s, "integer"):
 		s = "int" + strings.TrimPrefix(s, "integer")
 	}

@@ -12,12 +12,15 @@ type Migration struct{ App, Name string }
 // baseline is the row of Lectern's own ledger that stands for all lectern_* tables of this version.
 const baseline = "0001_baseline"
 
+// app is migrations of one Django app.
+type app struct {
+	name  string
+	names []string
+}
+
 // apps lists the migrations that a new site of openedx-core 1.15.2 has applied, in the order of its ledger; an app comes
 // again where others come between its rows (content-migrations.md §5).
-var apps = []struct {
-	app   string
-	names []string
-}{
+var apps = []app{
 	{"contenttypes", []string{"0001_initial", "0002_remove_content_type_name"}},
 	{"auth", []string{"0001_initial", "0002_alter_permission_name_max_length", "0003_alter_user_email_max_length",
 		"0004_alter_user_username_opts", "0005_alter_user_last_login_null", "0006_require_contenttypes_0002",
@@ -45,6 +48,15 @@ var apps = []struct {
 	{"organizations", []string{"0001_squashed_0007_historicalorganization"}},
 }
 
+// besides lists the migrations of the tables that stand beside content and catalog. A site that content can be worked on
+// may lack them (authz.md §10, §17).
+var besides = []app{
+	{"sessions", []string{"0001_initial"}},
+	{"waffle", []string{"0001_initial", "0002_auto_20161201_0958", "0003_update_strings_for_i18n", "0004_update_everyone_nullbooleanfield"}},
+	{casbinParent.App, []string{casbinParent.Name}},
+	{authzApp, authzMigrations},
+}
+
 // Each app of the time before the merge ends with a migration that only hands its models over.
 const stub = "_remove_all_field_state_for_move_to_applet"
 
@@ -59,9 +71,11 @@ var contentMigrations = []string{"0001_initial", "0002_rename_tables_to_openedx_
 // Migrations returns the rows of Django's ledger that a new site has, in their order.
 func Migrations() []Migration {
 	var ms []Migration
-	for _, a := range apps {
-		for _, n := range a.names {
-			ms = append(ms, Migration{a.app, n})
+	for _, list := range [][]app{apps, besides} {
+		for _, a := range list {
+			for _, n := range a.names {
+				ms = append(ms, Migration{a.name, n})
+			}
 		}
 	}
 	return ms

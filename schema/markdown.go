@@ -20,7 +20,10 @@ var groups = []struct {
 	{"Course identity", "", catalog},
 	{"Lectern's own tables", "Nothing outside Lectern needs them to read the content. They refer to the tables above with `ON DELETE` clauses, " +
 		"so that a program that does not know them can delete what it likes.", lectern},
+	{"Permissions", "Tables of openedx-authz.", authz},
 	{"Organizations", "Tables of edx-organizations, to which those of course identity refer.", organizations},
+	{"Platform", "Tables of the Open edX platform that permissions and flags are read from, as Lectern makes them where there is no " +
+		"platform. On a platform's own database they are as it made them, with more columns.", platform},
 	{"Django", "Django's own tables, which its `migrate` wants to find complete.", django},
 }
 
@@ -49,7 +52,7 @@ func Markdown() string {
 func types(b *strings.Builder) {
 	b.WriteString("## Types\n\n| Type | SQLite | MySQL | MariaDB | PostgreSQL |\n|---|---|---|---|---|\n")
 	const n = 255
-	for _, t := range []Type{serial4, serial8, int4, int8, uint4, uint8T, boolean, timestamp, uuid, key(n), ci(n), ciText, char(n), longText} {
+	for _, t := range []Type{serial4, serial8, int4, int8, uint4, uint8T, boolean, timestamp, uuid, key(n), ci(n), ciText, char(n), longText, document, decimal(3)} {
 		fmt.Fprintf(b, "| %s | %s | %s | %s | %s |\n", t.Code(), sqliteType(t), Dialect{engine: db.MySQL}.sqlType(t),
 			Dialect{engine: db.MariaDB, nativeUUID: true}.sqlType(t), postgresType(t))
 	}

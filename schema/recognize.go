@@ -22,6 +22,7 @@ func Recognize(ctx context.Context, d *db.DB) (State, error) {
 		if st.Status == Empty && f.names[ownLedger] {
 			st, err = f.half(ctx, tx)
 		}
+		f.beside(&st)
 		return err
 	})
 	return st, err

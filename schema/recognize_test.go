@@ -45,14 +45,14 @@ func stateOf(name string) string {
 func TestGoldenStates(t *testing.T) {
 	t.Parallel()
 	for _, e := range dbtest.Engines() {
-		for _, name := range starts(t, e, "*") {
+		for _, name := range starts(t, e, "", "*") {
 			if !worthwhile(e, name) {
 				continue
 			}
 			t.Run(string(e)+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				d := dbtest.Open(t, e)
-				load(t, d, name, false)
+				load(t, d, "", name, false)
 				st, err := Recognize(context.Background(), d)
 				if err != nil {
 					t.Fatal(err)
@@ -95,21 +95,22 @@ var (
 var needless = regexp.MustCompile("^(DROP TABLE|LOCK TABLES|UNLOCK|ALTER TABLE|CREATE TABLE `(auth|organizations|content_|contentstore|modulestore)" +
 	"|INSERT INTO `([a-ce-z]|django_content))")
 
-// folder returns where the dumps for an engine are. Real MySQL has none of its own and reads MariaDB's.
-func folder(e db.Engine) string {
+// folder returns where the dumps for an engine are, of content (of is "") or of permissions ("authz/"). Real MySQL has none
+// of its own and reads MariaDB's.
+func folder(e db.Engine, of string) string {
 	if e == db.MySQL {
 		e = db.MariaDB
 	}
-	return "db/" + string(e) + "/"
+	return "db/" + of + string(e) + "/"
 }
 
 // starts returns the golden databases of an engine. The committed subset has some for SQLite only.
-func starts(t *testing.T, e db.Engine, pattern string) []string {
+func starts(t *testing.T, e db.Engine, of, pattern string) []string {
 	t.Helper()
 	if e != db.SQLite && golden.Dir(t) == "" {
 		return nil
 	}
-	names := golden.Glob(t, folder(e)+pattern+".sql.gz")
+	names := golden.Glob(t, folder(e, of)+pattern+".sql.gz")
 	for i, n := range names {
 		names[i] = strings.TrimSuffix(filepath.Base(n), ".sql.gz")
 	}
@@ -117,9 +118,9 @@ func starts(t *testing.T, e db.Engine, pattern string) []string {
 }
 
 // load loads a golden database, on the MySQL family only what recognition looks at unless the whole is asked for.
-func load(t *testing.T, d *db.DB, name string, whole bool) {
+func load(t *testing.T, d *db.DB, of, name string, whole bool) {
 	t.Helper()
-	dump := string(golden.ReadGz(t, folder(d.Engine())+name+".sql.gz"))
+	dump := string(golden.ReadGz(t, folder(d.Engine(), of)+name+".sql.gz"))
 	if d.Engine() == db.MySQL {
 		dump = castRegexp.ReplaceAllString(dump, "CHECK (regexp_like($1, $2, 'c'))")
 		if uuidColumn.MatchString(dump) {

@@ -126,9 +126,9 @@ func (d Dialect) together(x *Index) bool {
 }
 
 // like reports whether a column has a companion index for pattern matching: on PostgreSQL, text that is indexed or unique
-// by itself.
+// by itself, as keys and references are.
 func (d Dialect) like(t *Table, c *Column) bool {
-	return d.engine == db.PostgreSQL && !t.own() && c.Type.text() && (c.Index || c.Unique)
+	return d.engine == db.PostgreSQL && !t.own() && c.Type.text() && (c.Index || c.Unique || c.PK || c.Ref != "")
 }
 
 func (d Dialect) parts(ps []Part) string {

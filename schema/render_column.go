@@ -42,6 +42,8 @@ func sqliteType(t Type) string {
 		return "text COLLATE NOCASE"
 	case Char:
 		return fmt.Sprintf("varchar(%d)", t.Len)
+	case Decimal:
+		return "decimal"
 	}
 	return "text"
 }
@@ -77,6 +79,10 @@ func (d Dialect) mysqlType(t Type) string {
 		return "longtext COLLATE " + tableCollation
 	case Char:
 		return fmt.Sprintf("varchar(%d)", t.Len)
+	case JSON:
+		return "json" // MariaDB makes longtext of it, with a CHECK
+	case Decimal:
+		return numeric(t)
 	}
 	return "longtext"
 }
@@ -95,9 +101,15 @@ func postgresType(t Type) string {
 		return "uuid"
 	case Key, CI, Char:
 		return fmt.Sprintf("varchar(%d)", t.Len)
+	case JSON:
+		return "jsonb"
+	case Decimal:
+		return numeric(t)
 	}
 	return "text"
 }
+
+func numeric(t Type) string { return fmt.Sprintf("numeric(%d, 1)", t.Len) }
 
 // column returns the definition of a column inside CREATE TABLE. On SQLite it is the very text that Django writes.
 func (d Dialect) column(t *Table, c *Column) string {
@@ -124,6 +136,9 @@ func (d Dialect) column(t *Table, c *Column) string {
 	}
 	if c.Type.Kind == Uint4 || c.Type.Kind == Uint8 {
 		fmt.Fprintf(&b, "%s CHECK (%s >= 0)", d.named(t.born()+"_"+c.Name+"_check"), d.Quote(c.Name))
+	}
+	if c.Type.Kind == JSON && d.engine == db.SQLite {
+		fmt.Fprintf(&b, " CHECK ((JSON_VALID(%[1]s) OR %[1]s IS NULL))", d.quote(c.Name))
 	}
 	if c.Ref != "" && !d.mysql() {
 		b.WriteString(d.named(foreignName(d.engine, t, c)) + " " + d.references(c) + " DEFERRABLE INITIALLY DEFERRED")

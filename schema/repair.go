@@ -21,7 +21,7 @@ func NewMend(ctx context.Context, d *db.DB) (*Mend, error) {
 	if st.Status != Current {
 		return nil, st.refusal()
 	}
-	return &Mend{verifier{Dialect: DialectOf(d), catalog: st.Catalog, all: true}}, nil
+	return &Mend{verifier{Dialect: DialectOf(d), catalog: st.Catalog, authz: st.Authz, all: true}}, nil
 }
 
 // Run changes what is wrong and returns it, all of it, as findings. The packages must be locked by the caller. Structure

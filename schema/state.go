@@ -27,9 +27,14 @@ type State struct {
 	Status  Status
 	Content string // code of content-migrations.md §3.3, such as "C14"; "MZ" for Partial, which Django does not know
 	Catalog string // "G0" (no catalog, as courses need it), "G1", "G2", or "X2" or "X4" where tables and ledger disagree
+	Authz   string // age of the tables of permissions: "A0" (none) to "A11", "MA7" for one stopped in step 0007, "X1", "X2", "X4", "X5" (authz.md §10)
 	Lectern bool   // the lectern_* tables are all there
 	Reason  string // why it is not Current
 	Next    string // the step that helps
+
+	// Notes are what is noticed about the tables of permissions and those of the platform. They stop nobody from working on
+	// content.
+	Notes []Finding
 }
 
 // refusal returns the error for a database in a state that the caller cannot work with.
@@ -87,7 +92,7 @@ func ready(ctx context.Context, d *db.DB) (bool, error) {
 			return err
 		}
 		for i := range all {
-			if !names[all[i].Name] {
+			if t := &all[i]; !names[t.Name] && !t.beside() {
 				return nil
 			}
 		}
@@ -97,9 +102,12 @@ func ready(ctx context.Context, d *db.DB) (bool, error) {
 		}
 		l, err := readLedger(ctx, tx)
 		ok = len(l["openedx_content"]) == len(contentMigrations) && len(l["openedx_catalog"]) == len(catalogMigrations)
-		for _, m := range Migrations() {
-			ok = ok && l.has(m)
+		for _, a := range apps {
+			for _, n := range a.names {
+				ok = ok && l.has(Migration{a.name, n})
+			}
 		}
+		ok = ok && len(l.unknown(authzApp, authzMigrations)) == 0
 		return err
 	})
 	return ok, err

@@ -104,6 +104,7 @@ func TestNewerDatabase(t *testing.T) {
 	for _, c := range []struct{ name, sql, content string }{
 		{"content", "INSERT INTO django_migrations (app, name, applied) VALUES ('openedx_content', '0015_shelves', '2030-01-01 00:00:00')", "X1"},
 		{"catalog", "INSERT INTO django_migrations (app, name, applied) VALUES ('openedx_catalog', '0003_shelves', '2030-01-01 00:00:00')", "X1"},
+		{"permissions", "INSERT INTO django_migrations (app, name, applied) VALUES ('openedx_authz', '0012_shelves', '2030-01-01 00:00:00')", "C14"},
 		{"lectern", "INSERT INTO lectern_schema (name, applied) VALUES ('0002_shelves', '2030-01-01 00:00:00')", "C14"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

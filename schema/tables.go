@@ -3,7 +3,7 @@ package schema
 import "slices"
 
 // all holds every table in an order in which they can be made: what a table refers to comes before it.
-var all = slices.Concat(django, organizations, catalog, publishing, containers, media, components, collections, lectern)
+var all = slices.Concat(django, organizations, catalog, publishing, containers, media, components, collections, platform, authz, lectern)
 
 var byName = func() map[string]*Table {
 	m := make(map[string]*Table, len(all))
@@ -14,10 +14,13 @@ var byName = func() map[string]*Table {
 }()
 
 // Tables returns the definitions of all tables, in an order in which they can be made. They are shared: read only.
-func Tables() []*Table {
-	ts := make([]*Table, len(all))
-	for i := range all {
-		ts[i] = &all[i]
+func Tables() []*Table { return pointers(all) }
+
+// pointers returns the shared definitions of tables.
+func pointers(tables []Table) []*Table {
+	ts := make([]*Table, len(tables))
+	for i := range tables {
+		ts[i] = byName[tables[i].Name]
 	}
 	return ts
 }

@@ -22,9 +22,9 @@ func Verify(ctx context.Context, d *db.DB, all bool) ([]Finding, error) {
 	if st.Status != Current {
 		return nil, st.refusal()
 	}
-	v := &verifier{Dialect: DialectOf(d), catalog: st.Catalog, all: all}
+	v := &verifier{Dialect: DialectOf(d), catalog: st.Catalog, authz: st.Authz, all: all}
 	err = d.View(ctx, func(tx *db.Tx) error {
-		v.findings = nil
+		v.findings = slices.Clone(st.Notes)
 		if err := v.look(ctx, tx); err != nil {
 			return err
 		}
@@ -44,11 +44,23 @@ func (v *verifier) look(ctx context.Context, tx *db.Tx) (err error) {
 	return err
 }
 
-// tables compares every table with its definition.
+// tables compares with its definition every table that is meant to be as that says: not those of the platform, which may be
+// its own, nor those of permissions before they are of today's age.
 func (v *verifier) tables() {
 	for _, t := range Tables() {
-		v.table(t)
+		if !t.platform() && !(t.permissions() && v.authz != currentAuthz) {
+			v.table(t)
+		}
 	}
+}
+
+// judged returns the tables whose rows can be judged: they were compared with their definitions and have every column.
+func (v *verifier) judged() []*Table {
+	return slices.DeleteFunc(Tables(), func(t *Table) bool {
+		l := v.live[t.Name]
+		return l == nil || t.platform() || t.permissions() && v.authz != currentAuthz ||
+			slices.ContainsFunc(t.Columns, func(c Column) bool { return l.Column(c.Name) == nil })
+	})
 }
 
 // verifier collects what is wrong.
@@ -57,6 +69,7 @@ type verifier struct {
 	all      bool // name every row
 	live     inspect.Tables
 	catalog  string
+	authz    string // age of the tables of permissions
 	findings []Finding
 }
 
@@ -84,7 +97,7 @@ func (v *verifier) note(s Severity, code, table, key, value, proposed, next stri
 
 // neighbour reports whether a table belongs to an app that only stands beside content and catalog.
 func neighbour(table string) bool {
-	return !strings.HasPrefix(table, "openedx_") && !strings.HasPrefix(table, "lectern_")
+	return !strings.HasPrefix(table, "openedx_") && !strings.HasPrefix(table, "lectern_") && table != casbinRule
 }
 
 // server looks at what holds for the whole database.
@@ -185,6 +198,10 @@ func (v *verifier) column(t *Table, c *Column, l *inspect.Table) {
 			v.add("check_missing", t.Name, c.Name, "", c.Name+" >= 0", nextRepair)
 		}
 	}
+	if c.Type.Kind == JSON && !slices.ContainsFunc(l.Checks, func(k inspect.Check) bool { return strings.HasPrefix(plain(k.Clause), "json_valid"+c.Name) }) &&
+		(v.engine == db.SQLite || v.engine == db.MariaDB) {
+		v.add("check_missing", t.Name, c.Name, "", "JSON_VALID("+c.Name+")", nextRepair)
+	}
 	if c.Ref != "" {
 		v.foreign(t, c, l)
 	}
@@ -205,8 +222,11 @@ func yes(b bool) string {
 }
 
 // collation compares the collation of a column. Django leaves that of container_code in a state of its own on the MySQL
-// family, which is accepted (content-schema.md §5).
+// family, which is accepted (content-schema.md §5), and a reference has that of the platform's column it refers to.
 func (v *verifier) collation(t *Table, c *Column, lc *inspect.Column) {
+	if ofPlatform[c.Ref] {
+		return
+	}
 	want := v.wantCollations(c)
 	switch {
 	case len(want) == 0 || slices.Contains(want, lc.Collation):

@@ -191,7 +191,7 @@ func (v *verifier) data(ctx context.Context, tx *db.Tx) error {
 // sound reports whether the tables are such that rules about rows can be asked.
 func (v *verifier) sound() bool {
 	for _, f := range v.findings {
-		if (f.Code == "column_missing" || f.Code == "table_missing" && !neighbour(f.Table)) && !strings.HasPrefix(f.Table, "lectern_") {
+		if (f.Code == "column_missing" || f.Code == "table_missing" && !neighbour(f.Table)) && !strings.HasPrefix(f.Table, "lectern_") && !permissionTable(f.Table) {
 			return false
 		}
 	}
@@ -261,8 +261,8 @@ func (v *verifier) rowRule(code string, s Severity, t *Table, column, value, con
 // where identifiers do, or outside the pattern of a CHECK that was not asked.
 func (v *verifier) texts(ctx context.Context, tx *db.Tx) error {
 	var rules []rule
-	for _, t := range Tables() {
-		if v.live[t.Name] == nil || neighbour(t.Name) {
+	for _, t := range v.judged() {
+		if neighbour(t.Name) {
 			continue
 		}
 		for i := range t.Columns {
@@ -304,10 +304,10 @@ func (v *verifier) texts(ctx context.Context, tx *db.Tx) error {
 // orphans looks for rows whose reference leads nowhere: SQLite does not check references on connections that do not ask
 // for it, and the MySQL family lets a session switch the check off.
 func (v *verifier) orphans(ctx context.Context, tx *db.Tx) error {
-	for _, t := range Tables() {
+	for _, t := range v.judged() {
 		for i := range t.Columns {
 			c := &t.Columns[i]
-			if c.Ref == "" || v.live[t.Name] == nil || v.live[c.Ref] == nil || neighbour(t.Name) {
+			if c.Ref == "" || v.live[c.Ref] == nil || neighbour(t.Name) {
 				continue
 			}
 			q, to := v.Quote, lookup(c.Ref).Primary()
@@ -328,12 +328,8 @@ func (v *verifier) orphans(ctx context.Context, tx *db.Tx) error {
 func (v *verifier) sequences(ctx context.Context, tx *db.Tx) error {
 	var parts []string
 	var args []any
-	for _, t := range Tables() {
-		l := v.live[t.Name]
-		if l == nil {
-			continue
-		}
-		for _, c := range l.Columns {
+	for _, t := range v.judged() {
+		for _, c := range v.live[t.Name].Columns {
 			if c.Sequence == "" || !c.Primary {
 				continue
 			}

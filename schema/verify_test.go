@@ -31,15 +31,15 @@ func found(t *testing.T, d *db.DB) []string {
 func TestGoldenVerify(t *testing.T) {
 	t.Parallel()
 	for _, e := range dbtest.Engines() {
-		for _, name := range starts(t, e, "[NU]*") {
+		for _, name := range starts(t, e, "", "[NU]*") {
 			if name != "N115" && name != "U-at-1.15.2" {
 				continue
 			}
 			t.Run(string(e)+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				d := dbtest.Open(t, e)
-				load(t, d, name, true)
-				want := []string{"info catalog_missing openedx_catalog_* ", "info lectern_missing lectern_* "}
+				load(t, d, "", name, true)
+				want := []string{"info authz_missing openedx_authz_* ", "info catalog_missing openedx_catalog_* ", "info lectern_missing lectern_* "}
 				switch e {
 				case db.MariaDB:
 					want = append(want, "info container_code_collation openedx_content_container container_code",

@@ -100,8 +100,24 @@ FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`,
 
 var (
 	collate     = regexp.MustCompile(`(?i)\bCOLLATE\s+"?(\w+)`)
-	inlineCheck = regexp.MustCompile(`(?i)\bCHECK\s*\(([^()]*)\)`)
+	inlineCheck = regexp.MustCompile(`(?i)\bCHECK\s*\(`)
 )
+
+// enclosed returns the beginning of s up to the parenthesis that closes one opened before it.
+func enclosed(s string) string {
+	depth := 1
+	for i := range len(s) {
+		switch s[i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				return s[:i]
+			}
+		}
+	}
+	return s
+}
 
 // readCreate takes from the text of CREATE TABLE what no pragma tells.
 func (t *Table) readCreate() {
@@ -116,8 +132,8 @@ func (t *Table) readCreate() {
 				c.Collation = m[1]
 			}
 			c.Counts = strings.Contains(strings.ToUpper(rest), " AUTOINCREMENT")
-			if m := inlineCheck.FindStringSubmatch(rest); m != nil {
-				t.Checks = append(t.Checks, Check{Clause: m[1]})
+			if m := inlineCheck.FindStringIndex(rest); m != nil {
+				t.Checks = append(t.Checks, Check{Clause: enclosed(rest[m[1]:])})
 			}
 			continue
 		}
