@@ -14,9 +14,8 @@ type Database struct {
 	schema.State
 	Engine   db.Engine
 	Version  string           // of the server, or of the SQLite library
-	Authz    string           // age of the tables of permissions, A0 where there are none (authz.md §10)
 	Tables   map[string]int64 // rows of the tables that are Lectern's business
-	Findings []schema.Finding // of Verify
+	Findings []schema.Finding // of Verify; else what is noticed beside content, the Notes of State
 	Repaired []schema.Finding // of Repair: what was changed, or in a dry run would be
 }
 
@@ -24,7 +23,15 @@ type Database struct {
 // database, as that is what the first command to write finds.
 func Status(ctx context.Context, c Config) (*Database, error) {
 	c.DryRun, c.Write = true, false
-	return onDatabase(ctx, c, nil)
+	return noted(onDatabase(ctx, c, nil))
+}
+
+// noted completes what was found without verifying.
+func noted(found *Database, err error) (*Database, error) {
+	if err == nil {
+		found.Findings = append(found.Findings, found.Notes...)
+	}
+	return found, err
 }
 
 // Init makes the tables of a new site in an empty database, and adds Lectern's own to one that Django made. A dry run
@@ -32,7 +39,7 @@ func Status(ctx context.Context, c Config) (*Database, error) {
 func Init(ctx context.Context, c Config) (*Database, error) {
 	c.Write = true
 	fresh := c.fresh()
-	return onDatabase(ctx, c, func(d *db.DB, _ *Database) error {
+	return noted(onDatabase(ctx, c, func(d *db.DB, _ *Database) error {
 		if !c.DryRun || fresh {
 			return schema.Create(ctx, d)
 		}
@@ -41,7 +48,7 @@ func Init(ctx context.Context, c Config) (*Database, error) {
 			err = schema.Require(ctx, d) // says why not
 		}
 		return err
-	})
+	}))
 }
 
 // fresh reports whether c names a SQLite file that does not exist.
@@ -72,9 +79,6 @@ func onDatabase(ctx context.Context, c Config, fn func(*db.DB, *Database) error)
 		}
 	}
 	if found.State, err = schema.Recognize(ctx, a.DB); err != nil {
-		return nil, err
-	}
-	if found.Authz, err = schema.AuthzAge(ctx, a.DB); err != nil {
 		return nil, err
 	}
 	found.Tables, err = schema.Counts(ctx, a.DB)

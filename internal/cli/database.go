@@ -53,6 +53,7 @@ func (d database) text(w *textWriter) {
 		d.verdict(w)
 		return
 	}
+	d.findings(w)
 	empty := 0
 	for _, name := range slices.Sorted(maps.Keys(d.Tables)) {
 		if n := d.Tables[name]; n > 0 {
@@ -80,6 +81,10 @@ func (d database) verdict(w *textWriter) {
 	if len(d.Findings) == 0 {
 		w.line("all tables and rows are as they should be")
 	}
+	d.findings(w)
+}
+
+func (d database) findings(w *textWriter) {
 	for _, f := range d.Findings {
 		w.line("%s: %s: %s %s: %q, should be %q", f.Severity, f.Code, f.Table, plain(f.Key), plain(f.Value), plain(f.Proposed))
 		w.line("    %s", f.Next)
@@ -91,15 +96,16 @@ func (c *cli) databaseCommand() *cobra.Command {
 		verb{c.onDatabase(&cobra.Command{
 			Use:   "init",
 			Short: "Make the tables",
-			Long: `Init makes the tables of a new site in an empty database: those of Open edX for content and catalog, and Lectern's own
-beside them. To a database that Open edX made it adds Lectern's own. Where all is there it does nothing, and a database
+			Long: `Init makes the tables of a new site in an empty database: those of Open edX for content, catalog and permissions, those
+of its platform that permissions are read from, and Lectern's own beside them. To a database that Open edX made it adds Lectern's own. Where all is there it does nothing, and a database
 that is neither is refused and not touched. SQLite files need no init: the first command that writes makes them.`,
 			Example: `  lectern db init --db postgres://lectern:secret@localhost:5432/lectern`,
 		}, app.Init), database{}},
 		verb{c.onDatabase(&cobra.Command{
-			Use:     "status",
-			Short:   "Show what a database is",
-			Long:    `Status tells the age of the tables, why the database cannot be used if it cannot, and how many rows there are.`,
+			Use:   "status",
+			Short: "Show what a database is",
+			Long: `Status tells the age of the tables, why the database cannot be used if it cannot, and how many rows there are. Findings
+tell what is noticed about permissions and the platform's tables, which stops nobody from working on content.`,
 			Example: `  lectern db status --json`,
 		}, app.Status), database{}},
 		verb{c.verifyCommand(), database{}},

@@ -53,14 +53,29 @@ var owners = map[string]string{
 	"organizations_organizationcourse":                   "catalog",
 	"organizations_historicalorganization":               "catalog",
 	"organizations_historicalorganizationcourse":         "catalog",
-	"auth_user": "user",
+	"auth_user":   "user",
+	"casbin_rule": "authz",
+}
+
+// prefixes says the same of tables of which all with one beginning are one package's.
+var prefixes = map[string]string{"openedx_authz_": "authz"}
+
+// ownerOf returns the package whose table it is.
+func ownerOf(table string) (string, bool) {
+	for prefix, owner := range prefixes {
+		if strings.HasPrefix(table, prefix) {
+			return owner, true
+		}
+	}
+	owner, known := owners[table]
+	return owner, known
 }
 
 // families matches the tables of Open edX that must be in owners, lectern those of our own, whose owner is the one
 // package that names them. Other strings may look like the name of a table, so one counts where it is the whole string
 // or stands in SQL.
 var (
-	families = regexp.MustCompile(`\b(?:(?:openedx_content|openedx_catalog|organizations)_[a-z]\w*|auth_user\b)`)
+	families = regexp.MustCompile(`\b(?:(?:openedx_content|openedx_catalog|openedx_authz|organizations)_[a-z]\w*|(?:auth_user|casbin_rule)\b)`)
 	lectern  = regexp.MustCompile(`\blectern_[a-z]\w*`)
 	sql      = regexp.MustCompile(`(?i)\b(?:select|insert|update|delete|from|join|into|truncate)\b`)
 )
@@ -86,7 +101,7 @@ func checkTables(files []source) (wrong []string) {
 		f.strings(func(line int, text string) {
 			at := fmt.Sprintf("%s:%d", f.path, line)
 			for _, table := range families.FindAllString(text, -1) {
-				switch owner, known := owners[table]; {
+				switch owner, known := ownerOf(table); {
 				case !known && sql.MatchString(text):
 					wrong = append(wrong, fmt.Sprintf("%s names table %s, which has no owner: say in owners whose it is", at, table))
 				case known && owner != f.pkg:
@@ -131,6 +146,10 @@ func TestCheckTablesFindsForeignTables(t *testing.T) {
 		{"longer name", []source{literal("content/media/a.go", "openedx_content_mediatype")}, nil},
 		{"unknown table", []source{literal("content/media/a.go", "DELETE FROM openedx_content_shelf")},
 			[]string{"content/media/a.go:3 names table openedx_content_shelf, which has no owner: say in owners whose it is"}},
+		{"permissions", []source{literal("authz/a.go", "SELECT id FROM openedx_authz_scope"), literal("authz/b.go", "casbin_rule")}, nil},
+		{"another's permissions", []source{literal("authz/roleshift/a.go", "openedx_authz_scope"), literal("user/a.go", "SELECT 1 FROM casbin_rule")},
+			[]string{"authz/roleshift/a.go:3 names table openedx_authz_scope of authz: ask that package",
+				"user/a.go:3 names table casbin_rule of authz: ask that package"}},
 		{"schema names all", []source{literal("schema/a.go", "openedx_content_draft")}, nil},
 		{"tests name all", []source{literal("course/a_test.go", "SELECT 1 FROM openedx_content_draft")}, nil},
 		{"table of ours, one package", []source{
