@@ -209,6 +209,9 @@ func TestAuthzAges(t *testing.T) {
 			if err := Require(context.Background(), d); err != nil {
 				t.Errorf("Require at %s: %v", want, err)
 			}
+			if d.Engine() != db.SQLite && age != 9 && age != 1 {
+				continue // verifying takes a server its time, and goes by the age alone
+			}
 			if diff := cmp.Diff(note, found(t, d)); diff != "" {
 				t.Errorf("findings at %s (-want +got):\n%s", want, diff)
 			}
@@ -224,6 +227,12 @@ func TestAuthzAges(t *testing.T) {
 			t.Errorf("findings (-want +got):\n%s", diff)
 		}
 	})
+}
+
+// onSQLite is [dbtest.Each] for SQLite alone.
+func onSQLite(t *testing.T, fn func(t *testing.T, d *db.DB)) {
+	t.Helper()
+	t.Run(string(db.SQLite), func(t *testing.T) { fn(t, dbtest.Open(t, db.SQLite)) })
 }
 
 // TestAuthzStates changes rows and tables of permissions against each other.
@@ -251,7 +260,11 @@ func TestAuthzStates(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			dbtest.Each(t, func(t *testing.T, d *db.DB) {
+			on := dbtest.Each
+			if c.family == "" { // nothing depends on the engine
+				on = onSQLite
+			}
+			on(t, func(t *testing.T, d *db.DB) {
 				t.Parallel()
 				if err := Create(context.Background(), d); err != nil {
 					t.Fatal(err)
