@@ -15,8 +15,8 @@ var casbinParent = Migration{"casbin_adapter", "0001_initial"}
 // AuthzStep is one migration of the tables of permissions (authz.md §10, "Older states").
 type AuthzStep struct {
 	Migration
-	Tables []string  // that it makes, in an order in which they can be made; as they were then: see Column
-	Column [2]string // table and column, for the one step that adds a column to an older table
+	Tables []string  // that it makes, in an order in which they can be made
+	Column [2]string // the table and the column that it adds to it, which Tables of an earlier step had not; usually none
 }
 
 // authzSteps are indexed by number. 0 is the app whose table they build on.

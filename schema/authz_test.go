@@ -161,6 +161,33 @@ func TestGoldenFreshPlatform(t *testing.T) {
 	}
 }
 
+// TestAuthzSteps: each table of permissions is made by one step, after what it refers to.
+func TestAuthzSteps(t *testing.T) {
+	t.Parallel()
+	made := map[string]string{}
+	for _, s := range AuthzSteps() {
+		for _, name := range s.Tables {
+			if made[name] != "" {
+				t.Errorf("%s is made by %s and %s", name, made[name], s.Name)
+			}
+			made[name] = s.Name
+			for _, c := range Lookup(name).Columns {
+				if ref := Lookup(c.Ref); ref != nil && ref.permissions() && made[c.Ref] == "" {
+					t.Errorf("%s of %s refers to %s, which does not come before it", name, s.Name, c.Ref)
+				}
+			}
+		}
+		if c := s.Column; c[0] != "" && (made[c[0]] == "" || Lookup(c[0]).Column(c[1]) == nil) {
+			t.Errorf("%s adds %s to %s, which is not there", s.Name, c[1], c[0])
+		}
+	}
+	for _, x := range Authz() {
+		if made[x.Name] == "" {
+			t.Errorf("no step makes %s", x.Name)
+		}
+	}
+}
+
 // authzBack takes from the tables of permissions of an age what makes them those of an earlier one.
 func authzBack(t *testing.T, d *db.DB, from, to int) {
 	t.Helper()
