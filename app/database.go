@@ -6,24 +6,43 @@ import (
 	"slices"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/lease"
 	"github.com/openlectern/lectern/schema"
+	"github.com/openlectern/lectern/schema/inspect"
+	"github.com/openlectern/lectern/schema/takeover"
 )
 
 // Database is what a database was found to be (cli.md, db status).
 type Database struct {
 	schema.State
 	Engine   db.Engine
-	Version  string           // of the server, or of the SQLite library
-	Tables   map[string]int64 // rows of the tables that are Lectern's business
-	Findings []schema.Finding // of Verify; else what is noticed beside content, the Notes of State
-	Repaired []schema.Finding // of Repair: what was changed, or in a dry run would be
+	Version  string               // of the server, or of the SQLite library
+	Tables   map[string]int64     // rows of the tables that are Lectern's business
+	Findings []schema.Finding     // of Verify; else what is noticed beside content, the Notes of State
+	Repaired []schema.Finding     // of Repair: what was changed, or in a dry run would be
+	Steps    []Step               // of a plan, or what was done of it
+	Codes    []takeover.Code      // of a plan: proposed for keys that cannot be codes
+	Bytes    int64                // of Status: what those tables and their indexes take, as far as the engine tells
+	Refer    []takeover.Reference // of Status: tables of others that refer to content's
+	Holder   *lease.Holder        // of Status: who is changing the tables just now
 }
 
 // Status looks at a database, whatever it is, and changes nothing. A SQLite file that does not exist is an empty
 // database, as that is what the first command to write finds.
 func Status(ctx context.Context, c Config) (*Database, error) {
 	c.DryRun, c.Write = true, false
-	return noted(onDatabase(ctx, c, nil))
+	return noted(onDatabase(ctx, c, survey))
+}
+
+// survey adds what only Status tells.
+func survey(ctx context.Context, d *db.DB, found *Database) error {
+	s, err := takeover.Look(ctx, d)
+	if err != nil {
+		return err
+	}
+	found.Findings, found.Refer, found.Bytes = append(found.Findings, s.Findings...), s.References, s.Bytes
+	found.Holder, err = lease.Held(ctx, d, takeover.LeaseName)
+	return err
 }
 
 // noted completes what was found without verifying.
@@ -39,7 +58,7 @@ func noted(found *Database, err error) (*Database, error) {
 func Init(ctx context.Context, c Config) (*Database, error) {
 	c.Write = true
 	fresh := c.fresh()
-	return noted(onDatabase(ctx, c, func(d *db.DB, _ *Database) error {
+	return noted(onDatabase(ctx, c, func(ctx context.Context, d *db.DB, _ *Database) error {
 		if !c.DryRun || fresh {
 			return schema.Create(ctx, d)
 		}
@@ -59,7 +78,7 @@ func (c Config) fresh() bool {
 }
 
 // onDatabase opens a database without asking whether it is ready, lets fn work on it and describes it.
-func onDatabase(ctx context.Context, c Config, fn func(*db.DB, *Database) error) (found *Database, err error) {
+func onDatabase(ctx context.Context, c Config, fn func(context.Context, *db.DB, *Database) error) (found *Database, err error) {
 	url, _ := c.paths()
 	var a App
 	if c.DryRun && !c.Existing {
@@ -74,13 +93,17 @@ func onDatabase(ctx context.Context, c Config, fn func(*db.DB, *Database) error)
 	defer func() { err = errors.Join(err, a.Close()) }()
 	found = &Database{Engine: a.DB.Engine(), Version: a.DB.Version(), Findings: []schema.Finding{}, Repaired: []schema.Finding{}}
 	if fn != nil {
-		if err := fn(a.DB, found); err != nil {
+		if err := fn(ctx, a.DB, found); err != nil {
 			return nil, err
 		}
 	}
 	if found.State, err = schema.Recognize(ctx, a.DB); err != nil {
 		return nil, err
 	}
-	found.Tables, err = schema.Counts(ctx, a.DB)
+	sizes, err := inspect.Sizes(ctx, a.DB, schema.OfContent)
+	found.Tables = map[string]int64{}
+	for name, s := range sizes {
+		found.Tables[name] = s.Rows
+	}
 	return found, err
 }

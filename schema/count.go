@@ -11,6 +11,11 @@ import (
 	"github.com/openlectern/lectern/schema/inspect"
 )
 
+// OfContent reports whether a table is one of ours, or one that Open edX had for content in earlier ages.
+func OfContent(name string) bool {
+	return byName[name] != nil || strings.HasPrefix(name, "oel_") || strings.HasPrefix(name, "openedx_")
+}
+
 // Counts returns the number of rows of each of our tables that the database has, and of each that Open edX had for content
 // in earlier ages, in one statement.
 func Counts(ctx context.Context, q db.Querier) (map[string]int64, error) {
@@ -21,7 +26,7 @@ func Counts(ctx context.Context, q db.Querier) (map[string]int64, error) {
 	}
 	var parts []string
 	for _, n := range slices.Sorted(maps.Keys(names)) {
-		if byName[n] != nil || strings.HasPrefix(n, "oel_") || strings.HasPrefix(n, "openedx_") {
+		if OfContent(n) {
 			parts = append(parts, fmt.Sprintf("SELECT '%s' AS name, COUNT(*) AS n FROM %s", n, d.Quote(n)))
 		}
 	}

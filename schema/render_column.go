@@ -138,7 +138,7 @@ func (d Dialect) column(t *Table, c *Column) string {
 		fmt.Fprintf(&b, "%s CHECK (%s >= 0)", d.named(t.born()+"_"+c.Name+"_check"), d.Quote(c.Name))
 	}
 	if c.Type.Kind == JSON && d.engine == db.SQLite {
-		fmt.Fprintf(&b, " CHECK ((JSON_VALID(%[1]s) OR %[1]s IS NULL))", d.quote(c.Name))
+		fmt.Fprintf(&b, " CHECK ((JSON_VALID(%[1]s) OR %[1]s IS NULL))", d.Quote(c.Name))
 	}
 	if c.Ref != "" && !d.mysql() {
 		b.WriteString(d.named(foreignName(d.engine, t, c)) + " " + d.references(c) + " DEFERRABLE INITIALLY DEFERRED")

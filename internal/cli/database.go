@@ -10,7 +10,9 @@ import (
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/lease"
 	"github.com/openlectern/lectern/schema"
+	"github.com/openlectern/lectern/schema/takeover"
 )
 
 // database is the document of the commands about databases.
@@ -20,9 +22,14 @@ type database struct {
 	States   states           `json:"states"`
 	Version  string           `json:"version"`
 	Tables   map[string]int64 `json:"tables"`
-	Steps    []struct{}       `json:"steps"` // of a plan; these commands have none
+	Bytes    int64            `json:"bytes"` // of the content tables and their indexes; 0 where it is not told
+	Steps    []step           `json:"steps"` // of a plan, or what was done of it
 	Findings []schema.Finding `json:"findings"`
 	Repaired []schema.Finding `json:"repaired"` // what a repair changed, or in a dry run would
+	// Of status: the tables of others that refer to content's, and who is changing the tables just now.
+	References []takeover.Reference `json:"references"`
+	Holder     *lease.Holder        `json:"holder"`
+
 	found    *app.Database
 	verified bool
 	dry      bool
@@ -38,7 +45,8 @@ type states struct {
 func newDatabase(f *app.Database) database {
 	return database{
 		Engine: f.Engine, State: f.Content, States: states{f.Content, f.Catalog, f.Authz}, Version: f.Version,
-		Tables: f.Tables, Steps: []struct{}{}, Findings: f.Findings, Repaired: f.Repaired, found: f,
+		Tables: f.Tables, Bytes: f.Bytes, Steps: newSteps(f.Steps), Findings: f.Findings, Repaired: f.Repaired,
+		References: append([]takeover.Reference{}, f.Refer...), Holder: f.Holder, found: f,
 	}
 }
 
@@ -53,7 +61,16 @@ func (d database) text(w *textWriter) {
 		d.verdict(w)
 		return
 	}
+	if d.Holder != nil {
+		w.line("  being changed by %s", d.Holder)
+	}
 	d.findings(w)
+	for _, r := range d.References {
+		w.line("refers to content: %s.%s to %s", plain(r.Table), plain(r.Column), r.To)
+	}
+	if d.Bytes > 0 {
+		w.line("content takes %.1f MiB", float64(d.Bytes)/(1<<20))
+	}
 	empty := 0
 	for _, name := range slices.Sorted(maps.Keys(d.Tables)) {
 		if n := d.Tables[name]; n > 0 {
@@ -92,7 +109,7 @@ func (d database) findings(w *textWriter) {
 }
 
 func (c *cli) databaseCommand() *cobra.Command {
-	return c.family("db", "Make a database, see what it is, check it",
+	return c.family("db", "Make a database, see what it is, take it over, check it",
 		verb{c.onDatabase(&cobra.Command{
 			Use:   "init",
 			Short: "Make the tables",
@@ -104,10 +121,15 @@ that is neither is refused and not touched. SQLite files need no init: the first
 		verb{c.onDatabase(&cobra.Command{
 			Use:   "status",
 			Short: "Show what a database is",
-			Long: `Status tells the age of the tables, why the database cannot be used if it cannot, and how many rows there are. Findings
-tell what is noticed about permissions and the platform's tables, which stops nobody from working on content.`,
+			Long: `Status tells the age of the tables, why the database cannot be used if it cannot, and how many rows there are; on a
+server those of large tables are its own estimate. It reads the catalogue and Django's ledger. Findings tell what differs
+from what the ledger's rows make, what would stand in the way of db migrate, and what is noticed about permissions and the
+platform's tables. Whatever it finds, the status is 0.`,
 			Example: `  lectern db status --json`,
 		}, app.Status), database{}},
+		verb{c.planCommand(), database{}},
+		verb{c.migrateCommand(), database{}},
+		verb{c.revertCommand(), database{}},
 		verb{c.verifyCommand(), database{}},
 	)
 }

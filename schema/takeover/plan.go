@@ -27,7 +27,7 @@ type Statement struct {
 	Table  string // whose rows or definition it changes
 	Effort Effort
 
-	data bool    // changes rows, not tables: part of a transaction on every engine
+	data bool     // changes rows, not tables: part of a transaction on every engine
 	work backfill // instead of SQL, where that shows what is sent again and again
 }
 
@@ -49,8 +49,17 @@ type planner struct {
 	live  inspect.Tables
 	codes *codes
 
-	step *Step          // the one at hand
+	step *Step           // the one at hand
 	had  map[string]bool // columns that were there when it began, as "table.column"
+
+	defs map[string]schema.Column // what columns are made of, by the same key; nil where nobody asks
+}
+
+// define notes what a column is made of.
+func (p *planner) define(table string, c schema.Column) {
+	if p.defs != nil {
+		p.defs[table+"."+c.Name] = c
+	}
 }
 
 func newPlanner(d schema.Dialect, live inspect.Tables, c *codes) *planner {

@@ -104,7 +104,9 @@ func (c *checker) refersToContent(app string) bool {
 }
 
 // concerns reports whether a table is one of content, of any age.
-func (c *checker) concerns(name string) bool { return c.definition(name) != nil || name == midContent || name == midLink }
+func (c *checker) concerns(name string) bool {
+	return c.definition(name) != nil || name == midContent || name == midLink
+}
 
 func (c *checker) definition(name string) *schema.Table {
 	if t := schema.Past(name); t != nil {

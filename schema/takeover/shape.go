@@ -128,8 +128,10 @@ func (s *shape) missing(p *planner, t *inspect.Table) *work {
 func (s *shape) note(p *planner, t *inspect.Table, w *work) {
 	for _, c := range w.add {
 		t.Columns = append(t.Columns, p.d.Expected(&c))
+		p.define(t.Name, c)
 	}
 	for _, c := range w.modify {
+		p.define(t.Name, c)
 		*t.Column(c.Name) = p.d.Expected(&c)
 	}
 	for _, name := range w.undefault {

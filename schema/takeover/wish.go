@@ -52,6 +52,7 @@ func (p *planner) expected(t *schema.Table) *inspect.Table {
 	for i := range t.Columns {
 		c := &t.Columns[i]
 		l.Columns = append(l.Columns, p.d.Expected(c))
+		p.define(t.Name, *c)
 		if c.Ref != "" {
 			l.Foreign = append(l.Foreign, inspect.Foreign{Name: p.d.ForeignName(t, c), Column: c.Name, Table: c.Ref})
 		}
@@ -122,6 +123,9 @@ func (p *planner) renamed(was, is string) {
 	for i := range t.Columns {
 		c := t.Columns[i].Name
 		p.had[is+"."+c] = p.had[was+"."+c]
+		if def, ok := p.defs[was+"."+c]; ok {
+			p.define(is, def)
+		}
 	}
 	for _, o := range p.live {
 		for i := range o.Foreign {
@@ -147,6 +151,10 @@ func renameColumn(table, was, is string) wish {
 		}
 		p.emit(table, Metadata, fmt.Sprintf("ALTER TABLE %s RENAME COLUMN %s TO %s", p.q(table), p.q(was), p.q(is)))
 		t.Column(was).Name = is
+		if def, ok := p.defs[table+"."+was]; ok {
+			def.Name = is
+			p.define(table, def)
+		}
 		for i := range t.Foreign {
 			if t.Foreign[i].Column == was {
 				t.Foreign[i].Column = is
