@@ -27,6 +27,7 @@ var (
 	ErrFull        = errors.New("the disk or the database is full")
 	ErrNotDatabase = errors.New("not a SQLite database")
 	ErrDamaged     = errors.New("the database file is damaged")
+	ErrBinaryLog   = errors.New("the server's binary log is statement based, which InnoDB does not allow a writer at READ COMMITTED")
 )
 
 // conditionError is a driver error together with the condition it means.
@@ -96,6 +97,8 @@ func (d *DB) explain(ctx context.Context, err error) error {
 		}
 	case ErrNotDatabase:
 		f.Kind, f.Next = fault.Refused, "name a SQLite database file, or a file that does not exist yet"
+	case ErrBinaryLog:
+		f.Kind, f.Next = fault.Refused, "set binlog_format to MIXED or ROW on the server, as Django needs it, too"
 	case ErrDamaged:
 		f.Kind, f.Next = fault.Unavailable, "restore the file from a backup"
 	default:

@@ -151,6 +151,8 @@ func mysqlCondition(err error) (error, bool) {
 		return ErrReadOnly, true
 	case 1021, 1114:
 		return ErrFull, true
+	case 1665:
+		return ErrBinaryLog, true
 	case 1040, 1044, 1045, 1047, 1049, 1053, 1129, 1130, 1152, 1158, 1159, 1160, 1161, 1180, 1203, 1226, 1698, 1927, 3118, 3169, 4031:
 		return ErrUnavailable, true // 1047 is Galera without a majority, 1180 the same while it commits; the rest: too many connections, no access, ended
 	}
