@@ -161,6 +161,31 @@ func TestGoldenFreshPlatform(t *testing.T) {
 	}
 }
 
+// TestGoldenVerifyAuthz compares tables of permissions that Django made with their definitions.
+func TestGoldenVerifyAuthz(t *testing.T) {
+	t.Parallel()
+	for _, e := range dbtest.Engines() {
+		for _, name := range starts(t, e, "authz/", "A11*") {
+			t.Run(string(e)+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				d := dbtest.Open(t, e)
+				load(t, d, "authz/", name, true)
+				v := &verifier{Dialect: DialectOf(d), authz: currentAuthz}
+				err := d.View(context.Background(), func(tx *db.Tx) error { return v.look(context.Background(), tx) })
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, x := range Authz() {
+					v.table(x)
+				}
+				if len(v.findings) > 0 {
+					t.Errorf("findings %+v, want none", v.findings)
+				}
+			})
+		}
+	}
+}
+
 // TestAuthzSteps: each table of permissions is made by one step, after what it refers to.
 func TestAuthzSteps(t *testing.T) {
 	t.Parallel()

@@ -75,6 +75,8 @@ func (d Dialect) wantTypes(t Type) []string {
 		s = "tinyint(1)"
 	case t.Kind == JSON && d.engine == db.MariaDB:
 		s = "longtext"
+	case t.Kind == JSON:
+		return []string{s, "longtext"} // on a site that came over from MariaDB
 	case strings.HasPrefix(s, "integer"):
 		s = "int" + strings.TrimPrefix(s, "integer")
 	}

@@ -64,6 +64,7 @@ VALUES ('k2/R', 'R', '2030-01-01 00:00:00', 'c', 1)`}, "error course_key_pair op
 	{lite, []string{`INSERT INTO organizations_organization (id, created, modified, name, short_name, active)
 VALUES (2, '2030-01-01 00:00:00', '2030-01-01 00:00:00', '', 'O', TRUE)`}, "warning organization_pair organizations_organization O"},
 	{[]db.Engine{db.PostgreSQL}, []string{"INSERT INTO openedx_content_entitylist (id) VALUES (9)"}, "error ids_behind openedx_content_entitylist id"},
+	{[]db.Engine{db.PostgreSQL}, []string{"INSERT INTO openedx_authz_scope (id) VALUES (9)"}, "error ids_behind openedx_authz_scope id"},
 }
 
 // spoiltTables are each other than they should be in one point.
@@ -83,6 +84,13 @@ kind varchar(32) NOT NULL, source varchar(500) NOT NULL, FOREIGN KEY (publish_lo
 	{nil, []string{"DROP TABLE openedx_content_unitversion", "CREATE TABLE openedx_content_unitversion (container_version_id smallint NOT NULL PRIMARY KEY)"},
 		"error type openedx_content_unitversion container_version_id"},
 	{nil, []string{"ALTER TABLE openedx_content_entitylist ADD COLUMN shelf integer"}, "warning column_extra openedx_content_entitylist shelf"},
+	{nil, []string{"DROP TABLE openedx_authz_usersubject",
+		"CREATE TABLE openedx_authz_usersubject (subject_ptr_id bigint NOT NULL PRIMARY KEY, user_id integer NULL)"},
+		"error foreign_missing openedx_authz_usersubject user_id"},
+	{[]db.Engine{db.SQLite, db.MariaDB}, []string{"DROP TABLE openedx_authz_authzcourseauthoringmigrationrun",
+		"CREATE TABLE openedx_authz_authzcourseauthoringmigrationrun (id bigint NOT NULL PRIMARY KEY, metadata text NOT NULL)"},
+		"error check_missing openedx_authz_authzcourseauthoringmigrationrun metadata"},
+	{[]db.Engine{db.PostgreSQL}, []string{"ALTER TABLE casbin_rule ALTER COLUMN v5 DROP NOT NULL"}, "error null casbin_rule v5"},
 	{lite, []string{"DROP INDEX oel_pv_idx_title"}, "error index_missing openedx_content_publishableentityversion oel_pv_idx_title"},
 	{family, []string{"DROP INDEX oel_pv_idx_title ON openedx_content_publishableentityversion"},
 		"error index_missing openedx_content_publishableentityversion oel_pv_idx_title"},
