@@ -31,7 +31,14 @@ type Database struct {
 // database, as that is what the first command to write finds.
 func Status(ctx context.Context, c Config) (*Database, error) {
 	c.DryRun, c.Write = true, false
-	return noted(onDatabase(ctx, c, survey))
+	found, err := noted(onDatabase(ctx, c, survey))
+	if !errors.Is(err, db.ErrNotDatabase) {
+		return found, err
+	}
+	return &Database{ // a finding, as any other
+		State:  schema.State{Status: schema.Foreign, Reason: db.ErrNotDatabase.Error(), Next: "name a SQLite database file, or a file that does not exist yet"},
+		Engine: db.SQLite, Tables: map[string]int64{}, Findings: []schema.Finding{}, Repaired: []schema.Finding{},
+	}, nil
 }
 
 // survey adds what only Status tells.

@@ -61,6 +61,7 @@ func look(ctx context.Context, tx *db.Tx) (f facts, err error) {
 // state decides; rows of tables are not looked at.
 func (f *facts) state() State {
 	st := f.content()
+	st.Package = f.release(st.Content)
 	st.Catalog = f.catalog()
 	st.Lectern = f.own[baseline]
 	for i := range lectern {

@@ -3,6 +3,7 @@ package schema
 import (
 	"context"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -61,6 +62,9 @@ func TestGoldenStates(t *testing.T) {
 				if st.Content != want {
 					t.Fatalf("state %s (%s), want %s", st.Content, st.Reason, want)
 				}
+				if minor := strings.TrimPrefix(name, "O"); minor != name && !covers(st.Package, minor) {
+					t.Errorf("package %q, want one with openedx-learning 0.%s", st.Package, minor)
+				}
 				err = Create(context.Background(), d)
 				var f *fault.Error
 				if current := st.Status == Current; !current && (!errors.As(err, &f) || f.Kind != fault.Refused || f.Next == "") {
@@ -69,6 +73,16 @@ func TestGoldenStates(t *testing.T) {
 			})
 		}
 	}
+}
+
+// covers reports whether a release such as "openedx-learning 0.25 to 0.28" is one of the minor version.
+func covers(release, minor string) bool {
+	var from, to, n int
+	if k, _ := fmt.Sscanf(release, "openedx-learning 0.%d to 0.%d", &from, &to); k == 1 {
+		to = from
+	}
+	_, err := fmt.Sscan(minor, &n)
+	return err == nil && from <= n && n <= to
 }
 
 // worthwhile leaves out what would only take time: a server needs a second or two for a dump, and most differ from

@@ -26,6 +26,7 @@ const (
 type State struct {
 	Status  Status
 	Content string // code of content-migrations.md §3.3, such as "C14"; "MZ" for Partial, which Django does not know
+	Package string // the releases that leave it so, such as "openedx-core 0.43"; "" where none does
 	Catalog string // "G0" (no catalog, as courses need it), "G1", "G2", or "X2" or "X4" where tables and ledger disagree
 	Authz   string // age of the tables of permissions: "A0" (none) to "A11", "MA7" for one stopped in step 0007, "X1", "X2", "X4", "X5" (authz.md §10)
 	Lectern bool   // the lectern_* tables are all there

@@ -18,7 +18,8 @@ import (
 // database is the document of the commands about databases.
 type database struct {
 	Engine   db.Engine        `json:"engine"`
-	State    string           `json:"state"` // of the content tables, as States.Content
+	State    string           `json:"state"`   // of the content tables, as States.Content
+	Package  string           `json:"package"` // the releases of openedx-core or openedx-learning that leave it so
 	States   states           `json:"states"`
 	Version  string           `json:"version"`
 	Tables   map[string]int64 `json:"tables"`
@@ -44,7 +45,7 @@ type states struct {
 
 func newDatabase(f *app.Database) database {
 	return database{
-		Engine: f.Engine, State: f.Content, States: states{f.Content, f.Catalog, f.Authz}, Version: f.Version,
+		Engine: f.Engine, State: f.Content, Package: f.Package, States: states{f.Content, f.Catalog, f.Authz}, Version: f.Version,
 		Tables: f.Tables, Bytes: f.Bytes, Steps: newSteps(f.Steps), Findings: f.Findings, Repaired: f.Repaired,
 		References: append([]takeover.Reference{}, f.Refer...), Holder: f.Holder, found: f,
 	}
@@ -53,6 +54,9 @@ func newDatabase(f *app.Database) database {
 func (d database) text(w *textWriter) {
 	w.line("%s %s", d.Engine, d.Version)
 	w.line("state %s (%s): content %s, catalog %s, permissions %s", d.State, d.found.Status, d.States.Content, d.States.Catalog, d.States.Authz)
+	if d.Package != "" {
+		w.line("  as %s leaves it", d.Package)
+	}
 	if d.found.Reason != "" {
 		w.line("  %s", d.found.Reason)
 		w.line("  next: %s", d.found.Next)
