@@ -14,7 +14,7 @@ import (
 
 // offender is a row that would be refused.
 type offender struct {
-	check    string // D1 to D5
+	check    string // D1 to D5, or D8: D4 or D5 where PostgreSQL knows ASCII letters only
 	kind     string // of the row: "container", "component", "collection", "component type"
 	table    string // today's name of the table that holds the code
 	id       int64  // the row's primary key
@@ -38,7 +38,7 @@ func (o *offender) finding(d schema.Dialect, table string) schema.Finding {
 		f.Next = "delete or rename one of the two before, " + o.why
 	case o.check == "D2":
 		f.Next = "give the container its row in the table of units, subsections or sections, or delete it: " + o.why
-	case o.check == "D5":
+	case o.table == container:
 		f.Next = o.why + ": run with --derive-codes to take the proposed code, or choose one with --codes FILE"
 	default:
 		f.Next = o.why + ": choose a code with --codes FILE, which lectern db plan --codes FILE writes to be edited"

@@ -149,7 +149,7 @@ func (c *checker) inUse(ctx context.Context, offenders []offender) (map[space]sl
 
 // correctable reports whether another code settles the offence.
 func (o *offender) correctable() bool {
-	return !o.warning && (o.check == "D3" || o.check == "D4" || o.check == "D5")
+	return !o.warning && o.check >= "D3"
 }
 
 // propose gives each offender that another code would settle one that is legal on every engine and free.
@@ -174,6 +174,9 @@ func (c *checker) propose(ctx context.Context, offenders []offender) error {
 		name := o.old
 		if o.table == collection || !wide {
 			name = asciiOnly(name)
+		}
+		if !wide && o.table != collection && slug.Legal(o.old) {
+			o.check, o.why = "D8", "under this database's LC_CTYPE only ASCII letters are letters: move to a database with a UTF-8 locale"
 		}
 		o.proposed = slug.Make(name, o.old, slug.Max)
 		for salt := o.old; taken[s][slug.Fold(o.proposed)]; {
