@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/lease"
 	"github.com/openlectern/lectern/schema"
 	"github.com/openlectern/lectern/schema/ddl"
@@ -77,6 +78,10 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 	}
 	if err := before.compare(after); err != nil {
 		return p, fmt.Errorf("the tables are migrated, but %w", err)
+	}
+	if p.State, err = schema.Recognize(ctx, d); err == nil && o.To == "" && p.State.Content != "C14" {
+		err = fault.Errorf(fault.Internal, "database", "every step is done, yet the state is %s: %s", p.State.Content, p.State.Reason).
+			WithNext("somebody changed tables meanwhile: look at lectern db status, and restore the backup if it is broken")
 	}
 	return p, err
 }
