@@ -8,16 +8,12 @@ import (
 	"strings"
 )
 
-// bulkCheck is after how many rows of a bulk statement the context is looked at.
-const bulkCheck = 256
-
 // errKeys is for callers that name no key.
 var errKeys = errors.New("db: no key column")
 
 // Insert inserts n rows into table. row fills v, the values of cols in order, for row i; v is used again for the next
-// row. cols may be empty: then each row takes the table's own values. The number of statements is bounded: one prepared
-// statement run n times on SQLite, where it is the fastest way, and a statement of many rows on servers. Names are the
-// program's own; they are quoted.
+// row. cols may be empty: then each row takes the table's own values. The number of statements is bounded: a statement
+// carries many rows. Names are the program's own; they are quoted.
 func (tx *Tx) Insert(ctx context.Context, table string, cols []string, n int, row func(i int, v []any)) error {
 	b := &bulk{table: table, cols: cols, n: n, row: row}
 	return tx.bulk(ctx, b)
@@ -63,7 +59,8 @@ type bulk struct {
 	wantIDs bool
 	ids     []int64
 
-	v []any
+	v     []any
+	texts map[int]string // SQLite: statements by their number of rows
 }
 
 func (tx *Tx) bulk(ctx context.Context, b *bulk) error {
@@ -99,7 +96,12 @@ func (b *bulk) values(c *conn, i int, nv []driver.NamedValue) error {
 
 // insertInto writes INSERT INTO "table" ("a", "b").
 func (b *bulk) insertInto(w *strings.Builder, e Engine, more ...string) {
-	w.WriteString("INSERT INTO ")
+	w.WriteString("INSERT")
+	b.into(w, e, more...)
+}
+
+func (b *bulk) into(w *strings.Builder, e Engine, more ...string) {
+	w.WriteString(" INTO ")
 	w.WriteString(e.Quote(b.table))
 	w.WriteString(" (")
 	writeList(w, len(more)+len(b.cols), func(i int) string {
@@ -132,57 +134,4 @@ func writeList(w *strings.Builder, n int, item func(i int) string) {
 		}
 		w.WriteString(item(i))
 	}
-}
-
-// bulkSQLite runs one prepared statement per row: there is no round trip to save, and a statement of many rows is slower
-// to bind. It is one statement for OnStatement.
-func (c *conn) bulkSQLite(ctx context.Context, b *bulk) (err error) {
-	var w strings.Builder
-	switch {
-	case b.update:
-		w.WriteString("UPDATE " + SQLite.Quote(b.table) + " SET ")
-		// The key is bound first, so it is ?1 and the others count on from there.
-		writeList(&w, len(b.cols)-1, func(i int) string { return fmt.Sprintf("%s = ?%d", SQLite.Quote(b.cols[i+1]), i+2) })
-		w.WriteString(" WHERE " + SQLite.Quote(b.key[0]) + " = ?1")
-	case len(b.cols) == 0:
-		w.WriteString("INSERT INTO " + SQLite.Quote(b.table) + " DEFAULT VALUES")
-	default:
-		b.insertInto(&w, SQLite)
-		w.WriteString(" VALUES " + placeholders(len(b.cols)))
-		if b.key != nil {
-			b.conflict(&w, SQLite)
-		}
-	}
-	sql := w.String()
-	if err := c.d.announce(ctx, c, sql); err != nil {
-		return err
-	}
-	st, done, err := c.prepared(ctx, sql, len(b.cols))
-	if err != nil {
-		return c.failed(ctx, err)
-	}
-	defer func() { err = errors.Join(err, done()) }()
-	c.room(len(b.cols))
-	// The driver starts a goroutine per statement whose context can end; looking now and then costs nothing.
-	rowCtx := context.WithoutCancel(ctx)
-	for i := range b.n {
-		if i%bulkCheck == bulkCheck-1 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if err := b.values(c, i, c.nv); err != nil {
-			return err
-		}
-		res, err := st.driver.ExecContext(rowCtx, c.nv)
-		if err != nil {
-			return c.failed(ctx, err)
-		}
-		if b.wantIDs {
-			id, err := res.LastInsertId()
-			if err != nil {
-				return c.failed(ctx, err)
-			}
-			b.ids = append(b.ids, id)
-		}
-	}
-	return nil
 }

@@ -17,6 +17,8 @@ const (
 	pgRows   = 2000
 	pgBytes  = 4 << 20
 	copyRows = 500
+
+	copyCheck = 256 // after how many rows of COPY the context is looked at
 )
 
 // bulkPostgres sends statements of many rows.
@@ -134,7 +136,7 @@ func (s *copySource) Values() (row []any, err error) {
 			err = errPanic
 		}
 	}()
-	if s.i%bulkCheck == bulkCheck-1 && s.ctx.Err() != nil {
+	if s.i%copyCheck == copyCheck-1 && s.ctx.Err() != nil {
 		s.err = s.ctx.Err()
 		return nil, s.err
 	}

@@ -104,7 +104,7 @@ func TestInsertSizes(t *testing.T) {
 		long := map[db.Engine]string{db.SQLite: "text", db.MySQL: "longtext", db.MariaDB: "longtext", db.PostgreSQL: "text"}[d.Engine()]
 		create(t, d, counter, "CREATE TABLE large (id integer NOT NULL PRIMARY KEY, body "+long+" NOT NULL)")
 		ctx := t.Context()
-		for _, n := range []int{0, 2, 499, 500, 999, 1000, 1001, 2001} {
+		for _, n := range []int{0, 2, 15, 16, 17, 127, 128, 129, 145, 499, 500, 999, 1000, 1001, 2001} {
 			exec(t, d, "DELETE FROM counter")
 			err := d.Update(ctx, func(tx *db.Tx) error {
 				return tx.Insert(ctx, "counter", []string{"id", "n"}, n, func(i int, v []any) { v[0], v[1] = i, 2*i })
@@ -313,7 +313,7 @@ func TestBulkErrors(t *testing.T) {
 			{"no such column", []string{"uuid", "num", "nonsense"}, "x", nil},
 			{"no value", []string{"uuid", "num", "code"}, struct{}{}, nil},
 		} {
-			for _, n := range []int{10, 1100} {
+			for _, n := range []int{10, 17, 128, 1100} {
 				err := d.Update(ctx, func(tx *db.Tx) error {
 					return tx.Insert(ctx, "item", c.cols, n, func(i int, v []any) {
 						v[0], v[1], v[2] = uuid.New(), i, fmt.Sprint("c", i)
