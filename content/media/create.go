@@ -198,9 +198,9 @@ func (b *batch) keep(ctx context.Context, files Files, pkg publishing.Package) e
 		blob := Blob{Digest: w.digest, Size: w.size, Open: w.file.Open}
 		switch {
 		case w.file.Text != nil:
-			blob.Open = openBytes([]byte(*w.file.Text))
+			blob.Open = openKnown([]byte(*w.file.Text))
 		case w.file.Open == nil:
-			blob.Open = openBytes(w.file.Bytes)
+			blob.Open = openKnown(w.file.Bytes)
 		}
 		blobs = append(blobs, blob)
 	}

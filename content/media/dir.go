@@ -153,12 +153,12 @@ func (d *Dir) put(ctx context.Context, dir string, b Blob, sync bool) (part stri
 
 // write copies src to a new file, checks it and syncs it if asked to. What fails leaves no file behind.
 func (d *Dir) write(ctx context.Context, dir string, b Blob, src io.Reader, sync bool) (part string, err error) {
-	f, err := d.disk.CreateTemp(dir, partName+"*")
+	f, err := d.disk.CreateTemp(dir, partName)
 	if errors.Is(err, fs.ErrNotExist) { // a sweep took the empty folder away
 		if err := d.makeFolder(dir); err != nil {
 			return "", unusable(dir, err)
 		}
-		f, err = d.disk.CreateTemp(dir, partName+"*")
+		f, err = d.disk.CreateTemp(dir, partName)
 	}
 	if err != nil {
 		return "", unusable(dir, err)
@@ -173,13 +173,8 @@ func (d *Dir) write(ctx context.Context, dir string, b Blob, src io.Reader, sync
 		}
 		_ = d.disk.Remove(f.Name()) // else a sweep does
 	}()
-	got, size, err := copySum(ctx, f, src)
-	if err != nil {
+	if err := fill(ctx, f, b, src); err != nil {
 		return "", err
-	}
-	if got.String() != b.Digest || size != b.Size {
-		return "", fault.Errorf(fault.Invalid, "file "+b.Digest, "the content has %d bytes and the digest %s, not the %d bytes announced: it changed while it was read",
-			size, got, b.Size)
 	}
 	if err := f.Share(); err != nil {
 		return "", unusable(f.Name(), err)
@@ -194,6 +189,25 @@ func (d *Dir) write(ctx context.Context, dir string, b Blob, src io.Reader, sync
 		return "", unusable(f.Name(), err)
 	}
 	return f.Name(), nil
+}
+
+// fill writes the content of a blob and checks it, unless it lies in memory since its digest was taken.
+func fill(ctx context.Context, f io.Writer, b Blob, src io.Reader) error {
+	if k, ok := src.(known); ok {
+		if _, err := k.WriteTo(f); err != nil {
+			return unusable("media file", err)
+		}
+		return nil
+	}
+	got, size, err := copySum(ctx, f, src)
+	if err != nil {
+		return err
+	}
+	if got.String() != b.Digest || size != b.Size {
+		return fault.Errorf(fault.Invalid, "file "+b.Digest, "the content has %d bytes and the digest %s, not the %d bytes announced: it changed while it was read",
+			size, got, b.Size)
+	}
+	return nil
 }
 
 // buffers are reused, as a package can bring ten thousand files.
@@ -255,9 +269,14 @@ func (d *Dir) Size(_ context.Context, pkg uuid.UUID, digest string) (int64, bool
 	return info.Size(), true, nil
 }
 
-// openBytes gives bytes in memory as a Blob's Open.
-func openBytes(b []byte) func() (io.ReadCloser, error) {
-	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+// known is content in memory that the digest it goes by was taken of.
+type known struct{ *bytes.Reader }
+
+func (known) Close() error { return nil }
+
+// openKnown gives such content as a Blob's Open.
+func openKnown(b []byte) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return known{bytes.NewReader(b)}, nil }
 }
 
 // unusable tells of a disk that does not do what it should.

@@ -25,6 +25,11 @@ func blobOf(text string) Blob {
 	return Blob{Digest: DigestBytes([]byte(text)), Size: int64(len(text)), Open: openBytes([]byte(text))}
 }
 
+// openBytes gives bytes as content that is not known to be what it says.
+func openBytes(b []byte) func() (io.ReadCloser, error) {
+	return func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(b)), nil }
+}
+
 // content returns what is kept of a blob.
 func content(t *testing.T, d Files, pkg uuid.UUID, digest string) string {
 	t.Helper()
@@ -315,11 +320,11 @@ func (f *faulty) MkdirAll(dir string) error {
 	return f.osDisk.MkdirAll(dir)
 }
 
-func (f *faulty) CreateTemp(dir, pattern string) (diskFile, error) {
+func (f *faulty) CreateTemp(dir, prefix string) (diskFile, error) {
 	if err := f.step("create"); err != nil {
 		return nil, err
 	}
-	file, err := f.osDisk.CreateTemp(dir, pattern)
+	file, err := f.osDisk.CreateTemp(dir, prefix)
 	return &faultyFile{file, f}, err
 }
 

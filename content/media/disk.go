@@ -4,7 +4,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"os"
+	"path/filepath"
+	"strconv"
 	"syscall"
 	"time"
 )
@@ -12,7 +15,7 @@ import (
 // disk is the part of the file system that [Dir] uses: the seam where tests make steps fail.
 type disk interface {
 	MkdirAll(dir string) error
-	CreateTemp(dir, pattern string) (diskFile, error)
+	CreateTemp(dir, prefix string) (diskFile, error)
 	Open(name string) (io.ReadCloser, error)
 	Stat(name string) (fs.FileInfo, error)
 	ReadDir(dir string) ([]fs.DirEntry, error)
@@ -43,18 +46,35 @@ type osDisk struct{}
 
 type osFile struct{ *os.File }
 
-// Share gives the rights that the reference's file storage gives: a temporary file starts with none for others, and a
-// Python process or a web server beside us reads the same folder.
-func (f osFile) Share() error { return f.Chmod(0o644) }
+// shared are the rights that the reference's file storage gives: a Python process or a web server beside us reads the
+// same folder.
+const shared = 0o644
+
+// Share gives those rights where the user's umask took some away.
+func (f osFile) Share() error {
+	switch info, err := f.Stat(); {
+	case err != nil:
+		return err
+	case info.Mode().Perm() == shared: // nearly always, and to look costs a tenth of a change
+		return nil
+	}
+	return f.Chmod(shared)
+}
 
 func (osDisk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
 
-func (osDisk) CreateTemp(dir, pattern string) (diskFile, error) {
-	f, err := os.CreateTemp(dir, pattern)
-	if err != nil {
-		return nil, err
+// CreateTemp is not os.CreateTemp, whose files have no rights for others.
+func (osDisk) CreateTemp(dir, prefix string) (diskFile, error) {
+	for {
+		name := filepath.Join(dir, prefix+strconv.FormatUint(rand.Uint64(), 36))
+		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, shared)
+		switch {
+		case err == nil:
+			return osFile{f}, nil
+		case !errors.Is(err, fs.ErrExist):
+			return nil, err
+		}
 	}
-	return osFile{f}, nil
 }
 
 func (osDisk) Open(name string) (io.ReadCloser, error)   { return os.Open(name) }
