@@ -1,6 +1,7 @@
 package backup
 
 import (
+	"bytes"
 	"strings"
 	"time"
 
@@ -34,6 +35,21 @@ type Plan struct {
 	entities    []entity
 	byRef       map[string]int
 	collections []collection
+	read        map[string][]byte // small files that were looked into, by their paths
+	readBytes   int
+}
+
+// remember keeps a file for the restore, which would inflate it once more, as long as there is room.
+func (p *Plan) remember(name string, content []byte) {
+	const room, small = 8 << 20, 16 << 10
+	if len(content) > small || p.readBytes+len(content) > room {
+		return
+	}
+	if p.read == nil {
+		p.read = map[string][]byte{}
+	}
+	p.read[name] = bytes.Clone(content)
+	p.readBytes += len(content)
 }
 
 // entity is a component or container of a plan.

@@ -336,6 +336,7 @@ func (r *reader) content(e *entity, f found, limit int64, problems *Problems) er
 	if at := firstInvalid(content); at >= 0 {
 		problems.add(f.Name, "", "", CodeEncoding, "not UTF-8 at byte %d", at)
 	}
+	r.plan.remember(f.Name, content)
 	return nil
 }
 

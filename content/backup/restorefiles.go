@@ -64,10 +64,11 @@ func (w *restorer) content(s step, content *[]media.New) (files []components.Fil
 			*content = append(*content, n)
 			continue
 		}
-		var buffer bytes.Buffer
-		b, err := w.plan.archive.read(f.Member, inMemory, &buffer)
-		if err != nil {
-			return nil, 0, err
+		b, have := w.plan.read[f.Name]
+		if !have {
+			if b, err = w.plan.archive.read(f.Member, inMemory, new(bytes.Buffer)); err != nil {
+				return nil, 0, err
+			}
 		}
 		if kind.keep == keepFile {
 			n.Bytes = b

@@ -27,35 +27,50 @@ func (m Member) Before(o Member) bool { return m.at < o.at }
 // Open returns the content of a member of the zip in r. The reader ends in an [*Error] where the content is not what was
 // announced; it delivers no more than a byte beyond the size. What l says of expansion is watched.
 func (m Member) Open(r io.ReaderAt, l Limits) io.ReadCloser {
-	const readAhead = 32 << 10
 	packed := io.NewSectionReader(r, m.at, m.packed)
 	c := &content{want: m}
 	if m.method == MethodStore {
 		c.r = bufio.NewReaderSize(packed, int(min(max(m.packed, 16), readAhead)))
 		return c
 	}
-	c.x = NewExpander(packed, int(min(max(m.packed, 16), readAhead)), NewRatio(l.Ratio, l.RatioWindow))
-	if z, ok := inflaters.Get().(io.ReadCloser); ok && z.(flate.Resetter).Reset(c.x.Input, nil) == nil {
-		c.flate = z
-	} else {
-		c.flate = flate.NewReader(c.x.Input)
-	}
-	c.x.Output = c.flate
+	c.x = inflaters.Get().(*inflater)
+	c.x.reset(packed, l)
 	c.r = c.x
 	return c
 }
 
-// inflaters are kept: an archive has hundreds of thousands of small members, and one takes 40 kB.
-var inflaters sync.Pool
+const readAhead = 32 << 10 // bytes of packed data
+
+// inflater is an [Expander] that inflates.
+type inflater struct {
+	Expander
+	flate io.ReadCloser
+	ratio Ratio
+	count metered
+}
+
+// inflaters are kept: an archive has hundreds of thousands of small members, and one takes 80 kB.
+var inflaters = sync.Pool{New: func() any { return &inflater{Expander: Expander{Input: bufio.NewReaderSize(nil, readAhead)}} }}
+
+// reset makes it read other data.
+func (x *inflater) reset(packed io.Reader, l Limits) {
+	x.count = metered{r: packed}
+	x.ratio = *NewRatio(l.Ratio, l.RatioWindow)
+	x.Input.Reset(&x.count)
+	x.Expander = Expander{Input: x.Input, packed: &x.count, ratio: &x.ratio}
+	if x.flate == nil || x.flate.(flate.Resetter).Reset(x.Input, nil) != nil {
+		x.flate = flate.NewReader(x.Input)
+	}
+	x.Output = x.flate
+}
 
 // content reads a member and compares its checksum, and what it took of the compressed data, at the end.
 type content struct {
-	r     io.Reader
-	x     *Expander     // nil for stored members
-	flate io.ReadCloser // nil for stored members, and after Close
-	want  Member
-	crc   uint32
-	n     int64
+	r    io.Reader
+	x    *inflater // nil for stored members, and after Close
+	want Member
+	crc  uint32
+	n    int64
 }
 
 func (c *content) Read(p []byte) (int, error) {
@@ -79,13 +94,20 @@ func (c *content) Read(p []byte) (int, error) {
 
 // Close frees what the reader holds. Closing twice is harmless.
 func (c *content) Close() error {
-	if c.flate == nil {
+	if c.x == nil {
 		return nil
 	}
-	err := c.flate.Close()
+	x := c.x
+	c.x, c.r = nil, closed{}
+	err := x.flate.Close()
+	x.count.r = nil
 	if err == nil {
-		inflaters.Put(c.flate)
+		inflaters.Put(x)
 	}
-	c.flate = nil
 	return err
 }
+
+// closed is what a content reads from once it is closed.
+type closed struct{}
+
+func (closed) Read([]byte) (int, error) { return 0, io.ErrClosedPipe }
