@@ -38,7 +38,7 @@ func (b *bench) filed() (string, error) {
 		return "", err
 	}
 	name := fmt.Sprintf("files-%d.db", b.n)
-	if err := copyFile(from, filepath.Join(b.dir, name), false); err != nil {
+	if err := copyFile(from, filepath.Join(b.dir, name)); err != nil {
 		return "", err
 	}
 	folder := filepath.Join(b.cache, name+"-media")
@@ -116,10 +116,14 @@ func benchBackup(b *bench) error {
 	if err != nil {
 		return err
 	}
-	return b.using(at, secondDay, func(d *db.DB) error {
-		_, err := b.measure("restore", b.n, func(ctx context.Context) error { return load(ctx, d, at+"-media", archive) })
+	var l *Line
+	if err := b.using(at, secondDay, func(d *db.DB) error {
+		l, err = b.measure("restore", b.n, func(ctx context.Context) error { return load(ctx, d, at+"-media", archive) })
 		return err
-	})
+	}); err != nil {
+		return err
+	}
+	return b.raw(l, empty, at)
 }
 
 func dump(ctx context.Context, d *db.DB, folder, archive string) (err error) {

@@ -25,7 +25,7 @@ func (b *bench) bigCourse() (string, error) {
 		return "", err
 	}
 	name := fmt.Sprintf("big-%d.db", b.n)
-	if err := copyFile(from, filepath.Join(b.dir, name), false); err != nil {
+	if err := copyFile(from, filepath.Join(b.dir, name)); err != nil {
 		return "", err
 	}
 	return b.prepared(name, func(d *db.DB) error {

@@ -72,7 +72,7 @@ func (b *bench) course() (string, error) {
 		return "", err
 	}
 	name := fmt.Sprintf("course-%d.db", b.n)
-	if err := copyFile(from, filepath.Join(b.dir, name), false); err != nil {
+	if err := copyFile(from, filepath.Join(b.dir, name)); err != nil {
 		return "", err
 	}
 	return b.prepared(name, func(d *db.DB) error { return b.makeCourse(d) })
@@ -82,10 +82,10 @@ func (b *bench) course() (string, error) {
 func (b *bench) fresh(from string) (string, error) {
 	b.copies++
 	to := filepath.Join(b.dir, fmt.Sprintf("%d.db", b.copies))
-	return to, copyFile(from, to, false)
+	return to, copyFile(from, to)
 }
 
-func copyFile(from, to string, sync bool) (err error) {
+func copyFile(from, to string) (err error) {
 	src, err := os.Open(from)
 	if err != nil {
 		return err
@@ -96,9 +96,7 @@ func copyFile(from, to string, sync bool) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, dst.Close()) }()
-	if _, err = io.Copy(dst, src); err == nil && sync {
-		err = dst.Sync()
-	}
+	_, err = io.Copy(dst, src)
 	return err
 }
 
