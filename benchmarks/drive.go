@@ -51,7 +51,7 @@ func drive(ctx context.Context, o options) (err error) {
 		}
 	}
 	text := r.report(o)
-	fmt.Print(text.ours, text.peers)
+	fmt.Print(text.ours, text.servers, text.peers)
 	if o.readme == "" || o.n != 0 || o.only != "" {
 		return nil
 	}
@@ -71,10 +71,9 @@ func (o options) chosen() (list []job, err error) {
 			list = append(list, j)
 		}
 	}
-	if o.demo == "" {
-		list = slices.DeleteFunc(list, func(j job) bool { return j.name == "demo" })
-	}
-	return list, nil
+	return slices.DeleteFunc(list, func(j job) bool {
+		return j.name == "demo" && o.demo == "" || j.needs != "" && os.Getenv(j.needs) == ""
+	}), nil
 }
 
 // size returns how large a job is in this run of the program; 0 for one without a size.

@@ -21,6 +21,7 @@ type job struct {
 	once   bool // not repeated: it is about memory, and long
 	run    func(*bench) error
 	setup  func(*bench) error // makes what all runs share; nil for nothing
+	needs  string             // variable of the environment that has the URL of a server; "" for none
 }
 
 var jobs = []job{
@@ -34,6 +35,9 @@ var jobs = []job{
 	{name: "problems", n: 10_000, double: true, run: benchProblems, setup: share((*bench).empty, (*bench).problems)},
 	{name: "backup", n: 5_000, double: true, run: benchBackup, setup: share((*bench).empty, (*bench).filed)},
 	{name: "scale", n: 10_000, run: benchScale, setup: share((*bench).bigCourse)},
+	{name: "mariadb", n: 10_000, needs: "LECTERN_TEST_MARIADB", run: benchServer("LECTERN_TEST_MARIADB")},
+	{name: "mysql", n: 10_000, needs: "LECTERN_TEST_MYSQL", run: benchServer("LECTERN_TEST_MYSQL")},
+	{name: "postgres", n: 10_000, needs: "LECTERN_TEST_POSTGRES", run: benchServer("LECTERN_TEST_POSTGRES")},
 	{name: "memory", n: 400, once: true, run: benchMemory, setup: share((*bench).empty, (*bench).largeArchive)},
 }
 

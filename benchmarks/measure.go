@@ -45,9 +45,21 @@ type Line struct {
 	Rows       int     `json:"rows_written,omitempty"`
 	RawSeconds float64 `json:"raw_seconds,omitempty"`
 	RawCPU     float64 `json:"raw_cpu_seconds,omitempty"`
+	// Of a server: its version, the CPU time of its processes where they are known, and the same rows written raw.
+	Server    string  `json:"server,omitempty"`
+	ServerCPU float64 `json:"server_cpu_seconds,omitempty"`
+	Raw       Raw     `json:"raw,omitzero"`
+	Bulk      Raw     `json:"bulk,omitzero"`
 	// Check is a number that tells whether another program did the same work.
 	Check int `json:"check,omitempty"`
 	Chars int `json:"chars_printed,omitempty"` // the same, as a peer calls it
+}
+
+// Raw is what it takes to write the rows of a piece of work to a server by the driver alone, in seconds.
+type Raw struct {
+	Wall      float64 `json:"wall"`
+	CPU       float64 `json:"cpu"`
+	ServerCPU float64 `json:"server_cpu,omitempty"`
 }
 
 // measure runs one piece of work, from a collected heap, and tells what it took.

@@ -25,6 +25,7 @@ import (
 type batch struct {
 	sql  string
 	rows [][]any
+	many func(rows int) string // the same for so many rows; nil where there is none
 }
 
 // raw writes the rows by which the database at after differs from that at before into a copy of the latter, in one
@@ -114,22 +115,19 @@ func write(ctx context.Context, path string, batches []batch) (took spent, err e
 		return took, err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	return insertAll(d, batches)
+}
+
+// insertAll is [write] into an open database.
+func insertAll(d *sql.DB, batches []batch) (took spent, err error) {
 	start := clock()
 	tx, err := d.Begin()
 	if err != nil {
 		return took, err
 	}
+	defer func() { _ = tx.Rollback() }() // does nothing after a commit
 	for _, x := range batches {
-		st, err := tx.Prepare(x.sql)
-		if err != nil {
-			return took, err
-		}
-		for _, row := range x.rows {
-			if _, err := st.Exec(row...); err != nil {
-				return took, fmt.Errorf("%s: %w", x.sql, err)
-			}
-		}
-		if err := st.Close(); err != nil {
+		if err := each(tx, x); err != nil {
 			return took, err
 		}
 	}
@@ -137,6 +135,20 @@ func write(ctx context.Context, path string, batches []batch) (took spent, err e
 		return took, err
 	}
 	return since(start), nil
+}
+
+// each writes the rows of a batch by one prepared statement.
+func each(tx *sql.Tx, x batch) error {
+	st, err := tx.Prepare(x.sql)
+	if err != nil {
+		return err
+	}
+	for _, row := range x.rows {
+		if _, err := st.Exec(row...); err != nil {
+			return fmt.Errorf("%s: %w", x.sql, err)
+		}
+	}
+	return st.Close()
 }
 
 // differences returns what brings the database at before to the state of that at after.

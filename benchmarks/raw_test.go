@@ -7,6 +7,7 @@ import (
 
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/internal/dbtest"
 )
 
 // TestRawIsTheSame holds that what is inserted raw leaves the same database as the work it is compared with: rows that
@@ -54,6 +55,36 @@ func TestRawIsTheSame(t *testing.T) {
 		for _, x := range left {
 			t.Errorf("%d rows differ: %s", len(x.rows), x.sql)
 		}
+	}
+}
+
+// TestServers does the work of the servers' jobs, which fails unless what is inserted raw is the same, and holds the most
+// statements that it may take.
+func TestServers(t *testing.T) {
+	t.Parallel()
+	for _, e := range dbtest.Engines() {
+		if e == db.SQLite {
+			continue
+		}
+		t.Run(string(e), func(t *testing.T) {
+			t.Parallel()
+			j, err := jobNamed(string(e))
+			if err != nil {
+				t.Fatal(err)
+			}
+			b := &bench{ctx: t.Context(), n: 60, cache: t.TempDir(), dir: t.TempDir()}
+			if err := j.run(b); err != nil {
+				t.Fatal(err)
+			}
+			if len(b.lines) != 3 {
+				t.Fatalf("%d pieces of work, want 3", len(b.lines))
+			}
+			for _, l := range b.lines {
+				if l.Rows == 0 || l.Statements > 40 || l.Raw.Wall == 0 || l.Bulk.Wall == 0 {
+					t.Errorf("%+v", l)
+				}
+			}
+		})
 	}
 }
 

@@ -10,8 +10,9 @@ import (
 
 // report is the text of the results.
 type report struct {
-	ours  string
-	peers string // "" when they were not run
+	ours    string
+	servers string // "" when there was none
+	peers   string // "" when they were not run
 }
 
 // The targets.
@@ -30,6 +31,9 @@ func (r *results) report(o options) report {
 	for _, name := range r.order {
 		lines := r.lines[name]
 		l := lines[0]
+		if l.Server != "" {
+			continue
+		}
 		cpu := median(lines, cpuOf)
 		fmt.Fprintf(&b, "| %s | %d | %s | %s | %s | %s | %s | %s | %s | %s | %.0f |\n", name, l.Ops, seconds(cpu), seconds(median(lines, wallOf)),
 			figure(cpu/float64(l.Ops)*1e6), number(l.Rows), seconds(median(lines, func(l *Line) float64 { return l.RawCPU })),
@@ -39,7 +43,39 @@ func (r *results) report(o options) report {
 	for _, t := range r.targets() {
 		fmt.Fprintf(&b, "* %s\n", t)
 	}
-	return report{b.String(), r.comparison()}
+	return report{b.String(), r.ofServers(o), r.comparison()}
+}
+
+// ofServers is the table of servers. CPU time is that of this process and of the server together, where the latter is
+// known.
+func (r *results) ofServers(o options) string {
+	var b strings.Builder
+	for _, name := range r.order {
+		lines := r.lines[name]
+		l := lines[0]
+		if l.Server == "" {
+			continue
+		}
+		if b.Len() == 0 {
+			fmt.Fprintf(&b, "%s. Medians of %d %s.\n\n", machine(), o.runs, plural(o.runs, "run"))
+			b.WriteString("| Server | Work | Rows | Statements | CPU s (ours) | Wall s | Single rows: CPU s | Wall s | × CPU | × wall | Many rows: CPU s | Wall s | × CPU | × wall |\n")
+			b.WriteString("|---|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n")
+		}
+		cpu := func(l *Line) float64 { return l.CPU + l.ServerCPU }
+		engine, work, _ := strings.Cut(name, " ")
+		version, _, _ := strings.Cut(l.Server, " ")
+		fmt.Fprintf(&b, "| %s %s | %s | %d | %d | %s (%s) | %s |", engine, version, work, l.Rows, l.Statements, seconds(median(lines, cpu)),
+			seconds(median(lines, cpuOf)), seconds(median(lines, wallOf)))
+		for _, raw := range []func(*Line) Raw{func(l *Line) Raw { return l.Raw }, func(l *Line) Raw { return l.Bulk }} {
+			rawCPU := func(l *Line) float64 { return raw(l).CPU + raw(l).ServerCPU }
+			rawWall := func(l *Line) float64 { return raw(l).Wall }
+			fmt.Fprintf(&b, " %s | %s | **%s** | %s |", seconds(median(lines, rawCPU)), seconds(median(lines, rawWall)),
+				figure(median(lines, func(l *Line) float64 { return cpu(l) / rawCPU(l) })),
+				figure(median(lines, func(l *Line) float64 { return wallOf(l) / rawWall(l) })))
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
 }
 
 func cpuOf(l *Line) float64  { return l.CPU }
@@ -196,8 +232,11 @@ func (t report) writeTo(path string) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if t.peers != "" {
-		if text, err = between(text, "peers", t.peers); err != nil {
+	for name, part := range map[string]string{"servers": t.servers, "peers": t.peers} {
+		if part == "" {
+			continue
+		}
+		if text, err = between(text, name, part); err != nil {
 			return fmt.Errorf("%s: %w", path, err)
 		}
 	}

@@ -1,0 +1,57 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// serverPID returns the process of a server that scripts/servers has started, 0 for one that it has not.
+func serverPID(name string) int {
+	b, err := os.ReadFile(filepath.Join(os.Getenv("LECTERN_SERVERS_DIR"), name, "pid"))
+	if err != nil {
+		return 0
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return 0
+	}
+	return pid
+}
+
+// treeCPU returns the CPU time that a process and those it has started have taken, those that ended included; 0 where
+// the system does not tell.
+func treeCPU(root int) (total time.Duration) {
+	const tick = time.Second / 100 // of /proc on every Linux
+	names, err := filepath.Glob("/proc/[0-9]*/stat")
+	if root == 0 || err != nil {
+		return 0
+	}
+	parent, took := map[int]int{}, map[int]time.Duration{}
+	for _, name := range names {
+		b, err := os.ReadFile(name)
+		_, rest, ok := strings.Cut(string(b), ") ")
+		f := strings.Fields(rest)
+		pid, perr := strconv.Atoi(filepath.Base(filepath.Dir(name)))
+		if err != nil || perr != nil || !ok || len(f) < 15 {
+			continue // it has just ended
+		}
+		number := func(i int) int {
+			n, _ := strconv.Atoi(f[i]) // the kernel writes nothing else
+			return n
+		}
+		parent[pid] = number(1)
+		took[pid] = time.Duration(number(11)+number(12)+number(13)+number(14)) * tick
+	}
+	for pid, t := range took {
+		for at := pid; at > 1; at = parent[at] {
+			if at == root {
+				total += t
+				break
+			}
+		}
+	}
+	return total
+}
