@@ -114,18 +114,25 @@ func listsOf(ctx context.Context, q db.Querier, ids []publishing.VersionID) (map
 // versions, are left out.
 func Children(ctx context.Context, q db.Querier, ids []publishing.VersionID) (map[publishing.VersionID][]Child, error) {
 	out := make(map[publishing.VersionID][]Child, len(ids))
+	var v, e, pin int64
+	var of publishing.VersionID // whose rows are coming
+	var list []Child
 	err := db.QueryIn(ctx, q, "SELECT v.publishable_entity_version_id, r.entity_id, COALESCE(r.entity_version_id, 0)"+
 		" FROM openedx_content_containerversion v JOIN openedx_content_entitylistrow r ON r.entity_list_id = v.entity_list_id"+
 		" WHERE v.publishable_entity_version_id IN (?...) ORDER BY v.publishable_entity_version_id, r.order_num",
 		distinct(ids), nil, func(r *db.Row) error {
-			var v, e, pin int64
 			if err := r.Scan(&v, &e, &pin); err != nil {
 				return err
 			}
-			id := publishing.VersionID(v)
-			out[id] = append(out[id], Child{publishing.EntityID(e), publishing.VersionID(pin)})
+			if id := publishing.VersionID(v); id != of {
+				out[of] = list
+				of, list = id, nil
+			}
+			list = append(list, Child{publishing.EntityID(e), publishing.VersionID(pin)})
 			return nil
 		})
+	out[of] = list
+	delete(out, 0)
 	return out, err
 }
 

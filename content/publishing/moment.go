@@ -63,12 +63,12 @@ func Heads(ctx context.Context, q db.Querier, pkg PackageID, m Moment) ([]Head, 
 	if err != nil || m.log == never {
 		return nil, err
 	}
-	var list []Head
-	err = q.Query(ctx, m.query()+` WHERE e.learning_package_id = ?`, m.args(pkg), scanHead(&list))
+	var list heads
+	err = q.Query(ctx, m.query()+` WHERE e.learning_package_id = ?`, m.args(pkg), list.scan())
 	if err != nil {
 		return nil, fmt.Errorf("heads: %w", err)
 	}
-	return byEntity(list), nil
+	return list.byEntity(), nil
 }
 
 // HeadsOf is [Heads] for some entities, in id order; those without a live version are left out. For a moment given by a
@@ -81,29 +81,72 @@ func HeadsOf(ctx context.Context, q db.Querier, ids []EntityID, m Moment) ([]Hea
 	if err != nil || m.log == never {
 		return nil, err
 	}
-	var list []Head
-	err = db.QueryIn(ctx, q, m.query()+` WHERE e.id IN (?...)`, unique(ids), m.args(), scanHead(&list))
+	var list heads
+	err = db.QueryIn(ctx, q, m.query()+` WHERE e.id IN (?...)`, unique(ids), m.args(), list.scan())
 	if err != nil {
 		return nil, fmt.Errorf("heads: %w", err)
 	}
-	return byEntity(list), nil
+	return list.byEntity(), nil
 }
 
-// byEntity sorts heads. The database is not asked to: without an order it reads refs and ids out of one index.
-func byEntity(list []Head) []Head {
-	slices.SortFunc(list, func(a, b Head) int { return cmp.Compare(a.Entity, b.Entity) })
-	return list
+// heads collects the heads of a query, in blocks: one slice that grows would be copied many times.
+type heads struct {
+	blocks [][]Head // all but the last are full
+	n      int
 }
 
-func scanHead(list *[]Head) func(*db.Row) error {
+const headBlock = 512
+
+func (l *heads) at(i int) *Head { return &l.blocks[i/headBlock][i%headBlock] }
+
+// scan takes the rows of a query.
+func (l *heads) scan() func(*db.Row) error {
+	var h Head // not in the function: where rows are scanned to is on the heap
+	var e, v int64
 	return func(r *db.Row) error {
-		var h Head
-		var e, v int64
-		err := r.Scan(&e, &h.Ref, &v, &h.Num, &h.Title)
+		if err := r.Scan(&e, &h.Ref, &v, &h.Num, &h.Title); err != nil {
+			return err
+		}
 		h.Entity, h.Version = EntityID(e), VersionID(v)
-		*list = append(*list, h)
-		return err
+		if l.n%headBlock == 0 {
+			l.blocks = append(l.blocks, make([]Head, 0, min(l.n, headBlock)))
+		}
+		last := &l.blocks[len(l.blocks)-1]
+		*last = append(*last, h)
+		l.n++
+		return nil
 	}
+}
+
+// byEntity returns the heads in the order of ids. The database is not asked for it: without an order it reads refs and
+// ids out of one index. The ids of a package lie close together as a rule, so each head is put where it belongs; to
+// compare them takes ten times as long.
+func (l *heads) byEntity() []Head {
+	if l.n == 0 {
+		return nil
+	}
+	first, last := l.at(0).Entity, l.at(0).Entity
+	for i := range l.n {
+		first, last = min(first, l.at(i).Entity), max(last, l.at(i).Entity)
+	}
+	out := make([]Head, 0, l.n)
+	if last-first >= 8*EntityID(l.n) {
+		for _, b := range l.blocks {
+			out = append(out, b...)
+		}
+		slices.SortFunc(out, func(a, b Head) int { return cmp.Compare(a.Entity, b.Entity) })
+		return out
+	}
+	places := make([]int32, last-first+1) // by id: which it is of those read, counted from 1
+	for i := range l.n {
+		places[l.at(i).Entity-first] = int32(i + 1)
+	}
+	for _, i := range places {
+		if i > 0 {
+			out = append(out, *l.at(int(i - 1)))
+		}
+	}
+	return out
 }
 
 // LogAt returns the id of the log that a moment given by a time means, 0 where nothing had happened yet.
