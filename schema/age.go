@@ -1,11 +1,8 @@
 package schema
 
 import (
-	"context"
 	"fmt"
 	"strings"
-
-	"github.com/openlectern/lectern/db"
 )
 
 // age decides between the states of a database that has rows and tables of content and no gap in its ledger.
@@ -199,39 +196,4 @@ func (f *facts) ahead() bool {
 		}
 	}
 	return false
-}
-
-// halfNames reports whether the tables could be those that a killed Create left.
-func (f *facts) halfNames() bool {
-	return f.engine.mysql() && f.names[ownLedger] && len(f.own) == 0 && len(f.rows) == 0
-}
-
-// half tells a database that a killed Create left from one with tables of the same names: ours are all empty and have the
-// right columns.
-func (f *facts) half(ctx context.Context, tx *db.Tx) (State, error) {
-	if !f.halfNames() {
-		return broken("X4", "there are tables of Lectern's, but none of content"), nil
-	}
-	for name := range f.names {
-		if name == lockTable {
-			continue // whoever looks may hold it
-		}
-		t, l := byName[name], f.live[name]
-		if l == nil || len(l.Columns) != len(t.Columns) {
-			return broken("X4", "the table "+name+" is not as Lectern makes it"), nil
-		}
-		for i := range t.Columns {
-			if l.Column(t.Columns[i].Name) == nil {
-				return broken("X4", "the table "+name+" is not as Lectern makes it"), nil
-			}
-		}
-		_, found, err := db.One(ctx, tx, "SELECT 1 FROM "+f.engine.Quote(name)+" LIMIT 1", nil, db.Value[int])
-		if err != nil {
-			return State{}, err
-		}
-		if found {
-			return broken("X4", "the table "+name+" has rows although nothing says that Lectern finished it"), nil
-		}
-	}
-	return State{Status: Partial, Content: "MZ", Reason: "lectern db init was stopped before it was done", Next: "run lectern db init again"}, nil
 }

@@ -74,7 +74,7 @@ func AddLectern(ctx context.Context, d *db.DB) error {
 	if st.Lectern && st.Status == Current {
 		return nil
 	}
-	if st.Status != Current || st.Catalog == "G0" {
+	if st.Status != Current || !st.courses() {
 		return st.refusal()
 	}
 	var own []*Table

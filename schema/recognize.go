@@ -18,9 +18,15 @@ func Recognize(ctx context.Context, d *db.DB) (State, error) {
 		if err != nil {
 			return err
 		}
+		if f.stopped, err = f.stoppedCatalog(ctx, tx); err != nil {
+			return err
+		}
 		st = f.state()
-		if st.Status == Empty && f.names[ownLedger] {
+		switch {
+		case st.Status == Empty && f.names[ownLedger]:
 			st, err = f.half(ctx, tx)
+		case st.Content == "MZ":
+			err = f.stoppedScratch(ctx, tx, &st)
 		}
 		f.beside(&st)
 		return err
@@ -34,6 +40,8 @@ type facts struct {
 	names  map[string]bool // all tables and views
 	rows   ledger
 	own    map[string]bool // rows of Lectern's own ledger
+	// stopped is the state of a catalog whose migration was stopped, "" where none was.
+	stopped string
 	probe
 }
 
@@ -111,6 +119,8 @@ func (f *facts) content() State {
 	switch labels := f.labels(); {
 	case labels > 0 && len(oldNames)+len(newNames) == 0:
 		return broken("X3", "this database holds no content tables although django_migrations names them")
+	case labels == 0 && f.halfScratch(oldNames, newNames):
+		return older("MZ", "lectern db migrate was stopped before it was done")
 	case labels == 0 && len(oldNames)+len(newNames) > 0 && !f.halfNames():
 		return broken("X4", "there are content tables ("+sample(append(oldNames, newNames...))+") but no rows for them in django_migrations")
 	case labels == 0:
@@ -227,6 +237,8 @@ func (f *facts) catalog() string {
 		return "G1"
 	case n == 2 && first == 2 && second == 3:
 		return "G2"
+	case f.stopped != "":
+		return f.stopped
 	case n == 0 && gap == "":
 		return "X4"
 	}

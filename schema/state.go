@@ -24,10 +24,14 @@ const (
 
 // State is what a database was recognised as.
 type State struct {
-	Status  Status
-	Content string // code of content-migrations.md §3.3, such as "C14"; "MZ" for Partial, which Django does not know
+	Status Status
+	// Content is the code of content-migrations.md §3.3, such as "C14"; "MZ" where the tables were being made from nothing:
+	// Partial by Create, Older by a take-over of a site without content.
+	Content string
 	Package string // the releases that leave it so, such as "openedx-core 0.43"; "" where none does
-	Catalog string // "G0" (no catalog, as courses need it), "G1", "G2", or "X2" or "X4" where tables and ledger disagree
+	// Catalog is "G0" (no catalog, as courses need it), "G1", "G2"; "MG1" or "MG2" where the way there was stopped, on the
+	// MySQL family; "X2" or "X4" where tables and ledger disagree.
+	Catalog string
 	Authz   string // age of the tables of permissions: "A0" (none) to "A11", "MA7" for one stopped in step 0007, "X1", "X2", "X4", "X5" (authz.md §10)
 	Lectern bool   // the lectern_* tables are all there
 	Reason  string // why it is not Current
@@ -37,6 +41,9 @@ type State struct {
 	// content.
 	Notes []Finding
 }
+
+// courses reports whether the tables of courses and their runs are there.
+func (s State) courses() bool { return s.Catalog != "G0" && s.Catalog != "MG1" }
 
 // refusal returns the error for a database in a state that the caller cannot work with.
 func (s State) refusal() error {
@@ -57,7 +64,7 @@ func Require(ctx context.Context, d *db.DB) error {
 	switch {
 	case err != nil:
 		return err
-	case st.Status != Current, st.Catalog == "G0":
+	case st.Status != Current, !st.courses():
 		return st.refusal()
 	case !st.Lectern:
 		return fault.Errorf(fault.Refused, "database", "Lectern's own tables are missing").WithNext("run lectern db init, which adds them")
