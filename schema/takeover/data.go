@@ -35,18 +35,44 @@ func mergeTypes(p *planner) {
 // kinds are the types of containers that the reference knows, in the order in which it looks for them (B5).
 var kinds = []string{"section", "subsection", "unit"}
 
-// typeContainers makes the three types and gives each container its own.
-func typeContainers(p *planner) {
+// makeTypes makes the three types.
+func makeTypes(p *planner) {
 	t := p.q(containerType)
-	which := "CASE"
 	for _, k := range kinds {
 		p.change(containerType, fmt.Sprintf("INSERT INTO %s (type_code) SELECT '%s' FROM (SELECT 1 AS one) AS o WHERE NOT EXISTS (SELECT 1 FROM %s WHERE type_code = '%s')",
 			t, k, t, k))
+	}
+}
+
+// typeContainers makes the three types and gives each container its own.
+func typeContainers(p *planner) {
+	t := p.q(containerType)
+	makeTypes(p)
+	which := "CASE"
+	for _, k := range kinds {
 		which += fmt.Sprintf(" WHEN EXISTS (SELECT 1 FROM %s s WHERE s.container_id = %s.publishable_entity_id) THEN '%s'",
 			p.q("openedx_content_"+k), p.q(container), k)
 	}
 	p.change(container, fmt.Sprintf("UPDATE %s SET container_type_id = (SELECT id FROM %s WHERE type_code = %s END) WHERE container_type_id IS NULL",
 		p.q(container), t, which))
+}
+
+// renameModel wishes that Django's row for a model of content has the model's new name, unless there is one of that name
+// already (content-migrations.md §5.3). Python does so when it runs the step.
+func renameModel(was, is string) wish {
+	return func(p *planner) {
+		const table = "django_content_type"
+		if p.live[table] == nil {
+			return
+		}
+		if p.mysql() { // it takes no subquery of the table that is changed
+			p.change(table, fmt.Sprintf("UPDATE %[1]s c LEFT JOIN %[1]s n ON n.app_label = c.app_label AND n.model = '%[3]s' SET c.model = '%[3]s' "+
+				"WHERE c.app_label = 'openedx_content' AND c.model = '%[2]s' AND n.id IS NULL", p.q(table), was, is))
+			return
+		}
+		p.change(table, fmt.Sprintf("UPDATE %[1]s SET model = '%[3]s' WHERE app_label = 'openedx_content' AND model = '%[2]s' "+
+			"AND NOT EXISTS (SELECT 1 FROM %[1]s n WHERE n.app_label = 'openedx_content' AND n.model = '%[3]s')", p.q(table), was, is))
+	}
 }
 
 // forgetDirect makes direct unknown in records that are older than the column (B7). They are so by themselves unless

@@ -62,7 +62,7 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 		return p, err
 	}
 	n := 0
-	run := runner{d: d, dialect: schema.DialectOf(d), codes: p.codes, held: l.Check,
+	run := runner{d: d, dialect: schema.DialectOf(d), codes: p.codes, catalog: o.Catalog, held: l.Check,
 		patience: ddl.Patience{Lock: r.LockTimeout, Blocked: r.Blocked},
 		done: func(s Step) {
 			if n++; r.Done != nil {

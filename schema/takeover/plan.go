@@ -49,8 +49,13 @@ type planner struct {
 	live  inspect.Tables
 	codes *codes
 
+	rows map[schema.Migration]bool // of Django's ledger, those of the steps before the one at hand included
+	fill *fill                     // what courses the catalog lacks; nil where that is not asked or cannot be told yet
+
 	step *Step           // the one at hand
 	had  map[string]bool // columns that were there when it began, as "table.column"
+	skip bool            // the step is not for this database
+	bare bool            // the step has no row in the ledger: it is done when nothing is missing
 
 	defs map[string]schema.Column // what columns are made of, by the same key; nil where nobody asks
 }
@@ -63,7 +68,7 @@ func (p *planner) define(table string, c schema.Column) {
 }
 
 func newPlanner(d schema.Dialect, live inspect.Tables, c *codes) *planner {
-	return &planner{d: d, live: clone(live), codes: c}
+	return &planner{d: d, live: clone(live), codes: c, rows: map[schema.Migration]bool{}}
 }
 
 // clone copies a catalogue as deep as the planner changes it.
@@ -82,21 +87,31 @@ func (p *planner) sqlite() bool   { return p.d.Engine() == db.SQLite }
 func (p *planner) postgres() bool { return p.d.Engine() == db.PostgreSQL }
 func (p *planner) mysql() bool    { return p.d.Engine().MySQLFamily() }
 
-// plan returns the step, ledger row included.
+// plan returns the step, ledger row included; without statements where it is not for this database.
 func (p *planner) plan(s *step) Step {
 	out := Step{App: s.app, Name: s.name}
-	p.step, p.had = &out, map[string]bool{}
+	p.step, p.had, p.skip, p.bare = &out, map[string]bool{}, false, false
 	for name, t := range p.live {
 		for i := range t.Columns {
 			p.had[name+"."+t.Columns[i].Name] = true
 		}
 	}
 	for _, w := range s.wishes {
-		w(p)
+		if w(p); p.skip {
+			return Step{}
+		}
+	}
+	if !p.bare {
+		p.record(s.app, s.name)
 	}
 	p.step = nil
-	out.Statements = append(out.Statements, record(s.app, s.name))
 	return out
+}
+
+// record adds a row of the ledger to the step.
+func (p *planner) record(app, name string) {
+	p.step.Statements = append(p.step.Statements, record(app, name))
+	p.rows[schema.Migration{App: app, Name: name}] = true
 }
 
 // emit adds a statement to the step.

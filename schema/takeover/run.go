@@ -18,6 +18,10 @@ func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys
 type site struct {
 	live inspect.Tables
 	rows map[schema.Migration]bool
+
+	// What rows of tables say is read only where the catalog is asked for.
+	unused bool  // the tables of organizations are as a killed run left them: ours and empty
+	fill   *fill // what courses the catalog lacks
 }
 
 // look reads the whole catalogue: any table may refer to those that are changed.
@@ -42,10 +46,15 @@ func look(ctx context.Context, q db.Querier) (*site, error) {
 // steps returns what is to be done, up to and with the last.
 func (s *site) steps(d schema.Dialect, c *codes, all []step) []Step {
 	p := newPlanner(d, s.live, c)
+	maps.Copy(p.rows, s.rows)
+	p.fill = s.fill
 	var out []Step
 	for i := range all {
-		if !s.rows[schema.Migration{App: all[i].app, Name: all[i].name}] {
-			out = append(out, p.plan(&all[i]))
+		if p.rows[schema.Migration{App: all[i].app, Name: all[i].name}] {
+			continue
+		}
+		if st := p.plan(&all[i]); len(st.Statements) > 0 {
+			out = append(out, st)
 		}
 	}
 	return out
@@ -56,6 +65,7 @@ type runner struct {
 	d        *db.DB
 	dialect  schema.Dialect
 	codes    *codes
+	catalog  bool // look at what the catalog needs, too
 	patience ddl.Patience
 	held     func(context.Context) error // whether the lease is ours yet; nil asks nothing
 	done     func(Step)                  // told of each step that is done
@@ -67,6 +77,11 @@ func (r *runner) run(ctx context.Context, all []step) error {
 		now, err := look(ctx, r.d)
 		if err != nil {
 			return err
+		}
+		if r.catalog {
+			if err := now.lookCatalog(ctx, r.d, r.dialect, false); err != nil {
+				return err
+			}
 		}
 		steps := now.steps(r.dialect, r.codes, all)
 		if len(steps) == 0 {

@@ -204,6 +204,10 @@ func (s *shape) mysql(p *planner, t *inspect.Table, w *work) {
 		p.emit(t.Name, effort, "ALTER TABLE "+p.q(t.Name)+" "+strings.Join(clauses, ", "))
 	}
 	p.undefault(t, slices.Concat(w.undefault, later))
+	for _, c := range w.own {
+		_, text := p.d.OwnIndex(s.def, &c)
+		p.emit(t.Name, Scan, text)
+	}
 }
 
 // undefault takes defaults away that are not to stay.

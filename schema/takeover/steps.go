@@ -71,6 +71,8 @@ func merged() []step {
 			renameIndex([]string{link}, "oel_cvcontent_c_cv", "oel_cvmedia_c_cv"),
 			renameIndex([]string{link}, "oel_cvcontent_cv_d", "oel_cvmedia_cv_d"),
 			like(now(link)).with("media_id").index("oel_cvmedia_c_cv", "oel_cvmedia_cv_d").wish,
+			renameModel("content", "media"),
+			renameModel("componentversioncontent", "componentversionmedia"),
 		}},
 		{app, "0004_componenttype_constraint", []wish{
 			mergeTypes,

@@ -48,8 +48,14 @@ func NewPlan(ctx context.Context, d *db.DB, o Options) (*Plan, error) {
 	}
 	err = d.View(ctx, func(tx *db.Tx) error {
 		s, err := look(ctx, tx)
+		if err == nil && o.Catalog {
+			err = s.lookCatalog(ctx, tx, schema.DialectOf(d), true)
+		}
 		if err != nil {
 			return err
+		}
+		if p.Refusal = s.refusal(&p.State, o); p.Refusal != nil {
+			return nil
 		}
 		return p.fill(ctx, tx, schema.DialectOf(d), s, all, o)
 	})
@@ -68,6 +74,17 @@ func (o *Options) steps() ([]step, error) {
 		}
 		all = all[:end+1]
 	}
+	all = append([]step{fromNothing()}, all...)
+	if o.Catalog {
+		all = append(all, catalogSteps()...)
+	}
+	if o.PlatformRows {
+		if !slices.ContainsFunc(all[1:], func(s step) bool { return s.app == renamed.App && s.name == renamed.Name }) {
+			return nil, fault.Errorf(fault.Usage, "--platform-rows", "says that the platform's apps follow %s, which --to %s leaves out", renamed.Name, o.To).
+				WithNext("leave out one of the two")
+		}
+		all = append(all, platformSteps()...)
+	}
 	return all, nil
 }
 
@@ -76,6 +93,10 @@ func refusal(st *schema.State, o Options) error {
 	switch st.Status {
 	case schema.Older, schema.Current:
 		return nil
+	case schema.Foreign:
+		if st.Content == "Z" {
+			return nil // what is there instead decides
+		}
 	case schema.Empty, schema.Partial:
 		return fault.Errorf(fault.Refused, "database", "%s (state %s)", st.Reason, st.Content).WithNext("run lectern db init, which makes today's tables")
 	}
@@ -117,6 +138,9 @@ func (p *Plan) fill(ctx context.Context, q db.Querier, d schema.Dialect, s *site
 	flight, err := c.preflight(ctx)
 	if err != nil {
 		return err
+	}
+	if s.fill != nil {
+		flight = append(flight, s.fill.findings...)
 	}
 	for _, f := range flight {
 		p.Findings = append(p.Findings, f)

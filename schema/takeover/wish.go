@@ -33,7 +33,7 @@ func makeTables(defs ...*schema.Table) wish {
 func complete(t *schema.Table) wish {
 	w := like(t)
 	for _, c := range t.Columns {
-		if c.Ref != "" {
+		if c.Ref != "" || c.Index {
 			w.columns = append(w.columns, c.Name)
 		}
 	}
