@@ -1,0 +1,258 @@
+package takeover
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/internal/dbtest"
+	"github.com/openlectern/lectern/schema"
+	"github.com/openlectern/lectern/schema/inspect"
+)
+
+// Helpers of the tests about what surrounds content.
+
+// send runs statements.
+func send(t *testing.T, d *db.DB, sqls ...string) {
+	t.Helper()
+	for _, sql := range sqls {
+		if _, err := d.Exec(context.Background(), sql); err != nil {
+			t.Fatalf("%s: %v", sql, err)
+		}
+	}
+}
+
+// makeAll makes tables by their definitions.
+func makeAll(d *db.DB, tables ...*schema.Table) error {
+	for _, t := range tables {
+		for _, sql := range schema.DialectOf(d).Statements(t) {
+			if _, err := d.Exec(context.Background(), sql); err != nil {
+				return fmt.Errorf("%s: %w", sql, err)
+			}
+		}
+	}
+	return nil
+}
+
+// noteRows writes rows of Django's ledger.
+func noteRows(d *db.DB, ms ...schema.Migration) error {
+	return d.Update(context.Background(), func(tx *db.Tx) error {
+		return tx.Insert(context.Background(), "django_migrations", []string{"app", "name", "applied"}, len(ms), func(i int, v []any) {
+			v[0], v[1], v[2] = ms[i].App, ms[i].Name, tx.Now()
+		})
+	})
+}
+
+// rowsOfApps returns the rows of a new site's ledger that are of some apps.
+func rowsOfApps(apps ...string) []schema.Migration {
+	var ms []schema.Migration
+	for _, m := range schema.Migrations() {
+		for _, app := range apps {
+			if m.App == app {
+				ms = append(ms, m)
+			}
+		}
+	}
+	return ms
+}
+
+// djangoSite makes a site that has nothing but Django's own tables.
+func djangoSite(d *db.DB) error {
+	var tables []*schema.Table
+	for _, t := range schema.Tables() {
+		if strings.HasPrefix(t.Name, "django_") || strings.HasPrefix(t.Name, "auth_") {
+			tables = append(tables, t)
+		}
+	}
+	if err := makeAll(d, tables...); err != nil {
+		return err
+	}
+	return noteRows(d, rowsOfApps("contenttypes", "auth")...)
+}
+
+// contentSite makes a site that has Django's tables and those of content, and no others.
+func contentSite(d *db.DB) error {
+	if err := djangoSite(d); err != nil {
+		return err
+	}
+	_, err := Migrate(context.Background(), d, Options{}, Run{})
+	return err
+}
+
+// migrate takes a database over and returns the steps that were done.
+func migrate(t *testing.T, d *db.DB, o Options) (*Plan, []string) {
+	t.Helper()
+	var done []string
+	p, err := Migrate(context.Background(), d, o, Run{Done: func(s Step, _, _ int) { done = append(done, s.ID()) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, done
+}
+
+// ids returns the names of a plan's steps.
+func ids(p *Plan) []string {
+	var names []string
+	for i := range p.Steps {
+		names = append(names, p.Steps[i].ID())
+	}
+	return names
+}
+
+// wantState recognises a database.
+func wantState(t *testing.T, d *db.DB, content, catalog string) {
+	t.Helper()
+	st, err := schema.Recognize(context.Background(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if st.Content != content || st.Catalog != catalog {
+		t.Errorf("state %s %s (%s), want %s %s", st.Content, st.Catalog, st.Reason, content, catalog)
+	}
+}
+
+// sound shows that nothing is wrong with the tables that are there.
+func sound(t *testing.T, d *db.DB) {
+	t.Helper()
+	list, err := schema.Verify(context.Background(), d, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range list {
+		if f.Severity != schema.Info {
+			t.Errorf("finding %s %s %s %s: %s, want %s", f.Severity, f.Code, f.Table, f.Key, f.Value, f.Proposed)
+		}
+	}
+}
+
+// ledgerOf returns the rows of Django's ledger of apps that begin so, and how often each is there.
+func ledgerOf(t *testing.T, d *db.DB, prefix string) map[string]int {
+	t.Helper()
+	rows := map[string]int{}
+	err := d.Query(context.Background(), "SELECT app, name FROM django_migrations", nil, func(r *db.Row) error {
+		var app, name string
+		err := r.Scan(&app, &name)
+		if strings.HasPrefix(app, prefix) {
+			rows[app+"."+name]++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return rows
+}
+
+var errStopped = errors.New("stopped here")
+
+// stopper stops a run before the statement number at that changes something, counted from 0; what follows fails, too.
+// Those of the lease are let through: a run that ends lets go of it, as the death of a process would.
+type stopper struct {
+	mu       sync.Mutex // guards what follows
+	at, seen int
+	changed  bool // the transaction has changed something
+}
+
+func (s *stopper) fault(sql string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	verb, _, _ := strings.Cut(strings.TrimSpace(sql), " ")
+	switch {
+	case strings.Contains(sql, "lectern_lock"):
+		return nil
+	case verb == "BEGIN" || verb == "START":
+		s.changed = false
+		return nil
+	case verb == "CREATE" || verb == "ALTER" || verb == "RENAME" || verb == "DROP" || verb == "INSERT" || verb == "UPDATE" || verb == "COPY":
+		s.changed = true
+	case verb != "COMMIT" || !s.changed:
+		return nil
+	}
+	if s.seen++; s.seen > s.at {
+		return errStopped
+	}
+	return nil
+}
+
+func (s *stopper) reset(at int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at, s.seen = at, 0
+}
+
+// stopEverywhere takes a database over with a stop at each statement: a run that was stopped is followed by another that
+// is stopped one statement further, until one comes to its end. What a stop leaves must be known as what can go on.
+func stopEverywhere(t *testing.T, prepare func(*db.DB) error, o Options, end func(*testing.T, *db.DB)) {
+	t.Helper()
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		t.Parallel()
+		url := dbtest.URL(t, e)
+		s := &stopper{at: 1 << 30}
+		d, err := db.Open(context.Background(), url, db.Options{Create: true, Fault: s.fault})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() {
+			if err := d.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+		if err := prepare(d); err != nil {
+			t.Fatal(err)
+		}
+		further := 1
+		if e == db.PostgreSQL {
+			further = 11 // a server needs its time to undo, and what is undone is undone alike
+		}
+		at, stops := 0, 0
+		for was := progress(t, d); ; {
+			s.reset(at)
+			_, err := Migrate(context.Background(), d, o, Run{})
+			s.reset(1 << 30)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, errStopped) {
+				t.Fatalf("stopped at statement %d: %v", at, err)
+			}
+			stops++
+			if p, err := NewPlan(context.Background(), d, o); err != nil || p.Refusal != nil || len(p.Steps) == 0 {
+				t.Fatalf("after stop %d, at statement %d: state %s %s, %v, %v", stops, at, p.State.Content, p.State.Catalog, p.Refusal, err)
+			}
+			if now := progress(t, d); now != was {
+				was, at = now, min(at, 1)
+			} else {
+				at += further
+			}
+			if stops > 2000 {
+				t.Fatal("no end in sight")
+			}
+		}
+		if stops < 3 {
+			t.Errorf("stopped %d times", stops)
+		}
+		end(t, d)
+		s.reset(0)
+		if p, err := Migrate(context.Background(), d, o, Run{}); err != nil || len(p.Steps) > 0 {
+			t.Errorf("again: %v, %v", ids(p), err)
+		}
+	})
+}
+
+// progress counts what stays of a run that was stopped.
+func progress(t *testing.T, d *db.DB) int {
+	t.Helper()
+	names, err := inspect.Names(context.Background(), d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	n, _, err := db.One(context.Background(), d, "SELECT COUNT(*) FROM django_migrations", nil, db.Value[int])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return len(names) + n
+}
