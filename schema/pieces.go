@@ -24,6 +24,9 @@ func (d Dialect) UniqueText(t *Table, x *Index) string {
 	return fmt.Sprintf("CONSTRAINT %s UNIQUE (%s)", d.Quote(x.name(d.engine, t)), d.parts(x.Parts))
 }
 
+// IndexName returns the name of an index, the one that Django generates where it has none of its own.
+func (d Dialect) IndexName(t *Table, x *Index) string { return x.name(d.engine, t) }
+
 // IndexText returns the statement that makes an index.
 func (d Dialect) IndexText(t *Table, x *Index) string {
 	return fmt.Sprintf("CREATE %s %s ON %s (%s)%s", indexWord(x), d.Quote(x.name(d.engine, t)), d.Quote(t.Name), d.parts(x.Parts), d.where(x))

@@ -323,8 +323,7 @@ func ordered(pairs []string) []string {
 // TestFillFromNothing plans and does everything in one run: content, catalog and courses.
 func TestFillFromNothing(t *testing.T) {
 	t.Parallel()
-	dbtest.EachReady(t, djangoSite, func(t *testing.T, d *db.DB) {
-		t.Parallel()
+	each(t, djangoSite, func(t *testing.T, d *db.DB) {
 		if err := errors.Join(withCourses(d, true), addCourses(d, "course-v1:A+C+R1", "course-v1:A+C+R2", "library-v1:A+L")); err != nil {
 			t.Fatal(err)
 		}

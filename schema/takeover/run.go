@@ -19,7 +19,7 @@ type site struct {
 	live inspect.Tables
 	rows map[schema.Migration]bool
 
-	// What rows of tables say is read only where the catalog is asked for.
+	// These are read from rows, only where the catalog is asked for.
 	unused bool  // the tables of organizations are as a killed run left them: ours and empty
 	fill   *fill // what courses the catalog lacks
 }
@@ -65,7 +65,7 @@ type runner struct {
 	d        *db.DB
 	dialect  schema.Dialect
 	codes    *codes
-	catalog  bool // look at what the catalog needs, too
+	catalog  bool // look for courses that the catalog lacks, too
 	patience ddl.Patience
 	held     func(context.Context) error // whether the lease is ours yet; nil asks nothing
 	done     func(Step)                  // told of each step that is done
@@ -78,12 +78,13 @@ func (r *runner) run(ctx context.Context, all []step) error {
 		if err != nil {
 			return err
 		}
-		if r.catalog {
-			if err := now.lookCatalog(ctx, r.d, r.dialect, false); err != nil {
+		steps := now.steps(r.dialect, r.codes, all)
+		if r.catalog && !slices.ContainsFunc(steps, func(st Step) bool { return !st.silent() }) {
+			if err := now.lookCourses(ctx, r.d); err != nil { // with all tables there
 				return err
 			}
+			steps = now.steps(r.dialect, r.codes, all)
 		}
-		steps := now.steps(r.dialect, r.codes, all)
 		if len(steps) == 0 {
 			return nil
 		}

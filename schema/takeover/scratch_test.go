@@ -10,7 +10,6 @@ import (
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
-	"github.com/openlectern/lectern/internal/dbtest"
 	"github.com/openlectern/lectern/schema"
 	"github.com/openlectern/lectern/schema/inspect"
 )
@@ -43,8 +42,7 @@ func madeFromNothing(t *testing.T, d *db.DB) {
 // TestFromNothing makes content in a site that has Django's tables only.
 func TestFromNothing(t *testing.T) {
 	t.Parallel()
-	dbtest.EachReady(t, djangoSite, func(t *testing.T, d *db.DB) {
-		t.Parallel()
+	each(t, djangoSite, func(t *testing.T, d *db.DB) {
 		p, err := NewPlan(context.Background(), d, Options{})
 		if err != nil || p.Refusal != nil {
 			t.Fatal(err, p.Refusal)
@@ -79,7 +77,7 @@ func TestNotFromNothing(t *testing.T) {
 		reason  string // part of it
 		mysql   string // the same on the MySQL family, where stops leave tables; "" is no other
 	}{
-		{"an application's", nil, []string{"CREATE TABLE auth_user (id integer NOT NULL PRIMARY KEY)"}, Options{}, "none of Lectern's", ""},
+		{"an application's", func(*db.DB) error { return nil }, []string{"CREATE TABLE auth_user (id integer NOT NULL PRIMARY KEY)"}, Options{}, "none of Lectern's", ""},
 		{"no users", djangoSite, []string{"DROP TABLE auth_user_groups", "DROP TABLE auth_user_user_permissions", "DROP TABLE auth_user"}, Options{}, "auth_user", ""},
 		{"users without their row", djangoSite, []string{"DELETE FROM django_migrations WHERE app = 'auth'"}, Options{}, "auth_user", ""},
 		{"a part of the way", djangoSite, nil, Options{To: "0003"}, "at once", ""},
@@ -94,13 +92,7 @@ func TestNotFromNothing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			dbtest.Each(t, func(t *testing.T, d *db.DB) {
-				t.Parallel()
-				if c.prepare != nil {
-					if err := c.prepare(d); err != nil {
-						t.Fatal(err)
-					}
-				}
+			each(t, c.prepare, func(t *testing.T, d *db.DB) {
 				send(t, d, c.sql...)
 				refused(t, d, c.options, func(f *fault.Error) {
 					reason := c.reason

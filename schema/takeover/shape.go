@@ -102,7 +102,7 @@ func (s *shape) missing(p *planner, t *inspect.Table) *work {
 		i := slices.IndexFunc(s.def.Indexes, func(x schema.Index) bool { return x.Name == name })
 		x := s.def.Indexes[i]
 		switch {
-		case !p.d.Has(&x) || p.named(t.Name, name):
+		case !p.d.Has(&x) || p.named(t.Name, p.d.IndexName(s.def, &x)):
 		case p.d.Constraint(&x):
 			w.unique = append(w.unique, x)
 		default:

@@ -70,16 +70,9 @@ func categorize(p *planner) {
 		"WHERE NOT EXISTS (SELECT 1 FROM %s WHERE LOWER(category_code) = 'pathway')", t, t))
 }
 
-// lookCatalog looks at rows that decide what is to be done for the catalog. What the catalog lacks of the courses is read
-// for a whole plan, and otherwise only when it can be filled.
-func (s *site) lookCatalog(ctx context.Context, q db.Querier, d schema.Dialect, whole bool) error {
-	if !s.rows[catalogLast] && d.Engine().MySQLFamily() {
-		var err error
-		if s.unused, err = s.organizationsUnused(ctx, q); err != nil {
-			return err
-		}
-	}
-	if s.live[courseIndex] == nil || !whole && !s.rows[catalogLast] {
+// lookCourses looks for what the catalog lacks of the courses in the split modulestore's index.
+func (s *site) lookCourses(ctx context.Context, q db.Querier) error {
+	if s.live[courseIndex] == nil {
 		return nil
 	}
 	f, err := s.filler().read(ctx, q)
@@ -90,22 +83,27 @@ func (s *site) lookCatalog(ctx context.Context, q db.Querier, d schema.Dialect, 
 	return nil
 }
 
-// organizationsUnused reports whether those tables of organizations that are there are ours and empty.
-func (s *site) organizationsUnused(ctx context.Context, q db.Querier) (bool, error) {
+// lookOrganizations finds out, where tables are made one by one, whether those of organizations could be what a run that
+// was stopped has left.
+func (s *site) lookOrganizations(ctx context.Context, q db.Querier) error {
+	if s.rows[catalogLast] || !q.Engine().MySQLFamily() {
+		return nil
+	}
 	for _, t := range organizationTables() {
 		l := s.live[t.Name]
 		if l == nil {
 			continue
 		}
 		if len(l.Columns) != len(t.Columns) || slices.ContainsFunc(t.Columns, func(c schema.Column) bool { return l.Column(c.Name) == nil }) {
-			return false, nil
+			return nil
 		}
 		_, found, err := db.One(ctx, q, "SELECT 1 FROM "+q.Engine().Quote(t.Name)+" LIMIT 1", nil, db.Value[int])
 		if err != nil || found {
-			return false, err
+			return err
 		}
 	}
-	return true, nil
+	s.unused = true
+	return nil
 }
 
 // refuseCatalog tells why the catalog cannot be brought to today's; nil where it can.

@@ -73,11 +73,7 @@ func TestCatalog(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			dbtest.Each(t, func(t *testing.T, d *db.DB) {
-				t.Parallel()
-				if err := c.prepare(d); err != nil {
-					t.Fatal(err)
-				}
+			each(t, c.prepare, func(t *testing.T, d *db.DB) {
 				p, err := NewPlan(context.Background(), d, Options{Catalog: true})
 				if err != nil || p.Refusal != nil {
 					t.Fatal(err, p.Refusal)
@@ -148,11 +144,7 @@ func TestCatalogRefused(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			dbtest.Each(t, func(t *testing.T, d *db.DB) {
-				t.Parallel()
-				if err := c.prepare(d); err != nil {
-					t.Fatal(err)
-				}
+			each(t, c.prepare, func(t *testing.T, d *db.DB) {
 				send(t, d, c.sql...)
 				if d.Engine().MySQLFamily() && !c.family {
 					migrate(t, d, Options{Catalog: true})

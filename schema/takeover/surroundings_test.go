@@ -83,6 +83,18 @@ func contentSite(d *db.DB) error {
 	return err
 }
 
+// each runs fn on every engine with a database that prepare has filled, and in which tables may be made.
+func each(t *testing.T, prepare func(*db.DB) error, fn func(t *testing.T, d *db.DB)) {
+	t.Helper()
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		t.Parallel()
+		if err := prepare(d); err != nil {
+			t.Fatal(err)
+		}
+		fn(t, d)
+	})
+}
+
 // migrate takes a database over and returns the steps that were done.
 func migrate(t *testing.T, d *db.DB, o Options) (*Plan, []string) {
 	t.Helper()

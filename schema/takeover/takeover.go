@@ -2,6 +2,7 @@ package takeover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func NewPlan(ctx context.Context, d *db.DB, o Options) (*Plan, error) {
 	err = d.View(ctx, func(tx *db.Tx) error {
 		s, err := look(ctx, tx)
 		if err == nil && o.Catalog {
-			err = s.lookCatalog(ctx, tx, schema.DialectOf(d), true)
+			err = errors.Join(s.lookOrganizations(ctx, tx), s.lookCourses(ctx, tx))
 		}
 		if err != nil {
 			return err

@@ -77,12 +77,12 @@ func (p *planner) indexed(l *inspect.Table, t *schema.Table, x *schema.Index) {
 	if !p.d.Has(x) {
 		return
 	}
-	i := inspect.Index{Name: x.Name, Unique: x.Unique, Origin: "c"}
+	i := inspect.Index{Name: p.d.IndexName(t, x), Unique: x.Unique, Origin: "c"}
 	for _, part := range x.Parts {
 		i.Parts = append(i.Parts, inspect.Part{Column: part.Column, Desc: part.Desc})
 	}
 	if p.d.Constraint(x) {
-		l.Keys = append(l.Keys, inspect.Unique{Name: x.Name})
+		l.Keys = append(l.Keys, inspect.Unique{Name: i.Name})
 		if p.sqlite() {
 			return // it is in the text of the table
 		}

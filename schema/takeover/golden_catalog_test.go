@@ -1,0 +1,64 @@
+package takeover
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/openlectern/lectern/internal/dbtest"
+	"github.com/openlectern/lectern/internal/goldendb"
+	"github.com/openlectern/lectern/schema"
+)
+
+// TestGoldenSurroundings takes golden databases over with the catalog and the rows of platform apps. What is made of content is
+// the same as without.
+func TestGoldenSurroundings(t *testing.T) {
+	t.Parallel()
+	var switches []string
+	for _, a := range platform {
+		switches = append(switches, a.app+"."+a.row, a.app+"."+a.squash)
+	}
+	for _, e := range dbtest.Engines() {
+		for name, rows := range map[string][]string{"U": switches, "S03": switches, "N115": nil} {
+			if !slices.Contains(goldendb.Starts(t, e, name), name) {
+				continue
+			}
+			t.Run(string(e)+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				d := dbtest.Open(t, e)
+				goldendb.Load(t, d, name)
+				var done []string
+				if name == "S03" { // the catalog does not wait for content
+					_, done = migrate(t, d, Options{To: "0003", Catalog: true})
+					wantState(t, d, "C3", "G2")
+				}
+				_, more := migrate(t, d, Options{Catalog: true, PlatformRows: true})
+				done = append(done, more...)
+				var beside []string
+				for _, id := range done {
+					if app, _, _ := strings.Cut(id, "."); !ofContent(app) {
+						beside = append(beside, id)
+					}
+				}
+				if diff := cmp.Diff(append([]string{madeCourses, madePathways}, rows...), beside); diff != "" {
+					t.Errorf("steps beside content's (-want +got):\n%s", diff)
+				}
+				wantState(t, d, "C14", "G2")
+				if err := schema.AddLectern(t.Context(), d); err != nil {
+					t.Fatal(err)
+				}
+				end := goldendb.EndOf(t, e, name)
+				for _, id := range beside {
+					app, row, _ := strings.Cut(id, ".")
+					end.Ledger = append(end.Ledger, [2]string{app, row})
+				}
+				compare(t, d, end)
+				if _, done := migrate(t, d, Options{Catalog: true, PlatformRows: true}); done != nil {
+					t.Errorf("again: %v", done)
+				}
+			})
+		}
+	}
+}
