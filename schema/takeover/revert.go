@@ -14,14 +14,6 @@ import (
 	"github.com/openlectern/lectern/schema/ddl"
 )
 
-// switches are the rows of platform apps that only say that they refer to content's new names, and the squashed ones that
-// stand for all of an app's rows (content-migrations.md §5.2).
-var switches = []struct{ app, row, squashed string }{
-	{"content_libraries", "0012_switch_to_openedx_content", "0001_squashed_0012_switch_to_openedx_content"},
-	{"contentstore", "0015_switch_to_openedx_content", "0001_squashed_0015_switch_to_openedx_content"},
-	{"modulestore_migrator", "0007_switch_to_openedx_content", "0001_squashed_0007_switch_to_openedx_content"},
-}
-
 // RevertPlan says how to give the tables their names of before the merge again (content-migrations.md §3.6): the way back
 // from 0003. Later steps are not reversible; beyond 0003 it is fault.Refused. It writes nothing.
 func RevertPlan(ctx context.Context, d *db.DB) (*Plan, error) {
@@ -63,6 +55,8 @@ func (s *site) revert(d schema.Dialect) []Step {
 		wishes []wish
 	}{
 		{"0003_rename_content_to_media", []wish{
+			renameModel("media", "content"),
+			renameModel("componentversionmedia", "componentversioncontent"),
 			renameIndex([]string{link}, "oel_cvmedia_c_cv", "oel_cvcontent_c_cv"),
 			renameIndex([]string{link}, "oel_cvmedia_cv_d", "oel_cvcontent_cv_d"),
 			renameColumn(link, "media_id", "content_id"),
@@ -87,14 +81,14 @@ func (s *site) unswitch(row string) []schema.Migration {
 	if !strings.HasPrefix(row, "0003") {
 		return rows
 	}
-	for i, sw := range switches {
-		m := schema.Migration{App: sw.app, Name: sw.row}
-		squashed := schema.Migration{App: sw.app, Name: sw.squashed}
+	for _, a := range platform {
+		m := schema.Migration{App: a.app, Name: a.row}
+		squashed := schema.Migration{App: a.app, Name: a.squash}
 		if s.rows[m] {
 			rows = append(rows, m)
 		}
 		// Alone it stands for rows that were never written: without it Python would make the app's tables again.
-		if s.rows[squashed] && s.rows[schema.Migration{App: sw.app, Name: before[i].last}] {
+		if s.rows[squashed] && s.rows[schema.Migration{App: a.app, Name: a.before}] {
 			rows = append(rows, squashed)
 		}
 	}
