@@ -47,6 +47,8 @@ func randomKey(n int) string {
 // logDrafts writes the change logs that lead to today's drafts: one for each version, in the order in which they came
 // to be, and one for each draft that is no longer at its last version (content-migrations.md §1.3.1).
 func logDrafts(p *planner) {
+	p.renumber(oldP + "draftchangelog")
+	p.renumber(oldP + "draftchangelogrecord")
 	p.fillIn(oldP+"draftchangelog", fmt.Sprintf("INSERT INTO %s (uuid, changed_at, changed_by_id, learning_package_id) VALUES (?, ?, ?, ?) -- each version",
 		p.q(oldP+"draftchangelog")), func(ctx context.Context, tx *db.Tx) error {
 		packages, err := db.All(ctx, tx, "SELECT id FROM oel_publishing_learningpackage ORDER BY _key", nil, db.Value[int64])

@@ -193,13 +193,18 @@ func (c *checker) containers(ctx context.Context) ([]offender, error) {
 		return nil, nil
 	}
 	q := c.d.Quote
-	old := "e." + q(n.entityKey)
-	if c.column(t, "container_code") != "" {
-		old = fmt.Sprintf("COALESCE(x.container_code, %s)", old) // chosen by a run that was stopped
-	}
 	return c.illegal(ctx, "D5", "container", container, fmt.Sprintf(`SELECT x.publishable_entity_id AS id, p.%s AS package, e.%s AS entity, %s AS old
 FROM %s x JOIN %s e ON e.id = x.publishable_entity_id JOIN %s p ON p.id = e.learning_package_id`,
-		q(n.pkgKey), q(n.entityKey), old, q(t), q(n.entity), q(n.pkg)))
+		q(n.pkgKey), q(n.entityKey), c.containerCode(t, n), q(t), q(n.entity), q(n.pkg)))
+}
+
+// containerCode returns what will be a container's code: its entity's key, or what a run has chosen that was stopped then.
+func (c *checker) containerCode(table string, n names) string {
+	key := "e." + c.d.Quote(n.entityKey)
+	if c.column(table, "container_code") == "" {
+		return key
+	}
+	return fmt.Sprintf("COALESCE(x.container_code, %s)", key)
 }
 
 // illegal asks the engine itself, with the condition of the CHECK to come, which of the rows it would refuse.

@@ -39,6 +39,7 @@ type Code struct {
 	Entity  string // the entity's key; of a collection its own
 	Old     string // what cannot be a code
 	New     string // the code to be
+	Line    int    // of the file that it was read from; 0 otherwise
 }
 
 var codeHeader = []string{"kind", "package", "entity", "old", "new"}
@@ -86,7 +87,8 @@ func ReadCodes(r io.Reader, name string) ([]Code, error) {
 		if err != nil {
 			return nil, wrong(err)
 		}
-		list = append(list, Code{f[0], f[1], f[2], f[3], f[4]})
+		line, _ := c.FieldPos(0)
+		list = append(list, Code{f[0], f[1], f[2], f[3], f[4], line})
 	}
 }
 
@@ -96,9 +98,38 @@ type space struct {
 	typ        int64
 }
 
-// inUse reads the codes and keys of all rows of the kinds that have offenders.
-func (c *checker) inUse(ctx context.Context, offenders []offender) (map[space]slug.Taken, map[int64]int64, error) {
-	taken, types := map[space]slug.Taken{}, map[int64]int64{}
+// used counts the codes that are in use or chosen, folded: those that differ only by case or accents count as one.
+type used map[space]map[string]int
+
+// free reports whether a code may be given to a row whose own is old.
+func (u used) free(s space, code, old string) bool {
+	n := u[s][slug.Fold(code)]
+	if slug.Fold(code) == slug.Fold(old) {
+		n--
+	}
+	return n <= 0
+}
+
+func (u used) take(s space, code string) {
+	if u[s] == nil {
+		u[s] = map[string]int{}
+	}
+	u[s][slug.Fold(code)]++
+}
+
+// propose returns a code for a row that is legal on every engine and free.
+func (u used) propose(s space, name, old string) string {
+	code := slug.Make(name, old, slug.Max)
+	for salt := old; !u.free(s, code, old); {
+		salt += "'"
+		code = slug.Make(name, salt, slug.Max)
+	}
+	return code
+}
+
+// inUse reads the codes and keys of all rows of the kinds that have offenders, and the types of components.
+func (c *checker) inUse(ctx context.Context, offenders []offender) (used, map[int64]int64, error) {
+	taken, types := used{}, map[int64]int64{}
 	n, _ := c.names()
 	q := c.d.Quote
 	read := func(table, sql string) error {
@@ -111,11 +142,7 @@ func (c *checker) inUse(ctx context.Context, offenders []offender) (map[space]sl
 			if table == component {
 				types[id] = typ
 			}
-			s := space{table, pkg, typ}
-			if taken[s] == nil {
-				taken[s] = slug.Taken{}
-			}
-			taken[s][slug.Fold(code)] = true
+			taken.take(space{table, pkg, typ}, code)
 			return nil
 		})
 	}
@@ -125,8 +152,8 @@ func (c *checker) inUse(ctx context.Context, offenders []offender) (map[space]sl
 	}
 	if has[container] {
 		t := c.table(container)
-		if err := read(container, fmt.Sprintf("SELECT p.%s, e.%s, 0, e.id FROM %s x JOIN %s e ON e.id = x.publishable_entity_id JOIN %s p ON p.id = e.learning_package_id",
-			q(n.pkgKey), q(n.entityKey), q(t), q(n.entity), q(n.pkg))); err != nil {
+		if err := read(container, fmt.Sprintf("SELECT p.%s, %s, 0, e.id FROM %s x JOIN %s e ON e.id = x.publishable_entity_id JOIN %s p ON p.id = e.learning_package_id",
+			q(n.pkgKey), c.containerCode(t, n), q(t), q(n.entity), q(n.pkg))); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -168,9 +195,6 @@ func (c *checker) propose(ctx context.Context, offenders []offender) error {
 			continue
 		}
 		s := space{o.table, o.pkg, types[o.id]}
-		if taken[s] == nil {
-			taken[s] = slug.Taken{}
-		}
 		name := o.old
 		if o.table == collection || !wide {
 			name = asciiOnly(name)
@@ -178,12 +202,8 @@ func (c *checker) propose(ctx context.Context, offenders []offender) error {
 		if !wide && o.table != collection && slug.Legal(o.old) {
 			o.check, o.why = "D8", "under this database's LC_CTYPE only ASCII letters are letters: move to a database with a UTF-8 locale"
 		}
-		o.proposed = slug.Make(name, o.old, slug.Max)
-		for salt := o.old; taken[s][slug.Fold(o.proposed)]; {
-			salt += "'"
-			o.proposed = slug.Make(name, salt, slug.Max)
-		}
-		taken[s][slug.Fold(o.proposed)] = true
+		o.proposed = taken.propose(s, name, o.old)
+		taken.take(s, o.proposed)
 	}
 	return nil
 }
@@ -210,57 +230,121 @@ func (c *checker) accepts(ctx context.Context, table, code string) (bool, error)
 	return n == 1 && len([]rune(code)) <= slug.Max, err
 }
 
+// line names a row as a line of the file does.
+type line struct{ kind, pkg, entity, old string }
+
 // choose settles offenders by the codes in the file and, for containers, by the proposed ones, and returns what is left.
-// A line that settles nothing, or whose code is illegal or in use, is fault.Invalid.
+// A line that settles nothing, or whose code is illegal or in use, is fault.Invalid; one that a run before has carried out
+// is passed over.
 func (c *checker) choose(ctx context.Context, offenders []offender, file []Code, name string, derive bool) (*codes, []offender, error) {
 	out := &codes{chosen: map[string][]chosen{}}
 	taken, types, err := c.inUse(ctx, offenders)
 	if err != nil {
 		return nil, nil, err
 	}
-	type row struct{ kind, pkg, entity, old string }
-	lines := map[row]int{}
-	for i, x := range file {
-		lines[row{x.Kind, x.Package, x.Entity, x.Old}] = i + 1
+	wrong := func(x *Code, format string, args ...any) *fault.Error {
+		return fault.Errorf(fault.Invalid, fmt.Sprintf("%s:%d", name, x.Line), format, args...)
+	}
+	lines := map[line]*Code{}
+	for i := range file {
+		x := &file[i]
+		key := line{x.Kind, x.Package, x.Entity, x.Old}
+		if lines[key] != nil {
+			return nil, nil, wrong(x, "line %d has a code for the %s %q of %s", lines[key].Line, x.Kind, x.Entity, x.Package).WithNext("leave one of the two")
+		}
+		lines[key] = x
 	}
 	var left []offender
 	for _, o := range offenders {
-		if !o.correctable() {
+		key := line{o.kind, o.pkg, o.entity, o.old}
+		x := lines[key]
+		if !o.correctable() || x == nil {
 			left = append(left, o)
 			continue
 		}
-		key := row{o.kind, o.pkg, o.entity, o.old}
-		code, line := o.proposed, lines[key]
 		delete(lines, key)
-		switch {
-		case line > 0:
-			code = file[line-1].New
-			s := space{o.table, o.pkg, types[o.id]}
-			thing := fmt.Sprintf("%s:%d", name, line+1)
-			if ok, err := c.accepts(ctx, o.table, code); err != nil {
-				return nil, nil, err
-			} else if !ok {
-				return nil, nil, fault.Errorf(fault.Invalid, thing, "%q cannot be a code: %s", code, o.why).WithNext("choose another one, such as " + o.proposed)
-			}
-			if taken[s][slug.Fold(code)] {
-				return nil, nil, fault.Errorf(fault.Invalid, thing, "the code %q is in use in %s, or differs from one by case or accents alone", code, o.pkg).
-					WithNext("choose another one, such as " + o.proposed)
-			}
-			if taken[s] == nil {
-				taken[s] = slug.Taken{}
-			}
-			taken[s][slug.Fold(code)] = true
-		case derive && o.table == container:
-		default:
-			left = append(left, o)
-			continue
+		s := space{o.table, o.pkg, types[o.id]}
+		if ok, err := c.accepts(ctx, o.table, x.New); err != nil {
+			return nil, nil, err
+		} else if !ok {
+			return nil, nil, wrong(x, "%q cannot be a code: %s", x.New, o.why).WithNext("choose another one, such as " + o.proposed)
 		}
-		out.chosen[o.table] = append(out.chosen[o.table], chosen{o.id, code})
+		if !taken.free(s, x.New, o.old) {
+			return nil, nil, wrong(x, "the code %q is in use in %s, or differs from one by case or accents alone", x.New, o.pkg).
+				WithNext("choose another one, such as " + o.proposed)
+		}
+		taken.take(s, x.New)
+		out.chosen[o.table] = append(out.chosen[o.table], chosen{o.id, x.New})
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(lines), func(a, b row) int { return lines[a] - lines[b] }) {
-		line := lines[key]
-		return nil, nil, fault.Errorf(fault.Invalid, fmt.Sprintf("%s:%d", name, line+1), "no %s %q of %s with the key %q needs a code", key.kind, key.entity, key.pkg, key.old).
+	if derive {
+		left = slices.DeleteFunc(left, func(o offender) bool {
+			if !o.correctable() || o.table != container {
+				return false
+			}
+			s, code := space{o.table, o.pkg, 0}, o.proposed
+			if !taken.free(s, code, o.old) { // a line of the file has it
+				code = taken.propose(s, code, o.old)
+			}
+			taken.take(s, code)
+			out.chosen[o.table] = append(out.chosen[o.table], chosen{o.id, code})
+			return true
+		})
+	}
+	if err := c.settled(ctx, lines); err != nil {
+		return nil, nil, err
+	}
+	for _, x := range slices.SortedFunc(maps.Values(lines), func(a, b *Code) int { return a.Line - b.Line }) {
+		return nil, nil, wrong(x, "no %s %q of %s with the key %q needs a code", x.Kind, x.Entity, x.Package, x.Old).
 			WithNext("write the file anew with lectern db plan --codes")
 	}
 	return out, left, nil
+}
+
+// settled takes the lines out that a run before this one, which was stopped later, has carried out.
+func (c *checker) settled(ctx context.Context, lines map[line]*Code) error {
+	n, ok := c.names()
+	if len(lines) == 0 || !ok {
+		return nil
+	}
+	q := c.d.Quote
+	for kind, sql := range map[string]string{
+		"container":  c.codesOf(c.table(container), "e."+q(n.entityKey), c.column(c.table(container), "container_code"), n),
+		"component":  c.codesOf(c.table(component), "e."+q(n.entityKey), c.column(c.table(component), "component_code", "local_key"), n),
+		"collection": c.codesOf(c.table(collection), "", c.column(c.table(collection), "collection_code", "_key"), n),
+	} {
+		if sql == "" || !slices.ContainsFunc(slices.Collect(maps.Keys(lines)), func(l line) bool { return l.kind == kind }) {
+			continue
+		}
+		codes := map[[3]string]bool{} // package, entity and code; of a collection its own key stands for no entity
+		err := c.q.Query(ctx, sql, nil, func(r *db.Row) error {
+			var k [3]string
+			err := r.Scan(&k[0], &k[1], &k[2])
+			codes[k] = true
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		maps.DeleteFunc(lines, func(l line, x *Code) bool {
+			entity := l.entity
+			if kind == "collection" {
+				entity = ""
+			}
+			return l.kind == kind && x.New != l.old && codes[[3]string{l.pkg, entity, x.New}] && !codes[[3]string{l.pkg, entity, l.old}]
+		})
+	}
+	return nil
+}
+
+// codesOf returns a query for package, entity and code of every row of a table; "" where it has no codes yet.
+func (c *checker) codesOf(table, entity, code string, n names) string {
+	q := c.d.Quote
+	switch {
+	case code == "":
+		return ""
+	case entity == "":
+		return fmt.Sprintf("SELECT p.%s, '', x.%s FROM %s x JOIN %s p ON p.id = x.learning_package_id", q(n.pkgKey), q(code), q(table), q(n.pkg))
+	}
+	return fmt.Sprintf("SELECT p.%s, %s, x.%s FROM %s x JOIN %s e ON e.id = x.publishable_entity_id JOIN %s p ON p.id = e.learning_package_id WHERE x.%s IS NOT NULL",
+		q(n.pkgKey), entity, q(code), q(table), q(n.entity), q(n.pkg), q(code))
 }

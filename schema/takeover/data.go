@@ -32,12 +32,25 @@ func mergeTypes(p *planner) {
 	p.change(componentType, fmt.Sprintf("DELETE FROM %s WHERE id IN (%s)", t, later))
 }
 
+// renumber lets the ids of a table that the steps before have made begin anew behind those that are there. Servers do not
+// take back the ids of a transaction that was undone: without this, what a stopped run leaves would show for ever.
+func (p *planner) renumber(table string) {
+	switch {
+	case !p.had[table+".id"] || p.sqlite():
+	case p.mysql():
+		p.emit(table, Metadata, "ALTER TABLE "+p.q(table)+" AUTO_INCREMENT = 1")
+	default:
+		p.emit(table, Metadata, fmt.Sprintf("SELECT setval(pg_get_serial_sequence('%s', 'id'), (SELECT COALESCE(MAX(id), 0) + 1 FROM %s), false)", table, p.q(table)))
+	}
+}
+
 // kinds are the types of containers that the reference knows, in the order in which it looks for them (B5).
 var kinds = []string{"section", "subsection", "unit"}
 
 // makeTypes makes the three types.
 func makeTypes(p *planner) {
 	t := p.q(containerType)
+	p.renumber(containerType)
 	for _, k := range kinds {
 		p.change(containerType, fmt.Sprintf("INSERT INTO %s (type_code) SELECT '%s' FROM (SELECT 1 AS one) AS o WHERE NOT EXISTS (SELECT 1 FROM %s WHERE type_code = '%s')",
 			t, k, t, k))

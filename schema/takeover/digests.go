@@ -16,6 +16,7 @@ import (
 // rememberDependencies fills what 0009 of oel_publishing made: what each version of a container depends on, each draft's
 // last record, and the digests of the states that containers are in (content-migrations.md §1.3.2).
 func rememberDependencies(p *planner) {
+	p.renumber(oldP + "publishableentityversiondependency")
 	dep, draft, rec := p.q(oldP+"publishableentityversiondependency"), p.q(oldP+"draft"), p.q(oldP+"draftchangelogrecord")
 	p.change(oldP+"publishableentityversiondependency", fmt.Sprintf("INSERT INTO %s (referring_version_id, referenced_entity_id) "+
 		"SELECT v.publishable_entity_version_id, r.entity_id FROM %s v JOIN %s r ON r.entity_list_id = v.entity_list_id "+

@@ -65,9 +65,9 @@ func (c *checker) partlyMigrated() []schema.Finding {
 	if !c.pending["0002"] {
 		return nil
 	}
-	severity := schema.Warning
-	if c.s.rows[schema.Migration{App: "oel_publishing", Name: "0010_backfill_dependencies"}] {
-		severity = schema.Error
+	severity := schema.Error
+	if c.s.old {
+		severity = schema.Warning
 	}
 	var out []schema.Finding
 	for _, b := range before {

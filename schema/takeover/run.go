@@ -22,6 +22,8 @@ type site struct {
 	// These are read from rows, only where the catalog is asked for.
 	unused bool  // the tables of organizations are as a killed run left them: ours and empty
 	fill   *fill // what courses the catalog lacks
+	// The site was older than Ulmo when its content was taken over, perhaps by a run that was stopped since.
+	old bool
 }
 
 // look reads the whole catalogue: any table may refer to those that are changed.
@@ -34,10 +36,15 @@ func look(ctx context.Context, q db.Querier) (*site, error) {
 	if s.live["django_migrations"] == nil {
 		return s, nil
 	}
-	err = q.Query(ctx, "SELECT app, name FROM django_migrations", nil, func(r *db.Row) error {
+	s.old = true
+	err = q.Query(ctx, "SELECT app, name FROM django_migrations ORDER BY id", nil, func(r *db.Row) error {
 		var m schema.Migration
 		err := r.Scan(&m.App, &m.Name)
 		s.rows[m] = true
+		// Ulmo wrote this one. Otherwise it comes after the row by which units were given away, see contentSteps.
+		if m == lastOfUlmo && !s.rows[firstAfterUlmo] {
+			s.old = false
+		}
 		return err
 	})
 	return s, err

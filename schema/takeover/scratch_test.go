@@ -94,7 +94,7 @@ func TestNotFromNothing(t *testing.T) {
 			t.Parallel()
 			each(t, c.prepare, func(t *testing.T, d *db.DB) {
 				send(t, d, c.sql...)
-				refused(t, d, c.options, func(f *fault.Error) {
+				mustRefuse(t, d, c.options, func(f *fault.Error) {
 					reason := c.reason
 					if c.mysql != "" && d.Engine().MySQLFamily() {
 						reason = c.mysql
@@ -108,8 +108,8 @@ func TestNotFromNothing(t *testing.T) {
 	}
 }
 
-// refused checks that a take-over is refused with a next step, and makes no table and no row of the ledger.
-func refused(t *testing.T, d *db.DB, o Options, check func(*fault.Error)) {
+// mustRefuse checks that a take-over is refused with a next step, and makes no table and no row of the ledger.
+func mustRefuse(t *testing.T, d *db.DB, o Options, check func(*fault.Error)) {
 	t.Helper()
 	tables, err := inspect.Names(context.Background(), d)
 	if err != nil {

@@ -37,9 +37,19 @@ const (
 	statesEnded = "_remove_all_field_state_for_move_to_applet"
 )
 
-// contentSteps are the steps of the content apps in an order that suits every dependency (content-migrations.md §5.1).
+// The rows between which Ulmo stands.
+var (
+	lastOfUlmo     = schema.Migration{App: "oel_publishing", Name: "0010_backfill_dependencies"}
+	firstAfterUlmo = schema.Migration{App: "oel_units", Name: "0002" + statesEnded}
+)
+
+// contentSteps are the steps of the content apps in an order that suits every dependency (content-migrations.md §5.1). The
+// first row of the hand-over comes before the last step of Ulmo, as it may: so the order of the two rows tells for good
+// whether the site was ever at Ulmo, also when a run is stopped between any two steps.
 func contentSteps() []step {
-	return slices.Concat(beforeMerge(), handOver(), merged())
+	old, over := beforeMerge(), handOver()
+	last := len(old) - 1
+	return slices.Concat(old[:last], over[:1], old[last:], over[1:], merged())
 }
 
 // handOver are the rows by which the old apps give their models away: nothing happens in the database.

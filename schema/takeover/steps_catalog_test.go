@@ -160,7 +160,7 @@ func TestCatalogRefused(t *testing.T) {
 					wantState(t, d, "C14", "G2")
 					return
 				}
-				refused(t, d, Options{Catalog: true}, func(f *fault.Error) {
+				mustRefuse(t, d, Options{Catalog: true}, func(f *fault.Error) {
 					if !strings.Contains(f.Error(), c.reason) && !strings.Contains(f.Error(), "contradict") {
 						t.Errorf("refused with %q, want %q in it", f, c.reason)
 					}
@@ -178,7 +178,7 @@ func TestCatalogBesideOlder(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Ready(t, db.SQLite, cataloged)
 	send(t, d, "DELETE FROM django_migrations WHERE app = 'openedx_catalog'", "DELETE FROM django_migrations WHERE app = 'openedx_content' AND name > '0014'")
-	refused(t, d, Options{Catalog: true}, func(f *fault.Error) {
+	mustRefuse(t, d, Options{Catalog: true}, func(f *fault.Error) {
 		if f.Thing != "catalog" || !strings.Contains(f.Error(), "X4") {
 			t.Errorf("refused with %q", f)
 		}

@@ -121,7 +121,7 @@ func (p *Plan) fill(ctx context.Context, q db.Querier, d schema.Dialect, s *site
 	}
 	for i := range offenders {
 		if o := &offenders[i]; o.correctable() {
-			p.Codes = append(p.Codes, Code{o.kind, o.pkg, o.entity, o.old, o.proposed})
+			p.Codes = append(p.Codes, Code{Kind: o.kind, Package: o.pkg, Entity: o.entity, Old: o.old, New: o.proposed})
 		}
 	}
 	chosen, left, err := c.choose(ctx, offenders, o.Codes, o.CodesFile, o.DeriveCodes)
