@@ -23,7 +23,12 @@ type Table struct {
 	Checks    []Check   // those with a name; on the MySQL family all
 	Foreign   []Foreign // by column on SQLite, which has no names
 	Keys      []Unique  // SQLite, PostgreSQL: named UNIQUE constraints, on PostgreSQL the primary key too
+	Triggers  []Trigger // SQLite: those on the table
+	Mentioned bool      // SQLite: a view, or a trigger on another table, names the table
 }
+
+// Trigger is a trigger.
+type Trigger struct{ Name, Text string }
 
 // Column is a column of a table.
 type Column struct {
@@ -118,6 +123,7 @@ func (l Tables) sort() {
 		slices.SortFunc(t.Foreign, func(a, b Foreign) int {
 			return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.Column, b.Column))
 		})
+		slices.SortFunc(t.Triggers, func(a, b Trigger) int { return cmp.Compare(a.Name, b.Name) })
 		slices.SortFunc(t.Keys, func(a, b Unique) int { return cmp.Compare(a.Name, b.Name) })
 	}
 }

@@ -92,11 +92,31 @@ FROM sqlite_master m, pragma_foreign_key_list(m.name) f WHERE m.type = 'table'`,
 		}
 		return nil
 	})
+	if err != nil {
+		return err
+	}
 	for _, t := range l {
 		t.readCreate()
 	}
-	return err
+	return q.Query(ctx, `SELECT type, name, tbl_name, sql FROM sqlite_master WHERE type IN ('trigger', 'view')`, nil, func(r *db.Row) error {
+		var kind, table string
+		var x Trigger
+		if err := r.Scan(&kind, &x.Name, &table, &x.Text); err != nil {
+			return err
+		}
+		if t := l[table]; t != nil && kind == "trigger" {
+			t.Triggers = append(t.Triggers, x)
+		}
+		for _, word := range identifier.FindAllString(x.Text, -1) {
+			if t := l[word]; t != nil && (kind == "view" || word != table) {
+				t.Mentioned = true
+			}
+		}
+		return nil
+	})
 }
+
+var identifier = regexp.MustCompile(`[A-Za-z_][A-Za-z0-9_]*`)
 
 var (
 	collate     = regexp.MustCompile(`(?i)\bCOLLATE\s+"?(\w+)`)

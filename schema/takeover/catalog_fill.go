@@ -98,3 +98,11 @@ func or(at *time.Time, now time.Time) time.Time {
 	}
 	return now
 }
+
+// uncataloged returns what stands in the way of the courses that the catalog lacks.
+func (s *site) uncataloged(context.Context) ([]schema.Finding, error) {
+	if s.fill == nil {
+		return nil, nil
+	}
+	return s.fill.findings, nil
+}

@@ -19,9 +19,9 @@ func rememberDependencies(p *planner) {
 	p.renumber(oldP + "publishableentityversiondependency")
 	dep, draft, rec := p.q(oldP+"publishableentityversiondependency"), p.q(oldP+"draft"), p.q(oldP+"draftchangelogrecord")
 	p.change(oldP+"publishableentityversiondependency", fmt.Sprintf("INSERT INTO %s (referring_version_id, referenced_entity_id) "+
-		"SELECT v.publishable_entity_version_id, r.entity_id FROM %s v JOIN %s r ON r.entity_list_id = v.entity_list_id "+
+		"SELECT v.publishable_entity_version_id, r.entity_id FROM %s v JOIN %s r ON r.entity_list_id = v.entity_list_id JOIN %s e ON e.id = r.entity_id "+
 		"WHERE NOT EXISTS (SELECT 1 FROM %s d WHERE d.referring_version_id = v.publishable_entity_version_id AND d.referenced_entity_id = r.entity_id) "+
-		"GROUP BY v.publishable_entity_version_id, r.entity_id ORDER BY v.publishable_entity_version_id, MIN(r.order_num)", dep, p.q(oldP+"containerversion"), p.q(oldP+"entitylistrow"), dep))
+		"GROUP BY v.publishable_entity_version_id, r.entity_id ORDER BY v.publishable_entity_version_id, MIN(r.order_num)", dep, p.q(oldP+"containerversion"), p.q(oldP+"entitylistrow"), p.q(oldP+"publishableentity"), dep))
 	p.change(oldP+"draft", fmt.Sprintf("UPDATE %s SET draft_log_record_id = (SELECT MAX(r.id) FROM %s r WHERE r.entity_id = %s.entity_id)", draft, rec, draft))
 	for _, b := range []branch{
 		{oldP + "draft", "draft_log_record_id", oldP + "draftchangelogrecord", "draft_change_log_id"},

@@ -77,7 +77,7 @@ func clone(live inspect.Tables) inspect.Tables {
 	for name, t := range c {
 		u := *t
 		u.Columns, u.Indexes, u.Checks = slices.Clone(t.Columns), slices.Clone(t.Indexes), slices.Clone(t.Checks)
-		u.Foreign, u.Keys = slices.Clone(t.Foreign), slices.Clone(t.Keys)
+		u.Foreign, u.Keys, u.Triggers = slices.Clone(t.Foreign), slices.Clone(t.Keys), slices.Clone(t.Triggers)
 		c[name] = &u
 	}
 	return c

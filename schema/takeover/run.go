@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/schema"
 	"github.com/openlectern/lectern/schema/ddl"
 	"github.com/openlectern/lectern/schema/inspect"
@@ -131,23 +132,40 @@ func (r *runner) prepare(ctx context.Context, s *db.Session) error {
 	if r.d.Engine() != db.SQLite {
 		return nil
 	}
-	// Without the first a table could not be made again while others refer to it. With the second on, references to a
-	// renamed table would be left behind.
-	for _, sql := range []string{"PRAGMA foreign_keys = OFF", "PRAGMA legacy_alter_table = OFF"} {
-		if _, err := s.Exec(ctx, sql); err != nil {
-			return err
-		}
-	}
-	return nil
+	// Else a table could not be made again while others refer to it.
+	_, err := s.Exec(ctx, "PRAGMA foreign_keys = OFF")
+	return err
 }
 
 // together sends statements in one transaction.
 func (r *runner) together(ctx context.Context, s *db.Session, list []Statement) error {
+	sqlite := r.d.Engine() == db.SQLite
+	rewrites := sqlite && slices.ContainsFunc(list, func(st Statement) bool { return st.Effort == Rewrite })
 	return r.patience.Transaction(ctx, s, func(tx *db.Tx) error {
+		if sqlite { // with it on, references to a renamed table would be left behind
+			if _, err := tx.Exec(ctx, "PRAGMA legacy_alter_table = OFF"); err != nil {
+				return err
+			}
+		}
+		before := 0
+		if rewrites {
+			var err error
+			if before, err = dangling(ctx, tx); err != nil {
+				return err
+			}
+		}
 		for i := range list {
 			if err := r.send(ctx, tx, &list[i]); err != nil {
 				return err
 			}
+		}
+		if rewrites {
+			after, err := dangling(ctx, tx)
+			if err == nil && after > before {
+				err = fault.Errorf(fault.Internal, "database", "%d rows would have lost what they refer to", after-before).
+					WithNext("report this; the step has changed nothing")
+			}
+			return err
 		}
 		return nil
 	})

@@ -341,12 +341,24 @@ func (p *planner) rebuild(t *inspect.Table, text *createText, fill map[string]st
 	}
 	p.emit(t.Name, Rewrite, fmt.Sprintf("INSERT INTO %s (%s) SELECT %s FROM %s", p.q(fresh), strings.Join(to, ", "), strings.Join(from, ", "), p.q(t.Name)))
 	p.emit(t.Name, Metadata, "DROP TABLE "+p.q(t.Name))
-	p.emit(t.Name, Metadata, fmt.Sprintf("ALTER TABLE %s RENAME TO %s", p.q(fresh), p.q(t.Name)))
+	rename := fmt.Sprintf("ALTER TABLE %s RENAME TO %s", p.q(fresh), p.q(t.Name))
+	if t.Mentioned {
+		// At this moment the table that a view or trigger names is gone, over which SQLite stops unless it is told not to look
+		// at them. Nothing refers to the new name yet.
+		p.emit(t.Name, Metadata, "PRAGMA legacy_alter_table = ON")
+		p.emit(t.Name, Metadata, rename)
+		p.emit(t.Name, Metadata, "PRAGMA legacy_alter_table = OFF")
+	} else {
+		p.emit(t.Name, Metadata, rename)
+	}
 	slices.SortFunc(t.Indexes, func(a, b inspect.Index) int { return strings.Compare(a.Name, b.Name) })
 	for _, i := range t.Indexes {
 		if i.Text != "" {
 			p.emit(t.Name, Scan, i.Text)
 		}
+	}
+	for _, x := range t.Triggers {
+		p.emit(t.Name, Metadata, x.Text)
 	}
 	t.SQL = text.text(t.Name)
 }

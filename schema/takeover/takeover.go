@@ -47,6 +47,9 @@ func NewPlan(ctx context.Context, d *db.DB, o Options) (*Plan, error) {
 	if p.Refusal = refusal(&p.State, o); p.Refusal != nil {
 		return p, nil
 	}
+	if p.Findings, err = brokenViews(ctx, d); err != nil {
+		return nil, err
+	}
 	err = d.View(ctx, func(tx *db.Tx) error {
 		s, err := look(ctx, tx)
 		if err == nil && o.Catalog {
@@ -128,7 +131,7 @@ func (p *Plan) fill(ctx context.Context, q db.Querier, d schema.Dialect, s *site
 	if err != nil {
 		return err
 	}
-	wrong := 0
+	wrong := len(p.Findings)
 	for i := range left {
 		f := left[i].finding(d, c.table(left[i].table))
 		p.Findings = append(p.Findings, f)
@@ -136,17 +139,16 @@ func (p *Plan) fill(ctx context.Context, q db.Querier, d schema.Dialect, s *site
 			wrong++
 		}
 	}
-	flight, err := c.preflight(ctx)
-	if err != nil {
-		return err
-	}
-	if s.fill != nil {
-		flight = append(flight, s.fill.findings...)
-	}
-	for _, f := range flight {
-		p.Findings = append(p.Findings, f)
-		if f.Severity == schema.Error {
-			wrong++
+	for _, look := range []func(context.Context) ([]schema.Finding, error){c.preflight, c.rights, c.orphans, s.uncataloged} {
+		found, err := look(ctx)
+		if err != nil {
+			return err
+		}
+		for _, f := range found {
+			p.Findings = append(p.Findings, f)
+			if f.Severity == schema.Error {
+				wrong++
+			}
 		}
 	}
 	p.codes = chosen

@@ -139,6 +139,9 @@ func (p *planner) renamed(was, is string) {
 				o.Indexes[i].Text = renameWord(o.Indexes[i].Text, was, is)
 			}
 		}
+		for i := range o.Triggers {
+			o.Triggers[i].Text = renameWord(o.Triggers[i].Text, was, is)
+		}
 	}
 }
 
