@@ -9,6 +9,7 @@ import (
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/schema"
 )
 
 // fillCatalog wishes that the catalog has every course of the split modulestore's index: the platform puts them there by a

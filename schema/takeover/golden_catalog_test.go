@@ -12,9 +12,9 @@ import (
 	"github.com/openlectern/lectern/schema"
 )
 
-// TestGoldenSurroundings takes golden databases over with the catalog and the rows of platform apps. What is made of content is
+// TestGoldenCatalog takes golden databases over with the catalog and the rows of platform apps. What is made of content is
 // the same as without.
-func TestGoldenSurroundings(t *testing.T) {
+func TestGoldenCatalog(t *testing.T) {
 	t.Parallel()
 	var switches []string
 	for _, a := range platform {
