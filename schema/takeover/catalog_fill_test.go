@@ -39,9 +39,13 @@ func withCourses(d *db.DB, overviews bool) error {
 	return makeAll(d, &indexTable, &overviewTable)
 }
 
-// filledSite is a site with everything, and the tables that the catalog is filled from.
+// filledSite is a site with the catalog, and the tables that it is filled from.
 func filledSite(d *db.DB) error {
-	return errors.Join(schema.Create(context.Background(), d), withCourses(d, true))
+	if err := djangoSite(d); err != nil {
+		return err
+	}
+	_, err := Migrate(context.Background(), d, Options{Catalog: true}, Run{})
+	return errors.Join(err, withCourses(d, true))
 }
 
 // addCourses adds rows to the index.
