@@ -148,7 +148,7 @@ func TestFill(t *testing.T) {
 		{name: "an organization of another case", orgs: []string{"AXIM"}, keys: []string{"course-v1:Axim+C+R", "course-v1:Axim+D+R"}, wantOrgs: []string{"AXIM"},
 			courses: []string{"AXIM|C|C|en|0", "AXIM|D|D|en|0"}, runs: []string{"course-v1:Axim+C+R|R|C|C|0", "course-v1:Axim+D+R|R|D|D|0"},
 			findings: []string{"warning catalog_organization course-v1:Axim+C+R Axim AXIM"}},
-		{name: "libraries, other stores and keys that are none", keys: []string{"library-v1:Axim+L", "elsewhere course-v1:Axim+X+R", "course-v1:Axim+C+R", "course-v1:nonsense",
+		{name: "libraries, other stores and keys that are none", keys: []string{"library-v1:Axim+L", "ccx-v1:Axim+C+R+ccx@1", "elsewhere course-v1:Axim+X+R", "course-v1:Axim+C+R", "course-v1:nonsense",
 			"course-v1:Axim+C+" + strings.Repeat("r", 129)}, wantOrgs: []string{"Axim"},
 			courses: []string{"Axim|C|C|en|0"}, runs: []string{"course-v1:Axim+C+R|R|C|C|0"},
 			findings: []string{"warning catalog_key course-v1:Axim+C+" + strings.Repeat("r", 129) + "  ", "warning catalog_key course-v1:nonsense  "}},

@@ -119,10 +119,10 @@ func (f *fill) parse(text string) keys.Course {
 	run, _ := key.Run()
 	why := ""
 	switch {
+	case strings.HasPrefix(text, "ccx-") || err == nil && key.IsLibrary():
+		return keys.Course{}
 	case err != nil || key.String() != text:
 		why = "it is no course key"
-	case key.IsLibrary() || strings.HasPrefix(text, "ccx-"):
-		return keys.Course{}
 	case run == "":
 		why = "it has no run"
 	case len([]rune(run)) > maxRun:
