@@ -1,12 +1,15 @@
 """Stands for a Django site that works on the same database as Lectern.
 
-    peer.py URL
+    peer.py URL [KIND]
 
-URL is one of Lectern's (sqlite:PATH, mysql://…, postgres://…); media files are in the folder $LECTERN_MEDIA. Each line
-on stdin is a command, a JSON list of its name and arguments:
+URL is one of Lectern's (sqlite:PATH, mysql://…, postgres://…); media files are in the folder $LECTERN_MEDIA. KIND says
+which apps the site has, see KINDS. Each line on stdin is a command, a JSON list of its name and arguments:
 
-    migrate         makes all tables, as a new site does
+    migrate         makes all tables, as a new site does; says which migrations it ran
     pending         migrations that Django would run, and what it would change to fit its models
+    check APP…      what the commands `migrate --check` and `makemigrations --check` say, the latter of these apps
+    packages        the refs of all learning packages
+    extend REF CODE makes a component and a unit with that code in a package
     write CODE      makes a learning package with something of each kind, one of them with that code
     read REF        says what is in a learning package
     busy REF CODE N makes N new versions of a component, each in a transaction of its own, and says which were taken
@@ -17,9 +20,12 @@ on stdin is a command, a JSON list of its name and arguments:
 For each, one line on stdout has the answer in JSON: {"answer": …} or {"error": traceback}. Only what the packages offer
 to other programs is used, but for the digests.
 """
+import atexit
+import io
 import json
 import os
 import sys
+import tempfile
 import traceback
 from datetime import datetime, timezone
 from urllib.parse import unquote, urlsplit
@@ -47,11 +53,29 @@ def database(url):
     }
 
 
-def start(url):
-    """Starts Django as a site that has the content packages and what they need."""
+# What a kind of site has beside the content packages. LMS and CMS of a site share one database.
+CATALOG = ["simple_history", "organizations", "openedx_catalog"]
+KINDS = {
+    "content": [],
+    "catalog": CATALOG,
+    "neighbours": CATALOG + ["openedx_tagging", "openedx_learning"],
+    "lms": ["content_libraries"],
+    "cms": ["content_libraries", "contentstore", "modulestore_migrator"],
+}
+
+
+def start(url, kind="catalog"):
+    """Starts Django as a site of that kind."""
     from django.conf import settings
     from openedx_content.settings_api import openedx_content_backcompat_apps_to_install
 
+    if kind in ("lms", "cms"):
+        import platform_apps
+
+        folder = tempfile.TemporaryDirectory()
+        atexit.register(folder.cleanup)
+        platform_apps.write(folder.name)
+        sys.path.append(folder.name)
     settings.configure(
         DEBUG=False,
         SECRET_KEY="interop",
@@ -62,11 +86,9 @@ def start(url):
         INSTALLED_APPS=[
             "django.contrib.contenttypes",
             "django.contrib.auth",
-            "simple_history",
-            "organizations",
-            "openedx_catalog",
             "openedx_content",
             *openedx_content_backcompat_apps_to_install(),
+            *KINDS[kind],
         ],
         OPENEDX_LEARNING={
             "MEDIA": {
@@ -79,15 +101,65 @@ def start(url):
 
     logging.disable(logging.WARNING)
     import django
+    from django.db import connection
 
     django.setup()
+    if connection.vendor == "mysql" and connection.mysql_is_mariadb and uuids_are_text(connection):
+        connection.features.has_native_uuid_field = False  # what Django 5 asks of sites that began with an earlier one
+
+
+def uuids_are_text(connection):
+    """Whether the tables were made by a Django that had no uuid columns on MariaDB."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT data_type FROM information_schema.columns WHERE table_schema = DATABASE() "
+            "AND table_name = 'openedx_content_publishableentity' AND column_name = 'uuid'"
+        )
+        row = cursor.fetchone()
+    return row is not None and row[0] == "char"
 
 
 def migrate():
     """Makes all tables, as a new site does."""
     from django.core.management import call_command
 
+    before = planned()
     call_command("migrate", verbosity=0)
+    return before
+
+
+def planned():
+    """The migrations that Django would run, by name."""
+    from django.db import connection
+    from django.db.migrations.executor import MigrationExecutor
+
+    executor = MigrationExecutor(connection)
+    executor.loader.check_consistent_history(connection)
+    return [str(m) for m, _ in executor.migration_plan(executor.loader.graph.leaf_nodes())]
+
+
+def check(*apps):
+    """What the two commands say that a deployment asks: nothing where all is well."""
+    from django.core.management import call_command
+
+    said = io.StringIO()
+    for command, args, options in (
+        ("migrate", [], {"check_unapplied": True}),
+        ("makemigrations", apps, {"check_changes": True, "dry_run": True}),
+    ):
+        out = io.StringIO()
+        try:
+            call_command(command, *args, **options, stdout=out, stderr=out, no_color=True)
+        except SystemExit as e:
+            said.write(f"{command} --check ends with {e.code}:\n{out.getvalue()}")
+    return said.getvalue()
+
+
+def packages():
+    """The refs of all learning packages."""
+    from openedx_content.models_api import LearningPackage
+
+    return list(LearningPackage.objects.order_by("pk").values_list("package_ref", flat=True))
 
 
 def pending():
@@ -99,9 +171,8 @@ def pending():
     from django.db.migrations.state import ProjectState
     from django.apps import apps
 
+    plan = planned()
     executor = MigrationExecutor(connection)
-    executor.loader.check_consistent_history(connection)
-    plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     changes = MigrationAutodetector(executor.loader.project_state(), ProjectState.from_apps(apps)).changes(
         graph=executor.loader.graph
     )
@@ -117,7 +188,7 @@ def pending():
     with connection.execute_wrapper(watch):
         call_command("migrate", verbosity=0)
     return {
-        "pending": [str(m) for m, _ in plan],
+        "pending": plan,
         # Apps whose models and migrations differ by themselves, on any database, are not of interest here.
         "changes": sorted(a for a in changes if a.startswith(("openedx_c", "oel_"))),
         "written": written,
@@ -181,6 +252,20 @@ def write(code):
     return read("lp:interop")
 
 
+def extend(ref, code):
+    """Makes a component and, with it inside, a unit, both with that code."""
+    from openedx_content import api
+
+    package = api.get_learning_package_by_ref(ref).id
+    mime = api.get_or_create_media_type("application/vnd.openedx.xblock.v1.html+xml")
+    text = api.get_or_create_text_media(package, mime.id, text=f"<html>{code}</html>", created=NOW)
+    html = api.get_or_create_component_type("xblock.v1", "html")
+    _, version = api.create_component_and_version(
+        package, html, code, title="Made later", created=NOW, created_by=None, media={"block.xml": text.id}
+    )
+    api.create_unit_and_version(package, code, title="Unit made later", components=[version], created=NOW)
+
+
 def edit(ref):
     """Works on a package as a site's editors would: a new version of every component and container, then publish."""
     from openedx_content import api
@@ -224,8 +309,13 @@ def read(ref):
     def content(media):
         if media.text is not None and not media.has_file:
             return media.text
-        with media.read_file() as f:
-            return f"{len(f.read())} bytes, {media.hash_digest}"
+        try:
+            with media.read_file() as f:
+                return f"{len(f.read())} bytes, {media.hash_digest}"
+        except FileNotFoundError:
+            if media.text is None:
+                return f"file lost, {media.hash_digest}"
+            return f"{len(media.text.encode())} bytes, {media.hash_digest}"
 
     for e in api.get_publishable_entities(package.id).order_by("pk"):
         entry = {"draft": None, "published": None}
@@ -301,7 +391,10 @@ def load(path, ref):
 COMMANDS = {
     "migrate": migrate,
     "pending": pending,
+    "check": check,
+    "packages": packages,
     "write": write,
+    "extend": extend,
     "edit": edit,
     "busy": busy,
     "read": read,
@@ -312,7 +405,7 @@ COMMANDS = {
 
 def main():
     answers, sys.stdout = sys.stdout, sys.stderr  # nothing else may get between the answers
-    start(sys.argv[1])
+    start(*sys.argv[1:])
     for line in sys.stdin:
         name, *args = json.loads(line)
         try:

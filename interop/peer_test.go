@@ -50,10 +50,16 @@ type site struct {
 	errors *bytes.Buffer
 }
 
-// startSite starts a site, which ends with the test.
+// startSite starts a site with the content and catalog packages, which ends with the test.
 func startSite(t *testing.T, url, media string) *site {
 	t.Helper()
-	cmd := exec.Command(python(), "peer.py", url)
+	return startKind(t, url, media, "catalog")
+}
+
+// startKind starts a site of one of peer.py's kinds.
+func startKind(t *testing.T, url, media, kind string) *site {
+	t.Helper()
+	cmd := exec.Command(python(), "peer.py", url, kind)
 	cmd.Env = append(os.Environ(), "LECTERN_MEDIA="+media, "PYTHONDONTWRITEBYTECODE=1", "PYTHONIOENCODING=utf-8")
 	in, err := cmd.StdinPipe()
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/openlectern/lectern/content/media"
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
 )
 
 // view is what either side says is in a learning package.
@@ -184,6 +185,10 @@ func lookMedia(ctx context.Context, tx *db.Tx, files media.Files, pkg publishing
 			continue
 		}
 		b, err := media.Read(ctx, tx, files, pkg.UUID, r.Media.ID)
+		if fault.Is(err, fault.NotFound) {
+			out[r.Path] = "file lost, " + r.Media.Digest
+			continue
+		}
 		if err != nil {
 			return nil, err
 		}
