@@ -72,7 +72,7 @@ func (o options) chosen() (list []job, err error) {
 		}
 	}
 	return slices.DeleteFunc(list, func(j job) bool {
-		return j.name == "demo" && o.demo == "" || j.needs != "" && os.Getenv(j.needs) == ""
+		return j.name == "demo" && o.demo == "" || j.name == "migrate" && o.oldPy == "" || j.needs != "" && os.Getenv(j.needs) == ""
 	}), nil
 }
 
@@ -127,7 +127,8 @@ func (o options) child(ctx context.Context, j job, n int, more ...string) ([]*Li
 	if err != nil {
 		return nil, err
 	}
-	args := append([]string{"-job", j.name, "-n", strconv.Itoa(n), "-cache", o.cache, "-keys", o.keys, "-demo", o.demo}, more...)
+	args := append([]string{"-job", j.name, "-n", strconv.Itoa(n), "-cache", o.cache, "-keys", o.keys, "-demo", o.demo,
+		"-peers-dir", o.peers, "-old-python", o.oldPy, "-mariadb", o.server}, more...)
 	return linesOf(exec.CommandContext(ctx, self, args...))
 }
 

@@ -38,6 +38,7 @@ var jobs = []job{
 	{name: "mariadb", n: 10_000, needs: "LECTERN_TEST_MARIADB", run: benchServer("LECTERN_TEST_MARIADB")},
 	{name: "mysql", n: 10_000, needs: "LECTERN_TEST_MYSQL", run: benchServer("LECTERN_TEST_MYSQL")},
 	{name: "postgres", n: 10_000, needs: "LECTERN_TEST_POSTGRES", run: benchServer("LECTERN_TEST_POSTGRES")},
+	{name: "migrate", n: 50_000, run: benchMigrate, setup: share((*bench).oldSite)},
 	{name: "memory", n: 400, once: true, run: benchMemory, setup: share((*bench).empty, (*bench).largeArchive)},
 }
 
@@ -71,6 +72,10 @@ type bench struct {
 	demo    string // the sample archive
 	withRaw bool   // write the same rows raw as well
 	profile string // folder of CPU profiles, "" for none
+
+	peers     string // folder of the peers' scripts
+	oldPython string // Python with the packages of Ulmo
+	server    string // URL of a MariaDB server, "" for none
 
 	statements atomic.Int64
 	copies     int

@@ -18,6 +18,8 @@ type options struct {
 	python   string
 	peerRuns int
 	peers    string // folder of the peers' scripts
+	oldPy    string // Python with the packages of Ulmo
+	server   string // URL of a MariaDB server
 	readme   string
 	keys     string // file of golden keys
 	demo     string // sample archive
@@ -47,6 +49,8 @@ func start(ctx context.Context) error {
 	flag.StringVar(&o.python, "python", "", "Python with the peers' packages; empty: they are not run")
 	flag.IntVar(&o.peerRuns, "peer-runs", 1, "runs of each job of the peers, which take minutes")
 	flag.StringVar(&o.peers, "peers-dir", "benchmarks/peers", "the peers' scripts")
+	flag.StringVar(&o.oldPy, "old-python", "", "Python with openedx-learning 0.30.2, which makes the site that is migrated; empty: none is")
+	flag.StringVar(&o.server, "mariadb", "", "URL of a MariaDB server to migrate a site on as well; its database "+serverDatabase+" is REPLACED")
 	flag.StringVar(&o.readme, "readme", "benchmarks/README.md", "where results go; empty: nowhere")
 	flag.StringVar(&o.keys, "keys", "keys/testdata/golden/keys.jsonl", "keys to parse, in the form of the golden file")
 	flag.StringVar(&o.demo, "demo", "", "archive of the sample course; empty: it is not imported")
@@ -77,7 +81,8 @@ func (o options) work(ctx context.Context) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(o.cache)) }()
 	}
-	b := &bench{n: o.n, cache: o.cache, golden: o.keys, demo: o.demo, withRaw: o.withRaw, profile: o.profile}
+	b := &bench{n: o.n, cache: o.cache, golden: o.keys, demo: o.demo, withRaw: o.withRaw, profile: o.profile,
+		peers: o.peers, oldPython: o.oldPy, server: o.server}
 	if b.n == 0 {
 		b.n = j.n
 	}

@@ -3,6 +3,7 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -36,10 +37,21 @@ var allPeers = []peer{
 	{"outline", "content_read_outline.py", []string{"--way", "orm"}, []piece{{"content_read_outline", "outline, by hand-written queries", "outline draft", false}}},
 	{"backup", "lp_dump.py", []string{"--out", peerArchive}, []piece{{"lp_dump", "backup", "backup", false}}},
 	{"backup", "lp_load.py", []string{"--archive", peerArchive}, []piece{{"lp_load", "restore", "restore", false}}},
+	{"migrate", "migrate.py", []string{"--phase", "new", "--db", filledSite}, migratePieces("sqlite")},
+	{"migrate", "migrate.py", []string{"--old-python", oldPython, "--db", serverSite}, migratePieces("mysql")},
 }
 
-// peerArchive stands for the archive that the peers write and then load.
-const peerArchive = "ARCHIVE.zip"
+func migratePieces(engine string) []piece {
+	return []piece{{"migrate_names", "migrate names " + engine, "migrate names " + engine, false}, {"migrate", "migrate " + engine, "migrate " + engine, false}}
+}
+
+// Words that stand for what is known later.
+const (
+	peerArchive = "ARCHIVE.zip" // that the peers write and then load
+	filledSite  = "FILLED"      // a copy of the site that ours migrated
+	serverSite  = "SERVER"      // the database on the server
+	oldPython   = "OLD"
+)
 
 // rawPeer is Python's raw limit of job create; its figure goes beside that of Go.
 const rawPeer = "raw insert"
@@ -58,10 +70,11 @@ func (o options) runPeers(ctx context.Context, r *results, chosen []job) error {
 			} else {
 				args = append(args, "--cache", cache)
 			}
-			for i, arg := range args {
-				if arg == peerArchive {
-					args[i] = filepath.Join(cache, arg)
-				}
+			if slices.Contains(args, serverSite) && o.server == "" {
+				continue
+			}
+			if err := o.known(args, cache, o.size(chosen[i])); err != nil {
+				return err
 			}
 			say("peer %s, run %d of %d", p.pieces[0].name, run+1, o.peerRuns)
 			lines, err := linesOf(exec.CommandContext(ctx, o.python, args...))
@@ -90,6 +103,27 @@ func (o options) runPeers(ctx context.Context, r *results, chosen []job) error {
 					r.peers[rawPeer] = append(r.peers[rawPeer], l)
 				}
 			}
+		}
+	}
+	return nil
+}
+
+// known puts what is known now in the place of the words that stood for it.
+func (o options) known(args []string, cache string, n int) (err error) {
+	for i, arg := range args {
+		switch arg {
+		case peerArchive:
+			args[i] = filepath.Join(cache, arg)
+		case oldPython:
+			args[i] = o.oldPy
+		case serverSite:
+			args[i], err = onServer(o.server)
+		case filledSite:
+			path := filepath.Join(o.cache, "filled.db")
+			args[i], err = "sqlite:"+path, copyFile(filepath.Join(o.cache, fmt.Sprintf("old-site-%d.db", n)), path)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil

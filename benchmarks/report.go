@@ -162,10 +162,30 @@ func (r *results) comparison() string {
 				number(theirs[0].Statements), number(ours[0].Statements), median(theirs, peak), median(ours, peak))
 		}
 	}
+	b.WriteString(r.migration())
 	if raw, create := r.peers[rawPeer], r.lines["create"]; raw != nil && create != nil {
 		t := median(raw, cpuOf)
 		fmt.Fprintf(&b, "\nThe rows of create, inserted raw, take Python %s CPU s and Go %s. The peer's create is %s × its raw limit, Lectern's %s × its own.\n",
 			seconds(t), seconds(median(create, func(l *Line) float64 { return l.RawCPU })), figure(median(r.peers["create"], cpuOf)/t), figure(median(create, ofRaw)))
+	}
+	return b.String()
+}
+
+// migration is the table of the peers' wall times, where they or the server wait as much as they work.
+func (r *results) migration() string {
+	var b strings.Builder
+	for _, engine := range []string{"sqlite", "mysql"} {
+		for _, x := range migratePieces(engine) {
+			theirs, ours := r.peers[x.name], r.lines[x.ours]
+			if theirs == nil || ours == nil {
+				continue
+			}
+			if b.Len() == 0 {
+				b.WriteString("\n| Work | Peer wall s | Lectern wall s | Times less |\n|---|--:|--:|--:|\n")
+			}
+			t, u := median(theirs, wallOf), median(ours, wallOf)
+			fmt.Fprintf(&b, "| %s | %s | %s | **%s** |\n", x.name, seconds(t), seconds(u), figure(t/u))
+		}
 	}
 	return b.String()
 }

@@ -21,6 +21,13 @@ from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import urlsplit, unquote
 
+try:
+    import MySQLdb  # noqa: F401
+except ImportError:  # it needs a C compiler; this one does not
+    with contextlib.suppress(ImportError):
+        import pymysql
+        pymysql.install_as_MySQLdb()
+
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 HERE = Path(__file__).resolve().parent
 SHARED = Path(os.environ.get("LECTERN_SHARED", HERE.parent.parent.parent / "shared"))
@@ -77,7 +84,7 @@ def fresh_db(url):
     if u.scheme == "mysql":
         import MySQLdb
         c = MySQLdb.connect(host=u.hostname, port=u.port, user=unquote(u.username or ""),
-                            passwd=unquote(u.password or ""))
+                            password=unquote(u.password or ""))
         cur = c.cursor()
         cur.execute(f"DROP DATABASE IF EXISTS {name}")
         cur.execute(f"CREATE DATABASE {name} CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci")
