@@ -122,6 +122,11 @@ func (c *checker) collisions(ctx context.Context) ([]offender, error) {
 		return nil, nil
 	}
 	q := c.d.Quote
+	// Most sites have no type twice, and then not every component need be looked at.
+	twice, err := db.All(ctx, c.q, fmt.Sprintf("SELECT MIN(id) FROM %s GROUP BY namespace, name HAVING COUNT(*) > 1", q(types)), nil, db.Value[int64])
+	if err != nil || len(twice) == 0 {
+		return nil, err
+	}
 	return c.ask(ctx, fmt.Sprintf(`SELECT a.publishable_entity_id, p.%[1]s, e.%[2]s, a.%[3]s, b.publishable_entity_id
 FROM %[4]s a JOIN %[5]s x ON x.id = a.component_type_id JOIN %[5]s y ON y.namespace = x.namespace AND y.name = x.name AND y.id < x.id
 JOIN %[4]s b ON b.component_type_id = y.id AND b.learning_package_id = a.learning_package_id AND b.%[3]s = a.%[3]s

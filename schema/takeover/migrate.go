@@ -53,7 +53,8 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 	if p.Refusal != nil || len(p.Steps) == 0 {
 		return p, p.Refusal
 	}
-	before, err := takeCensus(ctx, d)
+	count := p.copied()
+	before, err := takeCensus(ctx, d, count)
 	if err != nil {
 		return p, err
 	}
@@ -72,7 +73,7 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 	if err := run.run(ctx, all); err != nil {
 		return p, err
 	}
-	after, err := takeCensus(ctx, d)
+	after, err := takeCensus(ctx, d, count)
 	if err != nil {
 		return p, err
 	}
