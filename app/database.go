@@ -16,15 +16,17 @@ import (
 type Database struct {
 	schema.State
 	Engine   db.Engine
-	Version  string               // of the server, or of the SQLite library
-	Tables   map[string]int64     // rows of the tables that are Lectern's business
-	Findings []schema.Finding     // of Verify; else what is noticed beside content, the Notes of State
-	Repaired []schema.Finding     // of Repair: what was changed, or in a dry run would be
-	Steps    []Step               // of a plan, or what was done of it
-	Codes    []takeover.Code      // of a plan: proposed for keys that cannot be codes
-	Bytes    int64                // of Status: what those tables and their indexes take, as far as the engine tells
-	Refer    []takeover.Reference // of Status: tables of others that refer to content's
-	Holder   *lease.Holder        // of Status: who is changing the tables just now
+	Version  string                // of the server, or of the SQLite library
+	Tables   map[string]int64      // rows of the tables that are Lectern's business
+	Findings []schema.Finding      // of Verify; else what is noticed beside content, the Notes of State
+	Repaired []schema.Finding      // of Repair: what was changed, or in a dry run would be
+	Steps    []Step                // of a plan, or what was done of it
+	Codes    []takeover.Code       // of a plan: proposed for keys that cannot be codes
+	Bytes    int64                 // of Status: what those tables and their indexes take, as far as the engine tells
+	Refer    []takeover.Reference  // of Status: tables of others that refer to content's
+	Holder   *lease.Holder         // of Status: who is changing the tables just now
+	Sums     []takeover.TableSum   // of Verify and Rehearse: what the content tables hold
+	Foreign  []takeover.ForeignKey // of Verify: the references of content tables and to them
 }
 
 // Status looks at a database, whatever it is, and changes nothing. A SQLite file that does not exist is an empty

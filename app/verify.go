@@ -11,15 +11,20 @@ import (
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/schema"
+	"github.com/openlectern/lectern/schema/takeover"
 )
 
 // VerifyOptions say how closely Verify looks.
 type VerifyOptions struct {
 	All   bool // name every row, not only the first of each kind
 	Files bool // read all media, rows and files, and compare sizes and digests
+	Sums  bool // read all content tables and add them up; always done where the database is older
+	// Before is what Verify found earlier, to compare with: its Sums and Foreign. It asks for Sums.
+	Before *Database
 }
 
-// Verify compares a database with what it should be: its tables, its rows, the digests, and with Files the media. It
+// Verify compares a database with what it should be: its tables, its rows, the digests, and with Files the media. One of an
+// earlier age is compared with what it should be at that age, and what stands in the way of a take-over is told. It
 // changes nothing. Findings are no error here.
 func Verify(ctx context.Context, c Config, o VerifyOptions) (*Database, error) {
 	c.Write = false
@@ -29,11 +34,48 @@ func Verify(ctx context.Context, c Config, o VerifyOptions) (*Database, error) {
 }
 
 func verify(ctx context.Context, c Config, d *db.DB, o VerifyOptions, found *Database) error {
+	st, err := schema.Recognize(ctx, d)
+	if err != nil {
+		return err
+	}
+	if st.Status == schema.Older {
+		x, err := takeover.Examine(ctx, d, o.All)
+		if err != nil {
+			return err
+		}
+		found.Foreign, found.Findings = x.Foreign, x.Findings
+	} else if err := verifyCurrent(ctx, c, d, o, found); err != nil {
+		return err
+	}
+	return addUp(ctx, d, o, found, st.Status == schema.Older)
+}
+
+// addUp makes the sums of the tables, and compares with those of before.
+func addUp(ctx context.Context, d *db.DB, o VerifyOptions, found *Database, older bool) (err error) {
+	switch {
+	case o.Before != nil:
+		if found.Sums, err = takeover.ChecksumsLike(ctx, d, o.Before.Sums); err != nil {
+			return err
+		}
+		found.Findings = slices.Concat(found.Findings, takeover.Differences(o.Before.Sums, found.Sums), takeover.Severed(o.Before.Foreign, found.Foreign))
+	case o.Sums || older:
+		found.Sums, err = takeover.Checksums(ctx, d)
+	}
+	return err
+}
+
+// verifyCurrent verifies a database of today.
+func verifyCurrent(ctx context.Context, c Config, d *db.DB, o VerifyOptions, found *Database) error {
 	findings, err := schema.Verify(ctx, d, o.All)
 	if err != nil {
 		return err
 	}
 	found.Findings = append([]schema.Finding{}, findings...)
+	var others []schema.Finding
+	if found.Foreign, others, err = takeover.ForeignKeys(ctx, d, o.All, true); err != nil {
+		return err
+	}
+	found.Findings = append(found.Findings, others...)
 	if !readable(findings) {
 		return nil
 	}

@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"maps"
+	"os"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -30,6 +32,10 @@ type database struct {
 	// Of status: the tables of others that refer to content's, and who is changing the tables just now.
 	References []takeover.Reference `json:"references"`
 	Holder     *lease.Holder        `json:"holder"`
+	// Of verify: what the content tables hold, the same before and after a take-over, and the references of content tables
+	// and to them.
+	Checksums   []takeover.TableSum   `json:"checksums"`
+	ForeignKeys []takeover.ForeignKey `json:"foreign_keys"`
 
 	found    *app.Database
 	verified bool
@@ -48,6 +54,7 @@ func newDatabase(f *app.Database) database {
 		Engine: f.Engine, State: f.Content, Package: f.Package, States: states{f.Content, f.Catalog, f.Authz}, Version: f.Version,
 		Tables: f.Tables, Bytes: f.Bytes, Steps: newSteps(f.Steps), Findings: f.Findings, Repaired: f.Repaired,
 		References: append([]takeover.Reference{}, f.Refer...), Holder: f.Holder, found: f,
+		Checksums: append([]takeover.TableSum{}, f.Sums...), ForeignKeys: append([]takeover.ForeignKey{}, f.Foreign...),
 	}
 }
 
@@ -99,10 +106,33 @@ func (d database) verdict(w *textWriter) {
 			w.line("%s: %s: %s %s: %q becomes %q", verb, f.Code, f.Table, plain(f.Key), plain(f.Value), plain(f.Proposed))
 		}
 	}
+	if d.found.Status == schema.Older {
+		d.references(w)
+	}
+	for _, s := range d.Checksums {
+		w.row("  "+s.Table, s.Rows, s.SHA256[:16])
+	}
 	if len(d.Findings) == 0 {
 		w.line("all tables and rows are as they should be")
 	}
 	d.findings(w)
+}
+
+// references tells in a line how the foreign keys are.
+func (d database) references(w *textWriter) {
+	undeclared, orphans := 0, int64(0)
+	for _, k := range d.ForeignKeys {
+		if !k.Declared {
+			undeclared++
+		}
+		orphans += k.Orphans
+	}
+	keys := count(len(d.ForeignKeys), "reference", "references")
+	if undeclared == 0 && orphans == 0 {
+		w.line("%s of content and to it, all declared and holding", keys)
+		return
+	}
+	w.line("%s of content and to it, %d not declared, %s to what is not there", keys, undeclared, count(int(orphans), "row refers", "rows refer"))
 }
 
 func (d database) findings(w *textWriter) {
@@ -153,6 +183,7 @@ func (c *cli) onDatabase(cmd *cobra.Command, do func(context.Context, app.Config
 func (c *cli) verifyCommand() *cobra.Command {
 	var o app.VerifyOptions
 	var repair bool
+	var against string
 	cmd := &cobra.Command{
 		Use:   "verify",
 		Short: "Compare a database with what it should be",
@@ -160,13 +191,21 @@ func (c *cli) verifyCommand() *cobra.Command {
 again. With --files it reads all media, rows and files, and compares sizes and digests. It changes nothing. The status is
 1 when something is wrong; warnings and notes alone leave it 0.
 
+A database of an earlier age is compared with what its own age asks for: foreign keys that are missing, rows that refer to
+what is not there, and contents that would stand in the way of db migrate are named. Every content table is listed with
+its rows and a checksum that neither db migrate nor the engine changes. Keep the document, migrate, and compare: --against
+FILE fails where a table holds something else, or a foreign key is gone. A database of today is added up with --checksums.
+
 With --repair, rows that follow from others are made right: digests, pointers to the last record of a log, side effects
 that were left out, what containers depend on, the rows that say of which type something is, the tie of a course and its
 run. All of it is one transaction with every package locked, and then everything is verified again. Look with
 --dry-run first: it prints exactly what would change.`,
 		Example: `  lectern db verify --files
   lectern db verify --repair --dry-run
-  lectern db verify --repair --yes`,
+  lectern db verify --repair --yes
+  lectern db verify --json > before.json
+  lectern db migrate --yes
+  lectern db verify --against before.json`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			do := app.Verify
@@ -176,6 +215,12 @@ run. All of it is one transaction with every package locked, and then everything
 						WithNext("look at what would change with --dry-run, then add --yes")
 				}
 				do = app.Repair
+			}
+			if against != "" {
+				var err error
+				if o.Before, err = readVerified(against); err != nil {
+					return err
+				}
 			}
 			found, err := do(cmd.Context(), c.config(reading), o)
 			if err != nil {
@@ -191,8 +236,26 @@ run. All of it is one transaction with every package locked, and then everything
 	}
 	cmd.Flags().BoolVar(&o.All, "all", false, "name every row, not only the first of each kind")
 	cmd.Flags().BoolVar(&o.Files, "files", false, "read all media and compare sizes and digests")
+	cmd.Flags().BoolVar(&o.Sums, "checksums", false, "add every content table up")
+	cmd.Flags().StringVar(&against, "against", "", "compare with a `file` that an earlier verify --json wrote")
 	cmd.Flags().BoolVar(&repair, "repair", false, "make rows right that follow from others; needs --yes")
 	return cmd
+}
+
+// readVerified reads the document of an earlier verify.
+func readVerified(path string) (*app.Database, error) {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fault.Errorf(fault.NotFound, path, "cannot be read: %w", err).WithNext("write it with lectern db verify --json")
+	}
+	var doc database
+	if err := json.Unmarshal(b, &doc); err != nil {
+		return nil, fault.Errorf(fault.Invalid, path, "is not a document of lectern db verify: %w", err).WithNext("write it with lectern db verify --json")
+	}
+	if len(doc.Checksums) == 0 {
+		return nil, fault.Errorf(fault.Invalid, path, "has no checksums").WithNext("write it with lectern db verify --checksums --json")
+	}
+	return &app.Database{Sums: doc.Checksums, Foreign: doc.ForeignKeys}, nil
 }
 
 // differences is the failure of a database with errors in it.

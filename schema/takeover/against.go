@@ -32,3 +32,23 @@ func Differences(before, after []TableSum) []schema.Finding {
 func (s TableSum) short() string {
 	return fmt.Sprintf("%s, %.12s", count(int(s.Rows), "row", "rows"), s.SHA256)
 }
+
+// Severed returns a finding for each reference that the database knew of before and does not now. Tables that were renamed
+// in between are known again.
+func Severed(before, after []ForeignKey) []schema.Finding {
+	name := func(k ForeignKey) ForeignKey {
+		return ForeignKey{Table: today(k.Table), Column: columnToday(k.Table, k.Column), To: today(k.To), Declared: k.Declared}
+	}
+	now := map[ForeignKey]bool{}
+	for _, k := range after {
+		now[name(k)] = true
+	}
+	var out []schema.Finding
+	for _, k := range before {
+		if k = name(k); k.Declared && !now[k] {
+			out = append(out, schema.Finding{Code: "foreign_gone", Severity: schema.Error, Table: k.Table, Key: k.Column, Proposed: k.To,
+				Next: "add the foreign key again once lectern db verify finds no row that refers to what is not there"})
+		}
+	}
+	return out
+}
