@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/lease"
@@ -25,6 +26,8 @@ type Database struct {
 	Bytes    int64                 // of Status: what those tables and their indexes take, as far as the engine tells
 	Refer    []takeover.Reference  // of Status: tables of others that refer to content's
 	Holder   *lease.Holder         // of Status: who is changing the tables just now
+	Dropped  map[string]int64      // of DropOwn: the rows of the tables that are gone, or in a dry run would be
+	Copied   time.Duration         // of Rehearse: how long it took to copy the tables
 	Sums     []takeover.TableSum   // of Verify and Rehearse: what the content tables hold
 	Foreign  []takeover.ForeignKey // of Verify: the references of content tables and to them
 }

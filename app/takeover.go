@@ -22,6 +22,7 @@ type Step struct {
 	Rewrite    bool          // copies a table, so that it takes the longer the more rows there are
 	Reversible bool          // db revert-names leads back over it
 	Estimate   time.Duration // from the number of rows, to tell a second from an hour
+	Took       time.Duration // of Rehearse: how long it really took; 0 where it was not carried out
 }
 
 // Takeover says what to do with a database and how (cli.md, db plan and db migrate).
@@ -50,6 +51,29 @@ func Migrate(ctx context.Context, c Config, t Takeover) (*Database, error) {
 	return onPlan(ctx, c, func(d *db.DB) (*takeover.Plan, error) { return takeover.Migrate(ctx, d, t.Options, t.run()) })
 }
 
+// Rehearse carries Migrate out on a copy of the tables that is removed again, and says how long each step took, what the
+// tables hold, and what was not as it should be afterwards. Nothing of the original is written.
+func Rehearse(ctx context.Context, c Config, t Takeover) (*Database, error) {
+	c.Write, c.Existing, c.DryRun = false, true, false
+	place, _ := c.paths()
+	var out *takeover.Rehearsal
+	found, err := onPlan(ctx, c, func(d *db.DB) (*takeover.Plan, error) {
+		var err error
+		if out, err = takeover.Rehearse(ctx, d, place, t.Options, t.run()); out == nil {
+			return nil, err
+		}
+		return out.Plan, err
+	})
+	if found == nil || out == nil {
+		return found, err
+	}
+	found.Findings, found.Sums, found.Copied = out.Findings, out.Sums, out.Copied
+	for i, took := range out.Took {
+		found.Steps[i].Took = took
+	}
+	return found, err
+}
+
 // RevertNames gives the tables their names of before the merge again, the way back from openedx_content 0003.
 func RevertNames(ctx context.Context, c Config, t Takeover) (*Database, error) {
 	c.Write, c.Existing = !c.DryRun, true
@@ -59,6 +83,16 @@ func RevertNames(ctx context.Context, c Config, t Takeover) (*Database, error) {
 		}
 		return takeover.RevertNames(ctx, d, t.run())
 	})
+}
+
+// DropOwn removes Lectern's own tables and leaves Open edX's as they are; Dropped of what it returns tells what there was.
+// In a dry run, what there is.
+func DropOwn(ctx context.Context, c Config, t Takeover) (*Database, error) {
+	c.Write, c.Existing = !c.DryRun, true
+	return noted(onDatabase(ctx, c, func(ctx context.Context, d *db.DB, found *Database) (err error) {
+		found.Dropped, err = takeover.DropOwn(ctx, d, t.run(), c.DryRun)
+		return err
+	}))
 }
 
 // run passes on what a run tells.

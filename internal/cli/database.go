@@ -164,6 +164,7 @@ platform's tables. Whatever it finds, the status is 0.`,
 		verb{c.planCommand(), database{}},
 		verb{c.migrateCommand(), database{}},
 		verb{c.revertCommand(), database{}},
+		verb{c.dropOwnCommand(), dropOwn{}},
 		verb{c.verifyCommand(), database{}},
 	)
 }

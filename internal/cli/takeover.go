@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +16,7 @@ import (
 
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/schema"
 	"github.com/openlectern/lectern/schema/takeover"
 )
 
@@ -24,12 +28,14 @@ type step struct {
 	Rewrite    bool     `json:"rewrite"`    // copies a table
 	Reversible bool     `json:"reversible"` // db revert-names leads back over it
 	Estimate   float64  `json:"estimate"`   // seconds
+	Took       float64  `json:"took"`       // seconds, of a rehearsal; 0 otherwise
 }
 
 func newSteps(list []app.Step) []step {
 	out := make([]step, len(list))
 	for i, s := range list {
-		out[i] = step{s.ID, s.SQL, s.Locks, s.Rewrite, s.Reversible, s.Estimate.Round(10 * time.Millisecond).Seconds()}
+		out[i] = step{s.ID, s.SQL, s.Locks, s.Rewrite, s.Reversible, s.Estimate.Round(10 * time.Millisecond).Seconds(),
+			s.Took.Round(time.Millisecond).Seconds()}
 	}
 	return out
 }
@@ -39,6 +45,8 @@ type plan struct {
 	database
 	did  bool // the steps were carried out
 	back bool // names were given back
+	// rehearsed says that the steps were carried out on a copy.
+	rehearsed bool
 }
 
 func (d plan) text(w *textWriter) {
@@ -48,6 +56,9 @@ func (d plan) text(w *textWriter) {
 	switch {
 	case len(d.Steps) == 0:
 		w.line("nothing is to do")
+		return
+	case d.rehearsed:
+		d.rehearsal(w)
 		return
 	case d.did:
 		w.line("%s done", count(len(d.Steps), "step was", "steps were"))
@@ -78,6 +89,27 @@ func (d plan) text(w *textWriter) {
 		}
 	}
 	w.line("%s, about %s", count(len(d.Steps), "step", "steps"), seconds(total))
+}
+
+// rehearsal tells how it went.
+func (d plan) rehearsal(w *textWriter) {
+	const slow = 5 // steps named by themselves
+	longest := slices.Clone(d.Steps)
+	slices.SortStableFunc(longest, func(a, b step) int { return cmp.Compare(b.Took, a.Took) })
+	total := 0.0
+	for i, s := range longest {
+		total += s.Took
+		if i < slow {
+			w.row("  "+s.ID, seconds(s.Took))
+		}
+	}
+	if n := len(longest) - slow; n > 0 {
+		w.line("  and %s that took less", count(n, "step", "steps"))
+	}
+	w.line("rehearsed %s on a copy, which is removed again: %s, and %s to copy", count(len(d.Steps), "step", "steps"), seconds(total), seconds(d.found.Copied.Seconds()))
+	if len(d.Checksums) > 0 && !slices.ContainsFunc(d.Findings, func(f schema.Finding) bool { return f.Severity == schema.Error }) {
+		w.line("all %s hold afterwards what they held before", count(len(d.Checksums), "table", "tables"))
+	}
 }
 
 func seconds(s float64) string {
@@ -137,6 +169,7 @@ proposed codes are written into a file to be edited, which db migrate reads.`,
 func (c *cli) migrateCommand() *cobra.Command {
 	var f takeoverFlags
 	var t app.Takeover
+	var rehearse bool
 	cmd := &cobra.Command{
 		Use:   "migrate",
 		Short: "Bring a database to today's tables, in place",
@@ -146,8 +179,14 @@ than openedx_content 0003 there is no other way back.
 
 It can be stopped at any moment, by Ctrl-C too, and goes on where it was when it is started again. One run at a time: a
 row in lectern_lock says whose. What others have locked it waits for briefly and tries again, so that a site does not
-queue behind it. Running Python services of before openedx-core 0.43 cannot work after it.`,
-		Example: `  lectern db migrate --db mysql://lectern:secret@localhost/edxapp --yes
+queue behind it. Running Python services of before openedx-core 0.43 cannot work after it.
+
+With --rehearse all of it happens on a copy: a file beside that of SQLite, a database beside one of MySQL or MariaDB, a
+schema beside that of PostgreSQL, which the user needs the right to make. It tells how long each step took, checks that
+every table holds what it held, verifies what came out, and removes the copy. Nothing of the database itself is written.
+The status is 1 when something was not as it should be.`,
+		Example: `  lectern db migrate --rehearse
+  lectern db migrate --db mysql://lectern:secret@localhost/edxapp --yes
   lectern db migrate --codes codes.csv --derive-codes --yes`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
@@ -157,6 +196,9 @@ queue behind it. Running Python services of before openedx-core 0.43 cannot work
 				if t.Codes, err = readCodes(f.codes); err != nil {
 					return err
 				}
+			}
+			if rehearse {
+				return c.rehearse(cmd.Context(), t)
 			}
 			// What would be refused is told before anybody is asked.
 			found, err := app.PlanTakeover(cmd.Context(), c.config(reading), t)
@@ -180,8 +222,24 @@ queue behind it. Running Python services of before openedx-core 0.43 cannot work
 		},
 	}
 	f.add(cmd.Flags(), "`file` of the codes that are chosen, as db plan --codes writes it")
+	cmd.Flags().BoolVar(&rehearse, "rehearse", false, "carry it out on a copy, and remove that again")
 	waitFlags(cmd.Flags(), &t)
 	return cmd
+}
+
+// rehearse migrates a copy.
+func (c *cli) rehearse(ctx context.Context, t app.Takeover) error {
+	meter, progress := c.progress()
+	t.Progress, t.Note = progress, c.note
+	found, err := app.Rehearse(ctx, c.config(reading), t)
+	meter.end()
+	if found == nil {
+		return err
+	}
+	if err := errors.Join(c.print(plan{database: newDatabase(found), rehearsed: err == nil}), err); err != nil {
+		return err
+	}
+	return differences(found.Findings)
 }
 
 func waitFlags(fs *pflag.FlagSet, t *app.Takeover) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -70,6 +71,9 @@ func dump(t *testing.T, d *db.DB) map[string]any {
 		})
 		if err != nil {
 			t.Fatal(err)
+		}
+		if name == "sqlite_sequence" { // counts for Lectern's own tables, too
+			rows = slices.DeleteFunc(rows, func(r string) bool { return strings.HasPrefix(r, "[lectern_") })
 		}
 		all[name] = []any{table, strings.Join(rows, "\n")}
 	}
