@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
@@ -71,7 +70,7 @@ func (o *Options) steps() ([]step, error) {
 	all := contentSteps()
 	if o.To != "" {
 		end := slices.IndexFunc(all, func(s step) bool {
-			return s.app == "openedx_content" && (s.name == o.To || strings.HasPrefix(s.name, o.To+"_"))
+			return s.app == "openedx_content" && (s.name == o.To || s.name[:4] == o.To)
 		})
 		if end < 0 {
 			return nil, fault.Errorf(fault.Usage, "--to "+o.To, "names no row of openedx_content").WithNext("name one such as 0003")
