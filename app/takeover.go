@@ -67,7 +67,7 @@ func Rehearse(ctx context.Context, c Config, t Takeover) (*Database, error) {
 	if found == nil || out == nil {
 		return found, err
 	}
-	found.Findings, found.Sums, found.Copied = out.Findings, out.Sums, out.Copied
+	found.Findings, found.Sums, found.Copied = append([]schema.Finding{}, out.Findings...), out.Sums, out.Copied
 	for i, took := range out.Took {
 		found.Steps[i].Took = took
 	}

@@ -43,7 +43,7 @@ func verify(ctx context.Context, c Config, d *db.DB, o VerifyOptions, found *Dat
 		if err != nil {
 			return err
 		}
-		found.Foreign, found.Findings = x.Foreign, x.Findings
+		found.Foreign, found.Findings = x.Foreign, append([]schema.Finding{}, x.Findings...)
 	} else if err := verifyCurrent(ctx, c, d, o, found); err != nil {
 		return err
 	}
@@ -57,7 +57,8 @@ func addUp(ctx context.Context, d *db.DB, o VerifyOptions, found *Database, olde
 		if found.Sums, err = takeover.ChecksumsLike(ctx, d, o.Before.Sums); err != nil {
 			return err
 		}
-		found.Findings = slices.Concat(found.Findings, takeover.Differences(o.Before.Sums, found.Sums), takeover.Severed(o.Before.Foreign, found.Foreign))
+		found.Findings = append(found.Findings, takeover.Differences(o.Before.Sums, found.Sums)...)
+		found.Findings = append(found.Findings, takeover.Severed(o.Before.Foreign, found.Foreign)...)
 	case o.Sums || older:
 		found.Sums, err = takeover.Checksums(ctx, d)
 	}

@@ -4,10 +4,11 @@ import (
 	"archive/tar"
 	"archive/zip"
 	"bytes"
-
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/http/httptest"
 	"os"
@@ -24,6 +25,7 @@ import (
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/internal/cli"
 	"github.com/openlectern/lectern/internal/dbtest"
+	"github.com/openlectern/lectern/internal/goldendb"
 	"github.com/openlectern/lectern/sample"
 )
 
@@ -76,6 +78,7 @@ var commands = map[string]func(ts *testscript.TestScript, neg bool, args []strin
 	"sample":  writeSample,
 	"json":    checkJSON,
 	"sql":     runSQL,
+	"load":    load,
 	"pack":    pack,
 	"many":    many,
 	"cut":     cut,
@@ -143,12 +146,50 @@ func checkJSON(ts *testscript.TestScript, neg bool, args []string) {
 
 // runSQL: sql DATABASE STATEMENT changes a database behind lectern's back.
 func runSQL(ts *testscript.TestScript, _ bool, args []string) {
-	d, err := db.Open(context.Background(), ts.MkAbs(args[0]), db.Options{Create: true})
+	d, err := db.Open(context.Background(), location(ts, args[0]), db.Options{Create: true})
 	ts.Check(err)
 	_, err = d.Exec(context.Background(), args[1])
 	ts.Check(err)
 	ts.Check(d.Close())
 }
+
+// location returns the URL of a database that a script names: itself, or a file in the script's folder.
+func location(ts *testscript.TestScript, name string) string {
+	if strings.Contains(name, ":") {
+		return name
+	}
+	return ts.MkAbs(name)
+}
+
+// load: load NAME DATABASE makes a SQLite database from a dump in testdata/golden, as the reference left it.
+func load(ts *testscript.TestScript, _ bool, args []string) {
+	f, err := os.Open(filepath.Join(here, "testdata", "golden", "db", "sqlite", args[0]+".sql.gz"))
+	ts.Check(err)
+	z, err := gzip.NewReader(f)
+	ts.Check(err)
+	dump, err := io.ReadAll(z)
+	ts.Check(errors.Join(err, z.Close(), f.Close()))
+	d, err := db.Open(context.Background(), ts.MkAbs(args[1]), db.Options{Create: true})
+	ts.Check(err)
+	ts.Check(d.Session(context.Background(), func(s *db.Session) error {
+		for _, sql := range goldendb.Statements("PRAGMA foreign_keys=OFF;"+string(dump), false) {
+			if _, err := s.Exec(context.Background(), sql); err != nil {
+				return err
+			}
+		}
+		return nil
+	}))
+	ts.Check(d.Close())
+}
+
+// here is the folder that tests of this package run in.
+var here = func() string {
+	dir, err := os.Getwd()
+	if err != nil {
+		panic(err)
+	}
+	return dir
+}()
 
 // pack: pack ARCHIVE.tar.gz NAME[=CONTENT]... makes an archive with just these members, which may have names that no
 // file system would take, written as in Go strings.

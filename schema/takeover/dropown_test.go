@@ -24,7 +24,7 @@ func others(t *testing.T, d *db.DB) map[string]any {
 	return all
 }
 
-// site makes a site with rows in Lectern's own tables and Open edX's.
+// fullSite makes a site with rows in Lectern's own tables and Open edX's.
 func fullSite(t *testing.T, d *db.DB) {
 	t.Helper()
 	ctx := context.Background()
@@ -32,8 +32,8 @@ func fullSite(t *testing.T, d *db.DB) {
 		t.Fatal(err)
 	}
 	for _, sql := range []string{
-		"INSERT INTO openedx_content_learningpackage (id, uuid, package_ref, title, description, created, updated) VALUES (7, '00112233445566778899aabbccddeeff', 'lib', 'A', '', '2025-01-02 03:04:05.000006', '2025-01-02 03:04:05.000006')",
-		"INSERT INTO lectern_package (learning_package_id, serial) VALUES (7, 12)",
+		"INSERT INTO openedx_content_learningpackage (uuid, package_ref, title, description, created, updated) VALUES ('00112233445566778899aabbccddeeff', 'lib', 'A', '', '2025-01-02 03:04:05.000006', '2025-01-02 03:04:05.000006')",
+		"INSERT INTO lectern_package (learning_package_id, serial) SELECT id, 12 FROM openedx_content_learningpackage",
 	} {
 		if _, err := d.Exec(ctx, sql); err != nil {
 			t.Fatal(err)

@@ -32,6 +32,7 @@ func Examine(ctx context.Context, d *db.DB, all bool) (*Examination, error) {
 			x.Findings = append(x.Findings, f)
 		}
 	}
+	x.Findings = slices.DeleteFunc(x.Findings, func(f schema.Finding) bool { return f.Code == "orphan" }) // found below, on every engine
 	var orphans []schema.Finding
 	x.Foreign, orphans, err = ForeignKeys(ctx, d, all, false)
 	x.Findings = append(x.Findings, orphans...)

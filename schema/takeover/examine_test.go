@@ -137,7 +137,7 @@ func TestExamine(t *testing.T) {
 			if diff := cmp.Diff(c.keys, keys); diff != "" {
 				t.Errorf("references (-want +got):\n%s", diff)
 			}
-			if all := examine(t, d, true); len(c.keys) > 0 && c.keys[0].Orphans > mostOrphans && len(all.Findings) != len(x.Findings)+9 {
+			if all := examine(t, d, true); len(c.keys) > 0 && c.keys[0].Orphans > mostDangling && len(all.Findings) != len(x.Findings)+9 {
 				t.Errorf("%d findings of all, %d of the first", len(all.Findings), len(x.Findings))
 			}
 		})

@@ -109,8 +109,8 @@ func (s *site) foreignKeys() []ForeignKey {
 	return keys
 }
 
-// mostOrphans is how many rows of a reference are named unless all are asked for.
-const mostOrphans = 20
+// mostDangling is how many rows of a reference are named unless all are asked for.
+const mostDangling = 20
 
 // orphans names rows whose reference leads nowhere, and counts them in the key.
 func (s *site) orphans(ctx context.Context, tx *db.Tx, k *ForeignKey, all bool) ([]schema.Finding, error) {
@@ -129,7 +129,7 @@ func (s *site) orphans(ctx context.Context, tx *db.Tx, k *ForeignKey, all bool) 
 		q(k.Table), q(k.Column), q(k.To), q(target), q(k.Column))
 	limit := ""
 	if !all {
-		limit = fmt.Sprintf(" LIMIT %d", mostOrphans+1)
+		limit = fmt.Sprintf(" LIMIT %d", mostDangling+1)
 	}
 	next := fmt.Sprintf("restore the row of %s from a backup, or delete this one", k.To)
 	if t.Column(k.Column).Null {
@@ -143,15 +143,15 @@ func (s *site) orphans(ctx context.Context, tx *db.Tx, k *ForeignKey, all bool) 
 			Value: k.Column + " " + plainText(value), Proposed: "a row of " + k.To, Next: next}, err
 	})
 	k.Orphans = int64(len(list))
-	if err != nil || all || len(list) <= mostOrphans {
+	if err != nil || all || len(list) <= mostDangling {
 		return list, err
 	}
 	if k.Orphans, _, err = db.One(ctx, tx, "SELECT COUNT(*) "+from, nil, db.Value[int64]); err != nil {
 		return nil, err
 	}
-	last := &list[mostOrphans]
+	last := &list[mostDangling]
 	last.Key, last.Proposed, last.Next = "", "", "lectern db verify --all names them"
-	last.Value = fmt.Sprintf("%s: %d more", k.Column, k.Orphans-mostOrphans)
+	last.Value = fmt.Sprintf("%s: %d more", k.Column, k.Orphans-mostDangling)
 	return list, nil
 }
 

@@ -21,8 +21,8 @@ import (
 	"github.com/openlectern/lectern/schema/inspect"
 )
 
-// loaded opens a database of its own with a golden database in it, for reading only.
-func loaded(t *testing.T, e db.Engine, name string, change ...string) (place string, d *db.DB) {
+// withGolden opens a database of its own with a golden database in it, for reading only.
+func withGolden(t *testing.T, e db.Engine, name string, change ...string) (place string, d *db.DB) {
 	t.Helper()
 	ctx := context.Background()
 	place = dbtest.URL(t, e)
@@ -101,8 +101,8 @@ func places(t *testing.T, d *db.DB, place string) []string {
 	return names
 }
 
-// unchanged fails the test when a database is not as it was, or something was left beside it.
-func unchanged(t *testing.T, d *db.DB, place string, was map[string]any) {
+// sameAsBefore fails the test when a database is not as it was, or something was left beside it.
+func sameAsBefore(t *testing.T, d *db.DB, place string, was map[string]any) {
 	t.Helper()
 	if diff := cmp.Diff(was, dump(t, d)); diff != "" {
 		t.Errorf("the original (-before +after):\n%s", diff)
@@ -133,7 +133,7 @@ func TestGoldenRehearse(t *testing.T) {
 			t.Run(string(e)+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				ctx := context.Background()
-				place, d := loaded(t, e, name)
+				place, d := withGolden(t, e, name)
 				was := dump(t, d)
 				var file []byte
 				if path, ok := db.File(place); ok {
@@ -144,7 +144,7 @@ func TestGoldenRehearse(t *testing.T) {
 					t.Fatal(err)
 				}
 				out, err := Rehearse(ctx, d, place, Options{}, Run{})
-				unchanged(t, d, place, was)
+				sameAsBefore(t, d, place, was)
 				if path, ok := db.File(place); ok {
 					if now, _ := os.ReadFile(path); string(now) != string(file) {
 						t.Error("the file is another")
@@ -185,7 +185,7 @@ func TestRehearseStopped(t *testing.T) {
 		if len(goldendb.Starts(t, e, "*")) == 0 {
 			return // no data without the whole golden set
 		}
-		place, d := loaded(t, e, "U")
+		place, d := withGolden(t, e, "U")
 		was := dump(t, d)
 		ctx, cancel := context.WithCancel(context.Background())
 		_, err := Rehearse(ctx, d, place, Options{}, Run{Done: func(_ Step, n, _ int) {
@@ -199,7 +199,7 @@ func TestRehearseStopped(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%v, want it to be canceled", err)
 		}
-		unchanged(t, d, place, was)
+		sameAsBefore(t, d, place, was)
 	})
 }
 
@@ -212,7 +212,7 @@ func TestRehearseLeft(t *testing.T) {
 			return // TestRehearseLeftFile
 		}
 		ctx := context.Background()
-		place, d := loaded(t, e, "U")
+		place, d := withGolden(t, e, "U")
 		was := dump(t, d)
 		st, err := stageFor(ctx, d, place)
 		if err != nil {
@@ -235,7 +235,7 @@ func TestRehearseLeft(t *testing.T) {
 		if _, err := Rehearse(ctx, d, place, Options{}, Run{}); err != nil {
 			t.Errorf("after a killed one: %v", err)
 		}
-		unchanged(t, d, place, was)
+		sameAsBefore(t, d, place, was)
 		if err := st.remove(ctx); err != nil {
 			t.Error(err)
 		}
@@ -271,7 +271,7 @@ func TestRehearseLeft(t *testing.T) {
 func TestRehearseLeftFile(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	place, d := loaded(t, db.SQLite, "U")
+	place, d := withGolden(t, db.SQLite, "U")
 	path, _ := db.File(place)
 	parts := strings.Split(lease.Mark(), ".")
 	gone := path + copySuffix + "99999999." + parts[1] + "." + parts[2] + "_1"
@@ -294,7 +294,7 @@ func TestRehearseLeftFile(t *testing.T) {
 // TestRehearseFull refuses where there is no room.
 func TestRehearseFull(t *testing.T) {
 	t.Parallel()
-	place, d := loaded(t, db.SQLite, "U")
+	place, d := withGolden(t, db.SQLite, "U")
 	path, _ := db.File(place)
 	st := &fileStage{place: place, path: path, room: func(string) (int64, bool) { return 1 << 20, true }}
 	if _, err := st.fill(context.Background()); !fault.Is(err, fault.Refused) || !strings.Contains(err.Error(), "MiB") {
@@ -312,7 +312,7 @@ func TestRehearseFull(t *testing.T) {
 func TestRehearseCodes(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	place, d := loaded(t, db.SQLite, "U",
+	place, d := withGolden(t, db.SQLite, "U",
 		"UPDATE oel_publishing_publishableentity SET _key = 'unit: one' WHERE id = (SELECT MIN(publishable_entity_id) FROM oel_publishing_container)",
 		"UPDATE oel_collections_collection SET _key = 'a b' WHERE id = 1")
 	if _, err := Rehearse(ctx, d, place, Options{DeriveCodes: true}, Run{}); !fault.Is(err, fault.Refused) {
