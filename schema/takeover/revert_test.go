@@ -156,18 +156,18 @@ func TestGoldenRevertRows(t *testing.T) {
 		}
 		add := func(i int, name string) {
 			t.Helper()
-			_, err := d.Exec(context.Background(), "INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, CURRENT_TIMESTAMP)", switches[i].app, name)
+			_, err := d.Exec(context.Background(), "INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, CURRENT_TIMESTAMP)", platform[i].app, name)
 			if err != nil {
 				t.Fatal(err)
 			}
 		}
 		// Of contentstore the squashed row alone is there, as on a site that began with it.
-		add(1, switches[1].squashed)
+		add(1, platform[1].squash)
 		want := ledgerRows(t, d)
-		add(0, switches[0].row)
-		add(0, switches[0].squashed)
-		add(0, switches[0].row) // twice
-		add(2, switches[2].row)
+		add(0, platform[0].row)
+		add(0, platform[0].squash)
+		add(0, platform[0].row) // twice
+		add(2, platform[2].row)
 		migrateTo(t, d, "0003")
 		revertNames(t, d)
 		if diff := gocmp.Diff(want, ledgerRows(t, d)); diff != "" {
