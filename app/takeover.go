@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/openlectern/lectern/db"
@@ -160,5 +159,5 @@ func Blocked(ctx context.Context, q db.Querier) error {
 		return err
 	}
 	return fault.Errorf(fault.Refused, "database", "its tables are being changed by %s", h).
-		WithNext(fmt.Sprintf("wait until that is done: lectern db status shows it"))
+		WithNext("wait until that is done: lectern db status shows it")
 }

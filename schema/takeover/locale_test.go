@@ -65,8 +65,7 @@ func TestNarrowLocale(t *testing.T) {
 	if !fault.Is(p.Refusal, fault.Refused) || len(p.Findings) != 1 || p.Findings[0].Code != "D8" || p.Findings[0].Value != "über" {
 		t.Errorf("%v, %+v", p.Refusal, p.Findings)
 	}
-	p, err = Migrate(ctx, c, Options{Codes: p.Codes}, Run{})
-	if err != nil {
+	if _, err := Migrate(ctx, c, Options{Codes: p.Codes}, Run{}); err != nil {
 		t.Fatal(err)
 	}
 	codes, err := db.All(ctx, c, "SELECT component_code FROM openedx_content_component ORDER BY 1", nil, db.Value[string])

@@ -92,7 +92,7 @@ WHERE table_schema = DATABASE() AND COALESCE(generation_expression, '') = '' ORD
 	return columns, err
 }
 
-var foreignLine = regexp.MustCompile("^\\s*CONSTRAINT .* FOREIGN KEY \\(.*\\) REFERENCES (.+?) \\(")
+var foreignLine = regexp.MustCompile(`^\s*CONSTRAINT .* FOREIGN KEY \(.*\) REFERENCES (.+?) \(`)
 
 // lessForeign takes the foreign keys to tables that are not copied out of what SHOW CREATE TABLE gives: an item a line.
 func lessForeign(create string, copied []string) string {
