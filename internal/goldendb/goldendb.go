@@ -7,6 +7,7 @@ import (
 	"errors"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -33,6 +34,18 @@ func Starts(tb testing.TB, e db.Engine, pattern string) []string {
 		names[i] = strings.TrimSuffix(filepath.Base(n), ".sql.gz")
 	}
 	return names
+}
+
+// Some returns those of the golden databases of an engine that have the names and an end, or, where the set has others, as
+// many of those with an end, spread over all.
+func Some(tb testing.TB, e db.Engine, names ...string) []string {
+	tb.Helper()
+	all := slices.DeleteFunc(Starts(tb, e, "*"), func(n string) bool { return EndOf(tb, e, n) == nil })
+	some := slices.DeleteFunc(slices.Clone(all), func(n string) bool { return !slices.Contains(names, n) })
+	for i := 0; len(some) == 0 && i < len(names) && i < len(all); i++ {
+		some = append(some, all[i*len(all)/len(names)])
+	}
+	return slices.Compact(some)
 }
 
 // End is what a golden database must become.
