@@ -69,18 +69,12 @@ func (k *killer) fault(sql string) error {
 	return nil
 }
 
-// migrateOn migrates the database at a URL and returns the error, and how many dead runs it took over from.
-func migrateOn(t *testing.T, url string, o Options, fault func(string) error) (tookOver int, err error) {
-	t.Helper()
-	d, err := db.Open(context.Background(), url, db.Options{Fault: fault})
-	if err != nil {
-		t.Fatal(err)
+// migrating returns what migrates with options and says whether it took over from a dead run.
+func migrating(o Options) func(*db.DB) (bool, error) {
+	return func(d *db.DB) (tookOver bool, err error) {
+		_, err = Migrate(context.Background(), d, o, Run{TookOver: func(lease.Holder) { tookOver = true }})
+		return tookOver, err
 	}
-	_, err = Migrate(context.Background(), d, o, Run{TookOver: func(lease.Holder) { tookOver++ }})
-	if err := d.Close(); err != nil {
-		t.Error(err)
-	}
-	return tookOver, err
 }
 
 // shapeOf returns the ledger and the catalogue but for the lease.
@@ -101,17 +95,9 @@ func same(a, b site) bool {
 // chain migrates by runs that are killed, each after one statement that writes more than what the one before achieved for
 // good, until one lives to see the end: so a run is killed before and after every statement, and every run goes on from
 // where a killed one left. It returns how many were killed.
-func chain(t *testing.T, e db.Engine, url string, o Options, stride int) int {
+func chain(t *testing.T, e db.Engine, url string, stride int, migrate func(*db.DB) (tookOver bool, err error)) int {
 	t.Helper()
-	d, err := db.Open(context.Background(), url, db.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() {
-		if err := d.Close(); err != nil {
-			t.Error(err)
-		}
-	}()
+	d := open(t, url, db.Options{})
 	may, first := 0, true
 	before := shapeOf(t, d)
 	for runs := 0; ; runs++ {
@@ -120,15 +106,22 @@ func chain(t *testing.T, e db.Engine, url string, o Options, stride int) int {
 			t.Fatal(err)
 		}
 		k := &killer{may: may, lease: first}
-		took, err := migrateOn(t, url, o, k.fault)
+		child, err := db.Open(context.Background(), url, db.Options{Fault: k.fault})
+		if err != nil {
+			t.Fatal(err)
+		}
+		took, err := migrate(child)
+		if err := child.Close(); err != nil {
+			t.Error(err)
+		}
 		if err == nil {
 			return runs // perhaps as nothing was left to do
 		}
 		if !errors.Is(err, errKilled) {
 			t.Fatalf("run %d, after %d statements, the last of them %s: %v", runs, k.sent, k.last, err)
 		}
-		if leased != (took > 0) {
-			t.Fatalf("run %d took over %d times; there was a lease: %t", runs, took, leased)
+		if leased != took {
+			t.Fatalf("run %d took over: %t; there was a lease: %t", runs, took, leased)
 		}
 		st, err := schema.Recognize(context.Background(), d)
 		if err != nil {
@@ -189,7 +182,7 @@ func TestGoldenCrash(t *testing.T) {
 				if e == db.PostgreSQL && !thorough() {
 					stride = 7 // all that is killed within one transaction is undone alike, which takes a server its time
 				}
-				chain(t, e, url, Options{}, stride)
+				chain(t, e, url, stride, migrating(Options{}))
 				compare(t, open(t, url, db.Options{}), end)
 			})
 		}
