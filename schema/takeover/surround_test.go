@@ -243,8 +243,9 @@ func TestGoldenServers(t *testing.T) {
 			continue
 		}
 		readOnly := map[db.Engine]string{db.SQLite: "mode=ro", db.MariaDB: "tx_read_only=1", db.MySQL: "transaction_read_only=1"}[e]
-		for _, c := range []struct{ name, parameter string }{{"read-only", readOnly}, {"sql_mode", "sql_mode=%27ANSI_QUOTES%27"}} {
-			if c.name == "sql_mode" && !e.MySQLFamily() || c.parameter == "" { // package db lets PostgreSQL write where it may
+		odd := map[db.Engine]string{db.SQLite: "_pragma=legacy_alter_table(1)", db.MariaDB: "sql_mode=%27ANSI_QUOTES%27", db.MySQL: "sql_mode=%27ANSI_QUOTES%27"}[e]
+		for _, c := range []struct{ name, parameter string }{{"read-only", readOnly}, {"settings", odd}} {
+			if c.parameter == "" { // package db lets PostgreSQL write where it may
 				continue
 			}
 			t.Run(c.name+"/"+string(e), func(t *testing.T) {
@@ -258,7 +259,7 @@ func TestGoldenServers(t *testing.T) {
 				d := open(t, at+sep+c.parameter, db.Options{})
 				before := snapshot(t, d)
 				_, err := Migrate(context.Background(), d, Options{}, Run{})
-				if c.name == "sql_mode" {
+				if c.name == "settings" {
 					if err != nil {
 						t.Error(err)
 					}
