@@ -145,8 +145,15 @@ func (f *facts) beside(st *State) {
 		return // what a killed Create left says nothing
 	}
 	code, reason := f.authzAge()
-	st.Authz = code
 	const tables = authzPrefix + "*"
+	missing := Finding{Code: "authz_missing", Severity: Info, Table: tables, Next: "run lectern db init; permissions need these tables"}
+	if f.own[authzBegun] {
+		code, missing.Value = "A0", "lectern db init was stopped while it made them"
+	}
+	if st.Status != Current {
+		missing.Next = nextMigrate + ", then lectern db init; permissions need these tables"
+	}
+	st.Authz = code
 	switch {
 	case code == "X1" && st.Status != Newer:
 		st.Status, st.Reason, st.Next = Newer, reason, nextNewer
@@ -155,7 +162,7 @@ func (f *facts) beside(st *State) {
 		st.Notes = append(st.Notes, Finding{Code: "authz_state", Severity: Error, Table: tables, Key: code, Value: reason, Proposed: currentAuthz, Next: nextBroken})
 	case code == "A0" && st.Status == Foreign:
 	case code == "A0":
-		st.Notes = append(st.Notes, Finding{Code: "authz_missing", Severity: Info, Table: tables, Next: nextMigrate + "; permissions need these tables"})
+		st.Notes = append(st.Notes, missing)
 	default:
 		st.Notes = append(st.Notes, Finding{Code: "authz_older", Severity: Info, Table: tables, Value: code, Proposed: currentAuthz, Next: nextMigrate})
 	}

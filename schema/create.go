@@ -64,13 +64,30 @@ func letters(ctx context.Context, q db.Querier) (ctype string, ok bool, err erro
 	return ctype, ok, err
 }
 
-// AddLectern adds the lectern_* tables to a database that is current otherwise; where they are there it does nothing. A
-// database in any other state, or without the catalog that they refer to, is fault.Refused.
+// AddLectern adds the lectern_* tables to a database that is current otherwise, and, where there are no tables of
+// permissions of any age, those with their rows in Django's ledger and what is missing of the platform's (authz.md §10,
+// §17). Where all are there it does nothing. A database in any other state, or without the catalog that lectern_* tables
+// refer to, is fault.Refused.
 func AddLectern(ctx context.Context, d *db.DB) error {
 	st, err := Recognize(ctx, d)
 	if err != nil {
 		return err
 	}
+	if err := addOwn(ctx, d, st); err != nil || st.Authz != "A0" || st.Catalog == "G0" {
+		return err
+	}
+	if err = addAuthz(ctx, d); err == nil {
+		return nil
+	}
+	// As with Create, another may have been first.
+	if st, again := Recognize(ctx, d); again == nil && st.Status == Current && st.Authz == currentAuthz {
+		return nil
+	}
+	return fmt.Errorf("make the tables of permissions: %w", err)
+}
+
+// addOwn adds the lectern_* tables to a database in a state.
+func addOwn(ctx context.Context, d *db.DB, st State) error {
 	if st.Lectern && st.Status == Current {
 		return nil
 	}

@@ -106,9 +106,12 @@ func seed(ctx context.Context, tx *db.Tx) error {
 }
 
 // sign writes the row of Lectern's own ledger.
-func sign(ctx context.Context, tx *db.Tx) error {
+func sign(ctx context.Context, tx *db.Tx) error { return writeOwn(ctx, tx, baseline) }
+
+// writeOwn writes a row of Lectern's own ledger.
+func writeOwn(ctx context.Context, tx *db.Tx, name string) error {
 	return tx.Insert(ctx, ownLedger, []string{"name", "applied"}, 1, func(_ int, v []any) {
-		v[0], v[1] = baseline, tx.Now()
+		v[0], v[1] = name, tx.Now()
 	})
 }
 

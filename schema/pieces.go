@@ -60,6 +60,16 @@ func (d Dialect) OwnIndex(t *Table, c *Column) (name, text string) {
 	return name, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", d.Quote(name), d.Quote(t.Name), d.Quote(c.Name))
 }
 
+// LikeIndex returns the name of the index for pattern matching that a column has beside the one of its own, and the
+// statement that makes it; "" where it has none.
+func (d Dialect) LikeIndex(t *Table, c *Column) (name, text string) {
+	if !d.like(t, c) {
+		return "", ""
+	}
+	name = likeName(t, c)
+	return name, fmt.Sprintf("CREATE INDEX %s ON %s (%s varchar_pattern_ops)", d.Quote(name), d.Quote(t.Name), d.Quote(c.Name))
+}
+
 // Constraint reports whether the engine has the index as a constraint of the table, not as an index of its own; Has whether
 // it can have it at all.
 func (d Dialect) Constraint(x *Index) bool { return d.together(x) }

@@ -48,6 +48,29 @@ var ofPlatform = func() map[string]bool {
 // platform reports whether this is one of the platform's tables.
 func (t *Table) platform() bool { return ofPlatform[t.Name] }
 
+// packages are those of the platform's tables that a Django package of its own makes, whose migrations are in Django's
+// ledger. The others are of apps of the platform, and where Lectern made them none of those has rows (authz.md §17).
+var packages = map[string][]string{
+	"sessions": {"django_session"},
+	"waffle":   {flagTable, flagTable + "_users", flagTable + "_groups", "waffle_switch", "waffle_sample"},
+}
+
+// PackageRows returns the rows of Django's ledger that go with tables of the platform: of each package whose tables are
+// there and that has no row, which only Lectern can have left.
+func PackageRows(table func(name string) bool, app func(name string) bool) []Migration {
+	var ms []Migration
+	for _, a := range besides {
+		tables := packages[a.name]
+		if tables == nil || app(a.name) || slices.ContainsFunc(tables, func(t string) bool { return !table(t) }) {
+			continue
+		}
+		for _, n := range a.names {
+			ms = append(ms, Migration{a.name, n})
+		}
+	}
+	return ms
+}
+
 // platformNotes names columns of the platform's tables that are missing, and, where permissions need them, tables.
 func (f *facts) platformNotes(needed bool) []Finding {
 	var notes []Finding

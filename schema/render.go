@@ -71,9 +71,8 @@ func (d Dialect) Statements(t *Table) []string {
 		if t.indexed(c) {
 			after = append(after, fmt.Sprintf("CREATE INDEX %s ON %s (%s)", d.Quote(indexName(d.engine, t, c)), d.Quote(t.Name), d.Quote(c.Name)))
 		}
-		if d.like(t, c) {
-			after = append(after, fmt.Sprintf("CREATE INDEX %s ON %s (%s varchar_pattern_ops)", d.Quote(likeName(t, c)), d.Quote(t.Name),
-				d.Quote(c.Name)))
+		if _, text := d.LikeIndex(t, c); text != "" {
+			after = append(after, text)
 		}
 	}
 	create := fmt.Sprintf("CREATE TABLE %s (%s)", d.Quote(t.Name), strings.Join(items, ", "))

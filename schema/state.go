@@ -83,7 +83,7 @@ func Prepare(ctx context.Context, d *db.DB) error {
 	case err != nil:
 		return err
 	case st.Status == Current:
-		return AddLectern(ctx, d)
+		return addOwn(ctx, d, st)
 	case st.Status == Empty && d.Engine() == db.SQLite:
 		return Create(ctx, d)
 	}

@@ -132,4 +132,15 @@ var lectern = []Table{
 		Columns: []Column{{Name: "name", Type: key(255), PK: true}, {Name: "holder", Type: key(255)}, {Name: "what", Type: longText},
 			{Name: "taken_at", Type: timestamp}, {Name: "ends_at", Type: timestamp}},
 	},
+	{
+		// Rows of content_libraries_contentlibrarypermission as they were, of which no role could be made (authz.md §10, step
+		// 0006). A take-over makes the table where there is nothing else of ours, so it refers to nothing.
+		Name: LibraryPermissions,
+		Columns: []Column{{Name: "id", Type: int8, PK: true}, {Name: "access_level", Type: key(30)}, {Name: "library_id", Type: int8},
+			{Name: "user_id", Type: int8, Null: true}, {Name: "group_id", Type: int8, Null: true}, {Name: "library_key", Type: longText},
+			created},
+	},
 }
+
+// LibraryPermissions is the table in which a take-over keeps rows of the time before openedx-authz that it could not move.
+const LibraryPermissions = "lectern_librarypermission"

@@ -58,10 +58,6 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 	if err != nil {
 		return p, err
 	}
-	all, err := o.steps()
-	if err != nil {
-		return p, err
-	}
 	n := 0
 	run := runner{d: d, dialect: schema.DialectOf(d), codes: p.codes, catalog: o.Catalog, held: l.Check,
 		patience: ddl.Patience{Lock: r.LockTimeout, Blocked: r.Blocked},
@@ -70,7 +66,7 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 				r.Done(s, n, len(p.Steps))
 			}
 		}}
-	if err := run.run(ctx, all); err != nil {
+	if err := run.run(ctx, p.todo); err != nil {
 		return p, err
 	}
 	after, err := takeCensus(ctx, d, count)
@@ -80,7 +76,7 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 	if err := before.compare(after); err != nil {
 		return p, fmt.Errorf("the tables are migrated, but %w", err)
 	}
-	if p.State, err = schema.Recognize(ctx, d); err == nil && o.To == "" && p.State.Content != "C14" {
+	if p.State, err = schema.Recognize(ctx, d); err == nil && o.To == "" && p.content && p.State.Content != "C14" {
 		err = fault.Errorf(fault.Internal, "database", "every step is done, yet the state is %s: %s", p.State.Content, p.State.Reason).
 			WithNext("somebody changed tables meanwhile: look at lectern db status, and restore the backup if it is broken")
 	}

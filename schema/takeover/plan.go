@@ -41,7 +41,9 @@ type Step struct {
 func (s *Step) ID() string { return s.App + "." + s.Name }
 
 // silent reports whether the step only writes its row.
-func (s *Step) silent() bool { return len(s.Statements) == 1 }
+func (s *Step) silent() bool {
+	return len(s.Statements) == 1 && s.Statements[0].Table == "django_migrations"
+}
 
 // planner turns wishes into the statements that are missing, and follows what they make of the catalogue.
 type planner struct {

@@ -273,6 +273,11 @@ func (s *shape) makeIndexes(p *planner, w *work) {
 		_, text := p.d.OwnIndex(s.def, &c)
 		p.emit(s.def.Name, Scan, text)
 	}
+	for _, c := range w.add {
+		if _, text := p.d.LikeIndex(s.def, &c); text != "" {
+			p.emit(s.def.Name, Scan, text)
+		}
+	}
 }
 
 // sqlite adds columns and indexes in place where that is all, and otherwise makes the table again.

@@ -29,7 +29,9 @@ type Plan struct {
 	Codes    []Code           // one for each key that cannot be a code, with a proposed code that could
 	Refusal  error            // fault.Refused with the reason and the next step; nil where the plan can be carried out
 
-	codes *codes
+	codes   *codes
+	todo    []step // those that may be needed
+	content bool   // content's are among them
 }
 
 // NewPlan looks at a database and says what a take-over would do. It writes nothing. A wrong option is fault.Usage or
@@ -43,8 +45,12 @@ func NewPlan(ctx context.Context, d *db.DB, o Options) (*Plan, error) {
 	if p.State, err = schema.Recognize(ctx, d); err != nil {
 		return nil, err
 	}
+	p.todo = all
 	if p.Refusal = refusal(&p.State, o); p.Refusal != nil {
-		return p, nil
+		if p.State.Status != schema.Foreign || p.State.Authz == "A0" {
+			return p, nil
+		}
+		p.todo, p.Refusal = nil, nil // permissions do not wait for content
 	}
 	if p.Findings, err = brokenViews(ctx, d); err != nil {
 		return nil, err
@@ -57,10 +63,27 @@ func NewPlan(ctx context.Context, d *db.DB, o Options) (*Plan, error) {
 		if err != nil {
 			return err
 		}
-		if p.Refusal = s.refusal(&p.State, o); p.Refusal != nil {
-			return nil
+		if p.todo != nil {
+			if p.Refusal = s.refusal(&p.State, o); p.Refusal != nil {
+				if p.State.Status != schema.Foreign || p.State.Authz == "A0" || o.Catalog {
+					return nil
+				}
+				p.todo, p.Refusal = nil, nil
+			}
 		}
-		return p.fill(ctx, tx, schema.DialectOf(d), s, all, o)
+		p.content = p.todo != nil
+		found, unmoved, err := p.permissions(ctx, tx, s)
+		if err != nil {
+			return err
+		}
+		if err := p.fill(ctx, tx, schema.DialectOf(d), s, p.todo, o); err != nil {
+			return err
+		}
+		p.Findings = append(p.Findings, found...)
+		if p.Refusal == nil && len(p.Steps) == 0 {
+			p.Refusal = unmoved // nothing else is to do
+		}
+		return nil
 	})
 	return p, err
 }
