@@ -4,6 +4,7 @@ package schema
 const (
 	casbinRule  = "casbin_rule"
 	authzPrefix = "openedx_authz_"
+	policyTable = authzPrefix + "policycachecontrol"
 	scopeTable  = authzPrefix + "scope"
 	externalKey = "external_key" // of a scope: the one column that a later step adds to an earlier table
 )
@@ -61,7 +62,7 @@ var authz = []Table{
 		Columns: []Column{subtype("scope_ptr_id", scopeTable), null(ref4("content_library_id", libraryTable, Cascade))},
 	},
 	{
-		Name:    authzPrefix + "policycachecontrol",
+		Name:    policyTable,
 		Columns: []Column{id8, {Name: "version", Type: uuid}},
 	},
 	{

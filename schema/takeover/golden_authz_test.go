@@ -3,7 +3,6 @@ package takeover
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -93,7 +92,7 @@ func readSite(t *testing.T, d *db.DB) goldenSite {
 		if strings.HasPrefix(name, "lectern_") || name == "sqlite_sequence" {
 			continue
 		}
-		s[name] = rowsOf(t, d, name)
+		s[name] = rowsIn(t, d, live[name])
 		if def := schema.Lookup(name); def != nil && permissionTable(name) {
 			for _, row := range s[name] {
 				parse(t, def, row)
@@ -310,107 +309,4 @@ func order(t *inspect.Table) {
 	slices.SortFunc(t.Foreign, func(a, b inspect.Foreign) int { return strings.Compare(a.Column, b.Column) })
 	slices.SortFunc(t.Keys, func(a, b inspect.Unique) int { return strings.Compare(a.Name, b.Name) })
 	slices.SortFunc(t.Checks, func(a, b inspect.Check) int { return strings.Compare(a.Name, b.Name) })
-}
-
-var errStopped = errors.New("stopped here")
-
-// stopper fails the statement number at that changes something, counted from 0, and none after it. What is said about the
-// lease goes on, as another test stops that.
-type stopper struct {
-	at, seen int
-	changed  bool
-}
-
-func (s *stopper) fault(sql string) error {
-	verb, _, _ := strings.Cut(sql, " ")
-	switch {
-	case verb == "BEGIN" || verb == "START":
-		s.changed = false
-		return nil
-	case strings.Contains(sql, "lectern_lock"):
-		return nil
-	case verb == "COMMIT":
-		if !s.changed {
-			return nil
-		}
-	case slices.Contains([]string{"CREATE", "ALTER", "DROP", "INSERT", "UPDATE", "DELETE", "COPY"}, verb):
-		s.changed = true
-	default:
-		return nil
-	}
-	s.seen++
-	if s.seen == s.at+1 {
-		return errStopped
-	}
-	return nil
-}
-
-// TestGoldenAuthzCrash stops a take-over at every statement. The database is then of an age that is known, and a second run
-// comes to the same end. On SQLite every start has its turn whose take-over does something to rows; on the MySQL family,
-// where tables are committed one by one, the one with the longest way.
-func TestGoldenAuthzCrash(t *testing.T) {
-	t.Parallel()
-	for _, e := range dbtest.Engines() {
-		if e != db.SQLite && e != db.MariaDB {
-			continue // PostgreSQL undoes all, as SQLite does; MySQL is as MariaDB
-		}
-		for i, name := range earliest(t, e) {
-			if e == db.MariaDB && i > 0 {
-				break
-			}
-			t.Run(string(e)+"/"+name, func(t *testing.T) {
-				t.Parallel()
-				stops := 0
-				for at := 0; ; at++ {
-					url := dbtest.URL(t, e)
-					s := &stopper{at: -1}
-					d, err := db.Open(context.Background(), url, db.Options{Create: true, Fault: s.fault})
-					if err != nil {
-						t.Fatal(err)
-					}
-					goldendb.LoadAuthz(t, d, name)
-					before := readSite(t, d)
-					*s = stopper{at: at}
-					_, err = Migrate(context.Background(), d, Options{}, Run{})
-					s.at = -1
-					if err == nil {
-						if err := d.Close(); err != nil {
-							t.Error(err)
-						}
-						break
-					}
-					if !errors.Is(err, errStopped) {
-						t.Fatalf("stopped at statement %d: %v", at, err)
-					}
-					stops++
-					age := ageOf(t, d)
-					if strings.HasPrefix(age, "X") || age == "A0" {
-						t.Errorf("stopped at statement %d: %s", at, age)
-					}
-					if _, err := Migrate(context.Background(), d, Options{}, Run{}); err != nil {
-						t.Fatalf("after a stop at statement %d: %v", at, err)
-					}
-					before.compare(t, d, goldendb.AuthzEndOf(t, e, name))
-					if err := d.Close(); err != nil {
-						t.Error(err)
-					}
-				}
-				if stops < 20 {
-					t.Errorf("stopped at %d statements only", stops)
-				}
-			})
-		}
-	}
-}
-
-// earliest returns the starts in which legacy permissions are still to be moved, those with most to do first.
-func earliest(t *testing.T, e db.Engine) []string {
-	t.Helper()
-	var names []string
-	for _, name := range goldendb.AuthzStarts(t, e, "A*") {
-		if len(name) == 2 && name < "A6" {
-			names = append(names, name)
-		}
-	}
-	return names
 }

@@ -146,12 +146,18 @@ func rowsOf(t *testing.T, d *db.DB, table string) []map[string]any {
 	if err != nil || live[table] == nil {
 		t.Fatalf("table %s: %v", table, err)
 	}
+	return rowsIn(t, d, live[table])
+}
+
+// rowsIn is rowsOf for a table of the catalogue.
+func rowsIn(t *testing.T, d *db.DB, live *inspect.Table) []map[string]any {
+	t.Helper()
 	var cols, quoted []string
-	for _, c := range live[table].Columns {
+	for _, c := range live.Columns {
 		cols, quoted = append(cols, c.Name), append(quoted, d.Engine().Quote(c.Name))
 	}
 	out := []map[string]any{}
-	err = d.Query(context.Background(), "SELECT "+strings.Join(quoted, ", ")+" FROM "+d.Engine().Quote(table)+" ORDER BY 1", nil, func(r *db.Row) error {
+	err := d.Query(context.Background(), "SELECT "+strings.Join(quoted, ", ")+" FROM "+d.Engine().Quote(live.Name)+" ORDER BY 1", nil, func(r *db.Row) error {
 		vals, dest := make([]any, len(cols)), make([]any, len(cols))
 		for i := range vals {
 			dest[i] = &vals[i]
@@ -161,7 +167,7 @@ func rowsOf(t *testing.T, d *db.DB, table string) []map[string]any {
 		}
 		o := map[string]any{}
 		for i, c := range cols {
-			o[c] = canonical(live[table].Column(c), vals[i])
+			o[c] = canonical(live.Column(c), vals[i])
 		}
 		out = append(out, o)
 		return nil
@@ -170,7 +176,7 @@ func rowsOf(t *testing.T, d *db.DB, table string) []map[string]any {
 		t.Fatal(err)
 	}
 	slices.SortStableFunc(out, func(a, b map[string]any) int { // by the primary key, which need not come first
-		return cmpAny(a[primary(live[table])], b[primary(live[table])])
+		return cmpAny(a[primary(live)], b[primary(live)])
 	})
 	b, err := json.Marshal(out)
 	if err != nil {
