@@ -95,8 +95,8 @@ func texts(t *testing.T, d *db.DB, sql string, columns int) []string {
 	return list
 }
 
-// sound finds nothing wrong with a database.
-func sound(t *testing.T, d *db.DB) {
+// unharmed finds nothing wrong with a database.
+func unharmed(t *testing.T, d *db.DB) {
 	t.Helper()
 	found, err := schema.Verify(context.Background(), d, true)
 	if err != nil {
@@ -157,7 +157,7 @@ JOIN openedx_authz_usersubject u ON u.subject_ptr_id = e.subject_id JOIN openedx
 			t.Errorf("%s legacy rows are left of 9", got[0])
 		}
 		again(t, d)
-		sound(t, d)
+		unharmed(t, d)
 	})
 }
 
@@ -260,7 +260,7 @@ func TestAuthzPlatform(t *testing.T) {
 			t.Fatal(err)
 		}
 		again(t, d)
-		sound(t, d)
+		unharmed(t, d)
 		if got := texts(t, d, "SELECT COUNT(*) FROM django_migrations", 1); got[0] != fmt.Sprint(len(schema.Migrations())) {
 			t.Errorf("%s rows in the ledger, want %d", got[0], len(schema.Migrations()))
 		}
