@@ -155,7 +155,7 @@ func stageFor(ctx context.Context, d *db.DB, place string) (stage, error) {
 }
 
 // besides are tables that steps read and that neither are ours nor refer to content.
-var besides = map[string]bool{"split_modulestore_django_splitmodulestorecourseindex": true}
+var besides = map[string]bool{"split_modulestore_django_splitmodulestorecourseindex": true, legacyTable: true}
 
 // concerned returns the tables that a take-over reads or changes, those that refer to others first: so a copy that is made
 // table by table holds what is referred to, whoever writes meanwhile.
