@@ -175,9 +175,10 @@ func TestGoldenKilled(t *testing.T) {
 		}
 		t.Run(string(e), func(t *testing.T) {
 			t.Parallel()
+			name := goldendb.Some(t, e, "U")[0]
 			for killed, sites := 0, 0; killed < times[e]; sites++ {
 				url := dbtest.URL(t, e)
-				load(t, url, "U")
+				load(t, url, name)
 				d := open(t, url, db.Options{})
 				for on := true; on && killed < times[e]; {
 					if on = killOne(t, d, url); on {
@@ -187,7 +188,7 @@ func TestGoldenKilled(t *testing.T) {
 				if _, err := Migrate(context.Background(), d, Options{}, Run{}); err != nil {
 					t.Fatal(err)
 				}
-				compare(t, d, goldendb.EndOf(t, e, "U"))
+				compare(t, d, goldendb.EndOf(t, e, name))
 				if sites > 20 {
 					t.Fatalf("only %d were killed", killed)
 				}
