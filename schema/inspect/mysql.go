@@ -95,18 +95,36 @@ AND t.constraint_type = 'CHECK' WHERE c.constraint_schema = DATABASE()`
 	if err != nil {
 		return err
 	}
-	return q.Query(ctx, `SELECT k.table_name, k.constraint_name, k.column_name, k.referenced_table_name, k.referenced_column_name,
-r.delete_rule, r.update_rule FROM information_schema.key_column_usage k
-JOIN information_schema.referential_constraints r ON r.constraint_schema = k.constraint_schema AND r.table_name = k.table_name
-AND r.constraint_name = k.constraint_name WHERE k.table_schema = DATABASE() AND k.referenced_table_name IS NOT NULL`, nil, func(r *db.Row) error {
+	return foreignKeys(ctx, q, l)
+}
+
+// foreignKeys reads the references in two queries: joined, MariaDB opens every table again for each of them.
+func foreignKeys(ctx context.Context, q db.Querier, l Tables) error {
+	type key struct{ table, name string }
+	rules := map[key][2]string{}
+	err := q.Query(ctx, `SELECT table_name, constraint_name, delete_rule, update_rule FROM information_schema.referential_constraints
+WHERE constraint_schema = DATABASE()`, nil, func(r *db.Row) error {
+		var k key
+		var rule [2]string
+		err := r.Scan(&k.table, &k.name, &rule[0], &rule[1])
+		rules[k] = rule
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return q.Query(ctx, `SELECT table_name, constraint_name, column_name, referenced_table_name, referenced_column_name
+FROM information_schema.key_column_usage WHERE table_schema = DATABASE() AND referenced_table_name IS NOT NULL`, nil, func(r *db.Row) error {
 		var (
 			table string
 			f     Foreign
 		)
-		if err := r.Scan(&table, &f.Name, &f.Column, &f.Table, &f.To, &f.OnDelete, &f.OnUpdate); err != nil {
+		if err := r.Scan(&table, &f.Name, &f.Column, &f.Table, &f.To); err != nil {
 			return err
 		}
-		if t := l[table]; t != nil {
+		rule, ok := rules[key{table, f.Name}]
+		f.OnDelete, f.OnUpdate = rule[0], rule[1]
+		if t := l[table]; t != nil && ok {
 			t.Foreign = append(t.Foreign, f)
 		}
 		return nil
