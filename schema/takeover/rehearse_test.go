@@ -267,6 +267,36 @@ func TestRehearseLeft(t *testing.T) {
 	})
 }
 
+// TestRehearseRefused is told by the server that it may not make the copy.
+func TestRehearseRefused(t *testing.T) {
+	t.Parallel()
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		t.Parallel()
+		if e == db.SQLite {
+			return // which has no rights
+		}
+		ctx := context.Background()
+		place := dbtest.URL(t, e)
+		d, err := db.Open(ctx, place, db.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := serverStage{d: d, place: place, from: "x", name: stageName(e, "x")}
+		exists, drop := databaseExists, "DROP DATABASE IF EXISTS "+e.Quote(s.name)
+		if e == db.PostgreSQL {
+			exists, drop = schemaExists, "DROP SCHEMA IF EXISTS "+e.Quote(s.name)
+		}
+		err = s.make(ctx, "CREATE NOTHING", "ask for the right")
+		var refused *fault.Error
+		if !errors.As(err, &refused) || refused.Kind != fault.Refused || refused.Next != "ask for the right" {
+			t.Errorf("%v, want it refused", err)
+		}
+		if err := errors.Join(s.removeBy(ctx, exists, drop), d.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
 // TestRehearseLeftFile is the same with files, of which those of running processes stay.
 func TestRehearseLeftFile(t *testing.T) {
 	t.Parallel()

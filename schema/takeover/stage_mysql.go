@@ -13,16 +13,19 @@ import (
 // databaseStage is a database on the same server of the MySQL family.
 type databaseStage struct {
 	serverStage
-	made bool
 }
+
+const databaseExists = "SELECT 1 FROM information_schema.schemata WHERE schema_name = ?"
 
 func (s *databaseStage) drop() string { return "DROP DATABASE IF EXISTS " + s.d.Engine().Quote(s.name) }
 
 func (s *databaseStage) clear(ctx context.Context) error {
-	return s.clearBy(ctx, "SELECT 1 FROM information_schema.schemata WHERE schema_name = ?", s.drop())
+	return s.clearBy(ctx, databaseExists, s.drop())
 }
 
-func (s *databaseStage) remove(ctx context.Context) error { return s.removeBy(ctx, s.made, s.drop()) }
+func (s *databaseStage) remove(ctx context.Context) error {
+	return s.removeBy(ctx, databaseExists, s.drop())
+}
 
 func (s *databaseStage) fill(ctx context.Context) (*db.DB, error) {
 	q := s.d.Engine().Quote
@@ -32,8 +35,6 @@ FROM information_schema.schemata WHERE schema_name = DATABASE()`, nil, db.Value[
 		return nil, err
 	}
 	right := fmt.Sprintf("let somebody who may run GRANT ALL ON %s.* for this user, or rehearse with a copy of the database", q(s.name))
-	// Known as made also where the answer was not heard: clear has seen that there was none.
-	s.made = true
 	if err := s.make(ctx, "CREATE DATABASE "+q(s.name)+" "+defaults, right); err != nil {
 		return nil, err
 	}

@@ -13,24 +13,26 @@ import (
 // schemaStage is a schema in the same database of PostgreSQL.
 type schemaStage struct {
 	serverStage
-	made bool
 }
+
+const schemaExists = "SELECT 1 FROM pg_namespace WHERE nspname = ?"
 
 func (s *schemaStage) drop() string {
 	return "DROP SCHEMA IF EXISTS " + db.PostgreSQL.Quote(s.name) + " CASCADE"
 }
 
 func (s *schemaStage) clear(ctx context.Context) error {
-	return s.clearBy(ctx, "SELECT 1 FROM pg_namespace WHERE nspname = ?", s.drop())
+	return s.clearBy(ctx, schemaExists, s.drop())
 }
 
-func (s *schemaStage) remove(ctx context.Context) error { return s.removeBy(ctx, s.made, s.drop()) }
+func (s *schemaStage) remove(ctx context.Context) error {
+	return s.removeBy(ctx, schemaExists, s.drop())
+}
 
 // The copy is one transaction on one snapshot. Names of indexes and constraints, by which steps find them, LIKE would make
 // anew: they are made by the text that the catalogue gives.
 func (s *schemaStage) fill(ctx context.Context) (*db.DB, error) {
 	q := db.PostgreSQL.Quote
-	s.made = true
 	err := s.make(ctx, "CREATE SCHEMA "+q(s.name), "let somebody who may run GRANT CREATE ON DATABASE for this user, or rehearse with a copy of the database")
 	if err != nil {
 		return nil, err

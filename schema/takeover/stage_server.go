@@ -23,6 +23,8 @@ type serverStage struct {
 	admin *db.DB // the original, for the statements that make and remove the copy
 	copy  *db.DB
 	held  *lease.Lease
+	made  bool // the copy's place was made
+	tried bool // its making was begun
 }
 
 // stageName returns what the copy of a database or schema is called.
@@ -104,12 +106,14 @@ func (s *serverStage) make(ctx context.Context, create, right string) (err error
 	if err := s.open(ctx); err != nil {
 		return err
 	}
+	s.tried = true
 	if _, err := s.admin.Exec(ctx, create); err != nil {
 		if ctx.Err() != nil {
 			return err
 		}
 		return fault.Errorf(fault.Refused, s.name, "cannot be made for the copy: %w", err).WithNext(right)
 	}
+	s.made = true
 	if s.copy, err = s.enter(ctx); err != nil {
 		return err
 	}
@@ -119,12 +123,17 @@ func (s *serverStage) make(ctx context.Context, create, right string) (err error
 	return nil
 }
 
-// removeBy drops the copy.
-func (s *serverStage) removeBy(ctx context.Context, made bool, drop string) error {
+// removeBy drops the copy. Where it is not known whether it was made, what is there is looked at first: it may be another's.
+func (s *serverStage) removeBy(ctx context.Context, exists, drop string) error {
 	var errs []error
-	if made {
+	switch {
+	case s.made:
 		_, err := s.admin.Exec(ctx, drop)
 		errs = append(errs, err)
+	case s.tried:
+		if err := s.clearBy(ctx, exists, drop); !fault.Is(err, fault.Refused) {
+			errs = append(errs, err)
+		}
 	}
 	if s.copy != nil {
 		errs = append(errs, s.copy.Close())
