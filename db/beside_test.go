@@ -45,7 +45,7 @@ func TestCopyFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, sql := range []string{"CREATE TABLE n (id integer PRIMARY KEY AUTOINCREMENT, x text CHECK (x REGEXP '^a'))", "INSERT INTO n VALUES (41, 'ab')", "DELETE FROM n", "INSERT INTO n (x) VALUES ('ac')"} {
+	for _, sql := range []string{`CREATE TABLE n (id integer PRIMARY KEY AUTOINCREMENT, x text CHECK (x REGEXP '^[\w.-]+\Z'))`, "INSERT INTO n VALUES (41, 'ab')", "DELETE FROM n", "INSERT INTO n (x) VALUES ('ac')"} {
 		if _, err := d.Exec(ctx, sql); err != nil {
 			t.Fatal(err)
 		}
