@@ -67,8 +67,8 @@ func Rehearse(ctx context.Context, c Config, t Takeover) (*Database, error) {
 		return found, err
 	}
 	found.Findings, found.Sums, found.Copied = append([]schema.Finding{}, out.Findings...), out.Sums, out.Copied
-	for i, took := range out.Took {
-		found.Steps[i].Took = took
+	for i := range min(len(out.Took), len(found.Steps)) {
+		found.Steps[i].Took = out.Took[i]
 	}
 	return found, err
 }
