@@ -150,7 +150,7 @@ func (r *runner) together(ctx context.Context, s *db.Session, list []Statement) 
 		before := 0
 		if rewrites {
 			var err error
-			if before, err = dangling(ctx, tx); err != nil {
+			if before, err = dangling(ctx, tx, list); err != nil {
 				return err
 			}
 		}
@@ -160,7 +160,7 @@ func (r *runner) together(ctx context.Context, s *db.Session, list []Statement) 
 			}
 		}
 		if rewrites {
-			after, err := dangling(ctx, tx)
+			after, err := dangling(ctx, tx, list)
 			if err == nil && after > before {
 				err = fault.Errorf(fault.Internal, "database", "%d rows would have lost what they refer to", after-before).
 					WithNext("report this; the step has changed nothing")
