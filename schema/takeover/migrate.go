@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/openlectern/lectern/db"
@@ -47,9 +48,12 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 	if l.From != nil && r.TookOver != nil {
 		r.TookOver(*l.From)
 	}
+	orphans := slices.DeleteFunc(p.Findings, func(f schema.Finding) bool { return f.Code != "orphan" })
+	o.again = true
 	if p, err = NewPlan(ctx, d, o); err != nil { // somebody may have been at it before the lease was ours
 		return nil, err
 	}
+	p.Findings = append(p.Findings, orphans...)
 	if p.Refusal != nil || len(p.Steps) == 0 {
 		return p, p.Refusal
 	}
@@ -59,7 +63,7 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 		return p, err
 	}
 	n := 0
-	run := runner{d: d, dialect: schema.DialectOf(d), codes: p.codes, catalog: o.Catalog, held: l.Check,
+	run := runner{d: d, dialect: schema.DialectOf(d), codes: p.codes, catalog: o.Catalog, held: l.Check, sound: len(orphans) == 0,
 		patience: ddl.Patience{Lock: r.LockTimeout, Blocked: r.Blocked},
 		done: func(s Step) {
 			if n++; r.Done != nil {
