@@ -213,11 +213,13 @@ The status is 1 when something was not as it should be.`,
 			}
 			meter, progress := c.progress()
 			t.Progress, t.Note = progress, c.note
+			warned := found.Findings
 			found, err = app.Migrate(cmd.Context(), c.config(writing), t)
 			meter.end()
 			if found == nil || err != nil {
 				return err
 			}
+			found.Findings = warned
 			return c.print(plan{database: newDatabase(found), did: true})
 		},
 	}

@@ -51,7 +51,7 @@ type checker struct {
 	s       *site
 	d       schema.Dialect
 	q       db.Querier
-	again   bool            // see Options
+	quick   bool            // see Options
 	pending map[string]bool // steps of openedx_content that are to come, by the number in their names
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/openlectern/lectern/db"
@@ -31,8 +30,10 @@ type Run struct {
 
 // Migrate brings a database to where the options say. What it did is the plan that it returns: its steps were carried
 // out. A database that cannot be taken over is fault.Refused, with the plan beside the error, and nothing has been
-// written. Stopped at any moment, it goes on where it was when it is called again.
+// written; rows that referred to none before, of which NewPlan warns, are not looked for. Stopped at any moment, it goes on
+// where it was when it is called again.
 func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err error) {
+	o.quick = true // NewPlan warns who asks it
 	p, err = NewPlan(ctx, d, o)
 	if err != nil {
 		return nil, err
@@ -48,12 +49,9 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 	if l.From != nil && r.TookOver != nil {
 		r.TookOver(*l.From)
 	}
-	orphans := slices.DeleteFunc(p.Findings, func(f schema.Finding) bool { return f.Code != "orphan" })
-	o.again = true
 	if p, err = NewPlan(ctx, d, o); err != nil { // somebody may have been at it before the lease was ours
 		return nil, err
 	}
-	p.Findings = append(p.Findings, orphans...)
 	if p.Refusal != nil || len(p.Steps) == 0 {
 		return p, p.Refusal
 	}
@@ -63,7 +61,7 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 		return p, err
 	}
 	n := 0
-	run := runner{d: d, dialect: schema.DialectOf(d), codes: p.codes, catalog: o.Catalog, held: l.Check, sound: len(orphans) == 0,
+	run := runner{d: d, dialect: schema.DialectOf(d), codes: p.codes, catalog: o.Catalog, held: l.Check,
 		patience: ddl.Patience{Lock: r.LockTimeout, Blocked: r.Blocked},
 		done: func(s Step) {
 			if n++; r.Done != nil {

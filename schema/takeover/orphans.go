@@ -30,7 +30,7 @@ LEFT JOIN %s p ON p.id = e.learning_package_id WHERE p.id IS NULL ORDER BY 1`, q
 				Value: "its entity or package is missing", Next: "delete the row, or restore what it refers to from a backup: a container's code is unique in its package"})
 		}
 	}
-	if c.d.Engine() != db.SQLite || len(c.pending) == 0 || c.again {
+	if c.d.Engine() != db.SQLite || len(c.pending) == 0 || c.quick {
 		return out, nil // servers have seen to it
 	}
 	type orphan struct {

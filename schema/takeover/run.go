@@ -2,6 +2,7 @@ package takeover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -75,7 +76,6 @@ type runner struct {
 	codes    *codes
 	catalog  bool // look for courses that the catalog lacks, too
 	patience ddl.Patience
-	sound    bool                        // SQLite: no row refers to what is not there, so that need not be counted before each step
 	held     func(context.Context) error // whether the lease is ours yet; nil asks nothing
 	done     func(Step)                  // told of each step that is done
 }
@@ -138,19 +138,30 @@ func (r *runner) prepare(ctx context.Context, s *db.Session) error {
 	return err
 }
 
-// together sends statements in one transaction.
+// errDangling says that rows of a table which was made again, or of those that refer to it, refer to none.
+var errDangling = errors.New("there are rows that refer to none")
+
+// together sends statements in one transaction. Tables that SQLite makes again are looked at before it commits: that rows
+// refer to none may be as it was before, which is counted only then, as counting takes longer than all steps.
 func (r *runner) together(ctx context.Context, s *db.Session, list []Statement) error {
+	err := r.attempt(ctx, s, list, false)
+	if errors.Is(err, errDangling) {
+		err = r.attempt(ctx, s, list, true)
+	}
+	return err
+}
+
+func (r *runner) attempt(ctx context.Context, s *db.Session, list []Statement, known bool) error {
 	sqlite := r.d.Engine() == db.SQLite
 	rewrites := sqlite && slices.ContainsFunc(list, func(st Statement) bool { return st.Effort == Rewrite })
-	return r.patience.Transaction(ctx, s, func(tx *db.Tx) error {
+	return r.patience.Transaction(ctx, s, func(tx *db.Tx) (err error) {
 		if sqlite { // with it on, references to a renamed table would be left behind
 			if _, err := tx.Exec(ctx, "PRAGMA legacy_alter_table = OFF"); err != nil {
 				return err
 			}
 		}
 		before := 0
-		if rewrites && !r.sound {
-			var err error
+		if rewrites && known {
 			if before, err = dangling(ctx, tx, list); err != nil {
 				return err
 			}
@@ -160,15 +171,18 @@ func (r *runner) together(ctx context.Context, s *db.Session, list []Statement) 
 				return err
 			}
 		}
-		if rewrites {
-			after, err := dangling(ctx, tx, list)
-			if err == nil && after > before {
-				err = fault.Errorf(fault.Internal, "database", "%d rows would have lost what they refer to", after-before).
-					WithNext("report this; the step has changed nothing")
-			}
-			return err
+		if !rewrites {
+			return nil
 		}
-		return nil
+		after, err := dangling(ctx, tx, list)
+		switch {
+		case err != nil || after <= before:
+			return err
+		case !known:
+			return errDangling
+		}
+		return fault.Errorf(fault.Internal, "database", "%d rows would have lost what they refer to", after-before).
+			WithNext("report this; the step has changed nothing")
 	})
 }
 

@@ -18,7 +18,7 @@ type Options struct {
 	CodesFile    string // what errors call the file they came from
 	DeriveCodes  bool   // containers without a chosen code get the proposed one
 	Catalog      bool   // bring the tables of course identity, too
-	again        bool   // the checks were made a moment ago: those that read all rows and only warn are left out
+	quick        bool   // leave out checks that read all rows and only warn
 	PlatformRows bool   // write the rows of platform apps whose migrations only follow content's (content-migrations.md §5.2)
 }
 
@@ -132,7 +132,7 @@ func refusal(st *schema.State, o Options) error {
 
 // fill makes the checks and plans the steps.
 func (p *Plan) fill(ctx context.Context, q db.Querier, d schema.Dialect, s *site, all []step, o Options) error {
-	c := &checker{s: s, d: d, q: q, again: o.again, pending: map[string]bool{}}
+	c := &checker{s: s, d: d, q: q, quick: o.quick, pending: map[string]bool{}}
 	for i := range all {
 		if all[i].app == "openedx_content" && !s.rows[schema.Migration{App: all[i].app, Name: all[i].name}] {
 			c.pending[all[i].name[:4]] = true
