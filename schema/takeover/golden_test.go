@@ -23,7 +23,10 @@ import (
 func TestGoldenEnds(t *testing.T) {
 	t.Parallel()
 	for _, e := range dbtest.Engines() {
-		for _, name := range goldendb.Starts(t, e, "*") {
+		for i, name := range goldendb.Starts(t, e, "*") {
+			if e == db.MySQL && i%4 != 0 && !thorough() {
+				continue // they are MariaDB's, which has them all
+			}
 			t.Run(string(e)+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				end := goldendb.EndOf(t, e, name)
