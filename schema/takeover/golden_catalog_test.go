@@ -26,7 +26,7 @@ func TestGoldenCatalog(t *testing.T) {
 				t.Parallel()
 				end := goldendb.EndOf(t, e, name)
 				var rows []string
-				if slices.ContainsFunc(end.Ledger, func(r [2]string) bool { return r[0] == platform[0].app }) {
+				if slices.ContainsFunc(end.Ledger, func(r [2]string) bool { return r == [2]string{platform[0].app, platform[0].before} }) {
 					rows = switches
 				}
 				d := dbtest.Open(t, e)
