@@ -82,30 +82,57 @@ type runner struct {
 
 // run carries out steps until none is left. Each is planned anew from what the catalogue says then.
 func (r *runner) run(ctx context.Context, all []step) error {
+	var failed error // of the step before
+	var was Step
 	for {
-		now, err := look(ctx, r.d)
-		if err != nil {
+		steps, err := r.left(ctx, all)
+		switch {
+		case failed != nil && (err != nil || len(steps) > 0 && alike(&was, &steps[0])):
+			return failed
+		case err != nil || len(steps) == 0:
 			return err
 		}
-		steps := now.steps(r.dialect, r.codes, all)
-		if r.catalog && !slices.ContainsFunc(steps, func(st Step) bool { return !st.silent() }) {
-			if err := now.lookCourses(ctx, r.d); err != nil { // with all tables there
-				return err
-			}
-			steps = now.steps(r.dialect, r.codes, all)
-		}
-		if len(steps) == 0 {
-			return nil
-		}
+		failed = nil
 		for i := range steps {
 			if err := r.carryOut(ctx, &steps[i]); err != nil {
-				return err
+				if !r.overtaken(ctx, err) {
+					return err
+				}
+				failed, was = err, steps[i]
+				break
 			}
 			if !steps[i].silent() {
 				break // what it changed in the catalogue is looked at before the next
 			}
 		}
 	}
+}
+
+// overtaken reports whether a step may have failed over what was done meanwhile: a server of the MySQL family finishes the
+// statement that a run sent which was killed. Then the catalogue shows it, and the step is another one than it was.
+func (r *runner) overtaken(ctx context.Context, err error) bool {
+	return r.d.Engine().MySQLFamily() && ctx.Err() == nil && fault.KindOf(err) == fault.Internal
+}
+
+// alike reports whether two steps do the same.
+func alike(a, b *Step) bool {
+	return a.ID() == b.ID() && slices.EqualFunc(a.Statements, b.Statements, func(x, y Statement) bool { return x.SQL == y.SQL })
+}
+
+// left plans the steps that are left.
+func (r *runner) left(ctx context.Context, all []step) ([]Step, error) {
+	now, err := look(ctx, r.d)
+	if err != nil {
+		return nil, err
+	}
+	steps := now.steps(r.dialect, r.codes, all)
+	if r.catalog && !slices.ContainsFunc(steps, func(st Step) bool { return !st.silent() }) {
+		if err := now.lookCourses(ctx, r.d); err != nil { // with all tables there
+			return nil, err
+		}
+		steps = now.steps(r.dialect, r.codes, all)
+	}
+	return steps, nil
 }
 
 // carryOut carries out one step on a connection of its own.
