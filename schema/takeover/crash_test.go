@@ -163,7 +163,7 @@ func TestGoldenCrash(t *testing.T) {
 	}
 	for _, e := range dbtest.Engines() {
 		names := goldendb.Some(t, e, usual[e]...)
-		if thorough() {
+		if thorough() || e == db.SQLite && !testing.Short() {
 			names = goldendb.Starts(t, e, "*")
 		}
 		for _, name := range names {
