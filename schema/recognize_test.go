@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -15,6 +14,7 @@ import (
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/internal/dbtest"
 	"github.com/openlectern/lectern/internal/golden"
+	"github.com/openlectern/lectern/internal/goldendb"
 )
 
 // stateOf returns the state that the name of a golden start tells (its README, content-migrations.md §3.3).
@@ -99,86 +99,27 @@ func worthwhile(e db.Engine, name string) bool {
 	return true
 }
 
-var (
-	castRegexp = regexp.MustCompile("CHECK \\((`\\w+`) regexp cast\\(('[^']*') as char charset binary\\)\\)")
-	uuidColumn = regexp.MustCompile("(`\\w+`) uuid ")
-	uuidValue  = regexp.MustCompile(`'([0-9a-f]{8})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{4})-([0-9a-f]{12})'`)
-)
-
 // needless are the statements for what recognition does not look at, where making a table takes its time.
 var needless = regexp.MustCompile("^(DROP TABLE|LOCK TABLES|UNLOCK|ALTER TABLE|CREATE TABLE `(auth|organizations|content_|contentstore|modulestore)" +
 	"|INSERT INTO `([a-ce-z]|django_content))")
 
-// folder returns where the dumps for an engine are, of content (of is "") or of permissions ("authz/"). Real MySQL has none
-// of its own and reads MariaDB's.
-func folder(e db.Engine, of string) string {
-	if e == db.MySQL {
-		e = db.MariaDB
-	}
-	return "db/" + of + string(e) + "/"
-}
-
-// starts returns the golden databases of an engine. The committed subset has some for SQLite only.
+// starts returns the golden databases of an engine, of content (of is "") or of permissions ("authz/").
 func starts(t *testing.T, e db.Engine, of, pattern string) []string {
 	t.Helper()
-	if e != db.SQLite && golden.Dir(t) == "" {
-		return nil
+	if of != "" {
+		return goldendb.AuthzStarts(t, e, pattern)
 	}
-	names := golden.Glob(t, folder(e, of)+pattern+".sql.gz")
-	for i, n := range names {
-		names[i] = strings.TrimSuffix(filepath.Base(n), ".sql.gz")
-	}
-	return names
+	return goldendb.Starts(t, e, pattern)
 }
 
 // load loads a golden database, on the MySQL family only what recognition looks at unless the whole is asked for.
 func load(t *testing.T, d *db.DB, of, name string, whole bool) {
 	t.Helper()
-	dump := string(golden.ReadGz(t, folder(d.Engine(), of)+name+".sql.gz"))
-	if d.Engine() == db.MySQL {
-		dump = castRegexp.ReplaceAllString(dump, "CHECK (regexp_like($1, $2, 'c'))")
-		if uuidColumn.MatchString(dump) {
-			dump = uuidColumn.ReplaceAllString(dump, "$1 char(32) ")
-			dump = uuidValue.ReplaceAllString(dump, "'$1$2$3$4$5'")
-		}
+	folder := goldendb.Folder(d.Engine())
+	if of != "" {
+		folder = goldendb.AuthzFolder(d.Engine())
 	}
-	err := d.Session(context.Background(), func(s *db.Session) error {
-		if d.Engine() == db.SQLite {
-			dump = "PRAGMA foreign_keys=OFF;" + dump // the order of its rows is not that of references
-		}
-		for _, stmt := range statements(dump, d.Engine().MySQLFamily()) {
-			if d.Engine().MySQLFamily() && !whole && needless.MatchString(stmt) {
-				continue
-			}
-			if _, err := s.Exec(context.Background(), stmt); err != nil {
-				return errors.Join(err, errors.New(stmt[:min(300, len(stmt))]))
-			}
-		}
-		return nil
+	goldendb.LoadPart(t, d, string(golden.ReadGz(t, folder+name+".sql.gz")), func(stmt string) bool {
+		return d.Engine().MySQLFamily() && !whole && needless.MatchString(stmt)
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
-}
-
-// statements cuts a dump at the semicolons outside quotes.
-func statements(dump string, escapes bool) []string {
-	var list []string
-	start := 0
-	var quote byte
-	for i := 0; i < len(dump); i++ {
-		switch c := dump[i]; {
-		case quote != 0 && c == '\\' && escapes:
-			i++
-		case quote != 0 && c == quote:
-			quote = 0
-		case quote != 0:
-		case c == '\'' || c == '"' || c == '`':
-			quote = c
-		case c == ';':
-			list = append(list, strings.TrimSpace(dump[start:i]))
-			start = i + 1
-		}
-	}
-	return list
 }
