@@ -4,8 +4,6 @@ import (
 	"context"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/openlectern/lectern/db"
 )
 
@@ -29,7 +27,7 @@ func Seed(ctx context.Context, tx *db.Tx, clear bool, o Options) (*Seeded, error
 			return nil, err
 		}
 	}
-	there, err := policyRows(ctx, tx)
+	there, err := storedRows(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
@@ -70,7 +68,7 @@ func SeedUnused(ctx context.Context, tx *db.Tx) (*Seeded, error) {
 
 // clear removes roles, their assignments, and implications.
 func (s *Seeded) clear(ctx context.Context, tx *db.Tx, o Options) error {
-	rows, err := policyRows(ctx, tx)
+	rows, err := storedRows(ctx, tx)
 	if err != nil {
 		return err
 	}
@@ -97,7 +95,7 @@ func (s *Seeded) clear(ctx context.Context, tx *db.Tx, o Options) error {
 }
 
 // change inserts and deletes rows that are no assignments.
-func (s *Seeded) change(ctx context.Context, tx *db.Tx, add [][]string, remove []policyRow) error {
+func (s *Seeded) change(ctx context.Context, tx *db.Tx, add [][]string, remove []storedRow) error {
 	c, err := changePolicy(ctx, tx, add, remove)
 	if !c.IsZero() {
 		s.Changes = append(s.Changes, c)
@@ -106,7 +104,7 @@ func (s *Seeded) change(ctx context.Context, tx *db.Tx, add [][]string, remove [
 }
 
 // changePolicy inserts and deletes rows that are no assignments, under the lock.
-func changePolicy(ctx context.Context, tx *db.Tx, add [][]string, remove []policyRow) (Change, error) {
+func changePolicy(ctx context.Context, tx *db.Tx, add [][]string, remove []storedRow) (Change, error) {
 	if len(add)+len(remove) == 0 {
 		return Change{}, nil
 	}
@@ -146,17 +144,17 @@ func changePolicy(ctx context.Context, tx *db.Tx, add [][]string, remove []polic
 	return bump(ctx, tx, version, d, loose)
 }
 
-// policyRow is a row of casbin_rule that is no assignment.
-type policyRow struct {
+// storedRow is a row of casbin_rule that is no assignment.
+type storedRow struct {
 	id     int64
 	values []string // ptype, v0, v1 …, without the empty ones at the end
 }
 
-// policyRows returns the rows that are no assignments, in the order of their ids: permissions of roles, and
+// storedRows returns the rows that are no assignments, in the order of their ids: permissions of roles, and
 // implications.
-func policyRows(ctx context.Context, q db.Querier) ([]policyRow, error) {
-	return db.All(ctx, q, "SELECT id, ptype, v0, v1, v2, v3, v4, v5 FROM "+ruleTable+" WHERE ptype <> 'g' ORDER BY id", nil, func(r *db.Row) (policyRow, error) {
-		p := policyRow{values: make([]string, 7)}
+func storedRows(ctx context.Context, q db.Querier) ([]storedRow, error) {
+	return db.All(ctx, q, "SELECT id, ptype, v0, v1, v2, v3, v4, v5 FROM "+ruleTable+" WHERE ptype <> 'g' ORDER BY id", nil, func(r *db.Row) (storedRow, error) {
+		p := storedRow{values: make([]string, 7)}
 		v := p.values
 		err := r.Scan(&p.id, &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6])
 		for len(p.values) > 0 && p.values[len(p.values)-1] == "" {
@@ -164,10 +162,4 @@ func policyRows(ctx context.Context, q db.Querier) ([]policyRow, error) {
 		}
 		return p, err
 	})
-}
-
-// Version returns the version of the policy, the zero UUID where it has none yet.
-func Version(ctx context.Context, q db.Querier) (uuid.UUID, error) {
-	v, _, err := db.One(ctx, q, "SELECT version FROM "+policyTable+" WHERE id = 1", nil, db.Value[uuid.UUID])
-	return v, err
 }
