@@ -28,6 +28,7 @@ type piece struct {
 
 var allPeers = []peer{
 	{"keys", "keys_parse.py", nil, []piece{{"keys_parse", "keys", "keys", true}}},
+	{"authz", "casbin_check.py", nil, []piece{{"casbin_check", "authz check", "authz check", false}}},
 	{"create", "content_create.py", nil, []piece{{"content_create", "create", "create", false}}},
 	{"create-each", "content_create.py", []string{"--context", "each"}, []piece{{"content_create", "create-each", "create-each", false}}},
 	{"edit", "content_edit_publish.py", nil, []piece{{"content_edit", "edit", "edit", false}, {"content_publish", "publish", "publish", false}}},
@@ -70,14 +71,18 @@ func (o options) runPeers(ctx context.Context, r *results, chosen []job) error {
 			} else {
 				args = append(args, "--cache", cache)
 			}
-			if slices.Contains(args, serverSite) && o.server == "" {
+			python := o.python
+			if p.job == "authz" {
+				python = o.authzPy
+			}
+			if slices.Contains(args, serverSite) && o.server == "" || python == "" {
 				continue
 			}
 			if err := o.known(args, cache, o.size(chosen[i])); err != nil {
 				return err
 			}
 			say("peer %s, run %d of %d", p.pieces[0].name, run+1, o.peerRuns)
-			lines, err := linesOf(exec.CommandContext(ctx, o.python, args...))
+			lines, err := linesOf(exec.CommandContext(ctx, python, args...))
 			if err != nil {
 				return err
 			}
