@@ -66,9 +66,11 @@ func (o options) runPeers(ctx context.Context, r *results, chosen []job) error {
 				continue
 			}
 			args := append([]string{filepath.Join(o.peers, p.script), "--n", strconv.Itoa(o.size(chosen[i]))}, p.args...)
-			if p.job == "keys" {
+			switch p.job {
+			case "keys":
 				args = append(args, "--keys", o.keys)
-			} else {
+			case "authz": // has no database
+			default:
 				args = append(args, "--cache", cache)
 			}
 			python := o.python
