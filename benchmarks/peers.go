@@ -24,26 +24,27 @@ type piece struct {
 	name  string // in the table
 	ours  string
 	exact bool // Check must agree
+	perOp bool // compared by the operation, as the two do not do the same number
 }
 
 var allPeers = []peer{
-	{"keys", "keys_parse.py", nil, []piece{{"keys_parse", "keys", "keys", true}}},
-	{"authz", "casbin_check.py", nil, []piece{{"casbin_check", "authz check", "authz check", false}}},
-	{"create", "content_create.py", nil, []piece{{"content_create", "create", "create", false}}},
-	{"create-each", "content_create.py", []string{"--context", "each"}, []piece{{"content_create", "create-each", "create-each", false}}},
-	{"edit", "content_edit_publish.py", nil, []piece{{"content_edit", "edit", "edit", false}, {"content_publish", "publish", "publish", false}}},
+	{"keys", "keys_parse.py", nil, []piece{{"keys_parse", "keys", "keys", true, false}}},
+	{"authz", "casbin_check.py", nil, []piece{{line: "casbin_check", name: "authz check", ours: "authz check", perOp: true}}},
+	{"create", "content_create.py", nil, []piece{{"content_create", "create", "create", false, false}}},
+	{"create-each", "content_create.py", []string{"--context", "each"}, []piece{{"content_create", "create-each", "create-each", false, false}}},
+	{"edit", "content_edit_publish.py", nil, []piece{{"content_edit", "edit", "edit", false, false}, {"content_publish", "publish", "publish", false, false}}},
 	{"edit-each", "content_edit_publish.py", []string{"--context", "each", "--edits", strconv.Itoa(someEdits)},
-		[]piece{{"content_edit", "edit-each", "edit-each", false}}},
-	{"outline", "content_read_outline.py", []string{"--way", "api"}, []piece{{"content_read_outline", "outline, by the package's API", "outline draft", false}}},
-	{"outline", "content_read_outline.py", []string{"--way", "orm"}, []piece{{"content_read_outline", "outline, by hand-written queries", "outline draft", false}}},
-	{"backup", "lp_dump.py", []string{"--out", peerArchive}, []piece{{"lp_dump", "backup", "backup", false}}},
-	{"backup", "lp_load.py", []string{"--archive", peerArchive}, []piece{{"lp_load", "restore", "restore", false}}},
+		[]piece{{"content_edit", "edit-each", "edit-each", false, false}}},
+	{"outline", "content_read_outline.py", []string{"--way", "api"}, []piece{{"content_read_outline", "outline, by the package's API", "outline draft", false, false}}},
+	{"outline", "content_read_outline.py", []string{"--way", "orm"}, []piece{{"content_read_outline", "outline, by hand-written queries", "outline draft", false, false}}},
+	{"backup", "lp_dump.py", []string{"--out", peerArchive}, []piece{{"lp_dump", "backup", "backup", false, false}}},
+	{"backup", "lp_load.py", []string{"--archive", peerArchive}, []piece{{"lp_load", "restore", "restore", false, false}}},
 	{"migrate", "migrate.py", []string{"--phase", "new", "--db", filledSite}, migratePieces("sqlite")},
 	{"migrate", "migrate.py", []string{"--old-python", oldPython, "--db", serverSite}, migratePieces("mysql")},
 }
 
 func migratePieces(engine string) []piece {
-	return []piece{{"migrate_names", "migrate names " + engine, "migrate names " + engine, false}, {"migrate", "migrate " + engine, "migrate " + engine, false}}
+	return []piece{{"migrate_names", "migrate names " + engine, "migrate names " + engine, false, false}, {"migrate", "migrate " + engine, "migrate " + engine, false, false}}
 }
 
 // Words that stand for what is known later.
