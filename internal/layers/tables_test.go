@@ -55,7 +55,6 @@ var owners = map[string]string{
 	"organizations_historicalorganizationcourse":         "catalog",
 	"auth_user":                               "user",
 	"casbin_rule":                             "authz",
-	"openedx_authz_authzschemasource":         "authz/definitions",
 	"openedx_authz_authzpermissioncategory":   "authz/definitions",
 	"openedx_authz_authzpermissiondefinition": "authz/definitions",
 	"openedx_authz_authzroledefinition":       "authz/definitions",
