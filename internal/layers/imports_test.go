@@ -57,7 +57,7 @@ var rules = []rule{
 	{"content/backup", append(applets(5), "internal/zipdir"), "last: reads and writes all the others"},
 	{"authz/roleshift", []string{"authz", "flags", "db"}, "moves roles between the flag's two sides"},
 	{"authz", []string{"db"}, "roles and assignments; knows scopes by key only"},
-	{"flags", []string{"db"}, "flags by key only"},
+	{"flags", []string{"schema/inspect", "db"}, "flags by key only; the platform's tables may be missing"},
 	{"catalog", []string{"db"}, "owns the catalog and organizations tables"},
 	{"user", []string{"db"}, "owns auth_user"},
 	{"schema/gendocs", []string{"schema"}, "prints the page about the tables"},
