@@ -68,7 +68,7 @@ func TestLimitedStaffIsStaffByName(t *testing.T) {
 	if Holds([]Row{{Course: k.String(), Role: Staff}}, LimitedStaff, k) {
 		t.Error("staff count as limited staff")
 	}
-	if ok, err := Allowed(authz.NewIndex(nil), "jo", rows, "courses.view_course", k); ok || err != nil {
+	if ok, err := NewPolicy(authz.NewIndex(nil)).Allowed("jo", rows, "courses.view_course", k); ok || err != nil {
 		t.Errorf("limited staff may look at a course: %v, %v", ok, err)
 	}
 }
@@ -103,24 +103,24 @@ func TestAllowed(t *testing.T) {
 		{Row{Org: "Acme", Course: "library-v1:Acme+L1", Role: LibraryUser}, "library-v1:Acme+L1", "courses.edit_course_content", false},
 		{Row{Org: "Acme", Course: c, Role: LibraryUser}, c, "courses.view_course", false},
 	} {
-		got, err := Allowed(x, "jo", []Row{c.row}, c.action, key(t, c.course))
+		got, err := NewPolicy(x).Allowed("jo", []Row{c.row}, c.action, key(t, c.course))
 		if err != nil || got != c.want {
 			t.Errorf("%+v: %s on %s = %v, %v; want %v", c.row, c.action, c.course, got, err, c.want)
 		}
 	}
 	// Without a stored policy roles are what a site starts with; assignments play no part.
 	staff := []Row{{Course: c, Role: Staff}}
-	if ok, err := Allowed(authz.NewIndex(nil), "jo", staff, "courses.view_course", key(t, c)); !ok || err != nil {
+	if ok, err := NewPolicy(authz.NewIndex(nil)).Allowed("jo", staff, "courses.view_course", key(t, c)); !ok || err != nil {
 		t.Errorf("without a policy: %v, %v", ok, err)
 	}
 	assigned := authz.NewIndex(append(authz.Shipped(), []string{"g", "user^jo", "role^course_admin", "course-v1^" + c}))
-	if ok, err := Allowed(assigned, "jo", nil, "courses.view_course", key(t, c)); ok || err != nil {
+	if ok, err := NewPolicy(assigned).Allowed("jo", nil, "courses.view_course", key(t, c)); ok || err != nil {
 		t.Errorf("by assignment: %v, %v", ok, err)
 	}
 	// A deny row of one role counts against another's permission, as among assignments.
 	denied := authz.NewIndex(append(authz.Shipped(), []string{"p", "role^course_beta_tester", "act^courses.view_course", "course-v1^*", "deny"}))
 	both := []Row{{Course: c, Role: Staff}, {Course: c, Role: BetaTesters}}
-	if ok, err := Allowed(denied, "jo", both, "courses.view_course", key(t, c)); ok || err != nil {
+	if ok, err := NewPolicy(denied).Allowed("jo", both, "courses.view_course", key(t, c)); ok || err != nil {
 		t.Errorf("denied to one role: %v, %v", ok, err)
 	}
 }
@@ -156,7 +156,7 @@ func TestAllowedAsAssignments(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, err := Allowed(x, "jo", rows, action, key(t, course)); got != want || err != nil {
+			if got, err := NewPolicy(x).Allowed("jo", rows, action, key(t, course)); got != want || err != nil {
 				t.Fatalf("seed %d: %s on %s by %+v = %v, %v; want %v", seed, action, course, rows, got, err, want)
 			}
 		}
@@ -236,8 +236,9 @@ func BenchmarkAllowed(b *testing.B) {
 	x := authz.NewIndex(authz.Shipped())
 	k := key(b, "course-v1:Acme+A1+2025")
 	rows := []Row{{Course: k.String(), Role: Staff}}
+	p := NewPolicy(x)
 	for b.Loop() {
-		if ok, _ := Allowed(x, "jo", rows, "courses.view_course", k); !ok {
+		if ok, _ := p.Allowed("jo", rows, "courses.view_course", k); !ok {
 			b.Fatal("not allowed")
 		}
 	}

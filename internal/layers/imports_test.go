@@ -58,6 +58,7 @@ var rules = []rule{
 	{"authz/roleshift", []string{"authz", "authz/legacy", "flags", "db"}, "moves roles between the flag's two sides"},
 	{"authz/definitions", []string{"authz", "db"}, "what roles there are; applying them changes rows of authz"},
 	{"authz/legacy", []string{"authz", "schema/inspect", "user", "db"}, "the platform's own role rows, read as if they were assignments"},
+	{"authz/scope", nil, "keys of scopes; no rows"},
 	{"authz", []string{"authz/scope", "catalog", "user", "db"}, "roles and assignments; of people and organizations only their names"},
 	{"flags", []string{"schema/inspect", "db"}, "flags by key only; the platform's tables may be missing"},
 	{"catalog", []string{"db"}, "owns the catalog and organizations tables"},
