@@ -55,6 +55,9 @@ type FlagEntry struct {
 
 // Flag returns what a flag, switch or sample is. One that nobody has set is off.
 func (a *App) Flag(ctx context.Context, f FlagRef) (out FlagValue, err error) {
+	if err := a.may(ctx, "Flag"); err != nil {
+		return out, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) (err error) {
 		if f.Scope, err = spelled(ctx, tx, f.Scope); err == nil {
 			out, err = flagValue(ctx, tx, f)
@@ -120,6 +123,9 @@ func flagValue(ctx context.Context, q db.Querier, f FlagRef) (v FlagValue, err e
 // SetFlag sets a flag, switch or sample for its scope, or takes its value away. What is said of a course or organization
 // is added to its history; nothing of that is ever altered.
 func (a *App) SetFlag(ctx context.Context, f FlagRef, c FlagChange) (out FlagValue, err error) {
+	if err := a.may(ctx, "SetFlag"); err != nil {
+		return out, err
+	}
 	if f.Kind != AFlag && !f.Scope.Global() {
 		return out, fault.Errorf(fault.Usage, f.Name, "switches and samples are the same for everybody").WithNext("leave out --course and --org")
 	}
@@ -161,6 +167,9 @@ func (a *App) setFlag(ctx context.Context, tx *db.Tx, f FlagRef, c FlagChange) (
 // FlagHistory lists what was set for a course or organization, or with the global scope for all of them, newest first.
 // Everybody's value, switches and samples have no history.
 func (a *App) FlagHistory(ctx context.Context, f FlagRef) (out []FlagEntry, err error) {
+	if err := a.may(ctx, "FlagHistory"); err != nil {
+		return out, err
+	}
 	if f.Kind != AFlag {
 		return nil, fault.Errorf(fault.Refused, f.Name, "switches and samples have no history: their tables hold what they are, not what they were")
 	}
@@ -198,6 +207,9 @@ func (a *App) FlagHistory(ctx context.Context, f FlagRef) (out []FlagEntry, err 
 
 // FlagStates is what clients are told of a flag (authz.md §12.12).
 func (a *App) FlagStates(ctx context.Context, name string) (out flags.States, err error) {
+	if err := a.may(ctx, "FlagStates"); err != nil {
+		return out, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) error {
 		s, err := flags.Load(ctx, tx, name)
 		if err == nil {

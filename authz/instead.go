@@ -15,3 +15,7 @@ func (x *Index) Instead(assignments [][]string) *Index {
 	y.version, y.admins = x.version, x.admins
 	return y
 }
+
+// SuperAdmin reports whether a user name, or an e-mail address, names a super admin (authz.md §4.1). A text that names two
+// people is a fault.Conflict.
+func (x *Index) SuperAdmin(name string) (bool, error) { return x.super(name) }

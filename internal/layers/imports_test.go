@@ -62,7 +62,7 @@ var rules = []rule{
 	{"authz", []string{"authz/scope", "catalog", "user", "db"}, "roles and assignments; of people and organizations only their names"},
 	{"flags", []string{"schema/inspect", "db"}, "flags by key only; the platform's tables may be missing"},
 	{"catalog", []string{"db"}, "owns the catalog and organizations tables"},
-	{"user", []string{"db"}, "owns auth_user"},
+	{"user", []string{"schema/inspect", "db"}, "owns auth_user; tables beside it may be missing"},
 	{"schema/gendocs", []string{"schema"}, "prints the page about the tables"},
 	{"schema/inspect", []string{"db"}, "reads an engine's catalogue; knows no table by name"},
 	{"schema/ddl", []string{"db"}, "sends schema statements without making others queue"},
