@@ -119,7 +119,7 @@ func (k *asker) may(ctx context.Context, action string, t thing) (bool, error) {
 		return false, nil // nothing that permissions are for
 	case k.who.Admin() && !k.g.tables.Load():
 		return true, nil // the policy, which knows super admins, is not there
-	case t.library:
+	case t.library, t.assigned:
 		return k.index.Allowed(k.who.Username, action, t.name)
 	case t.course.IsZero():
 		return false, nil
@@ -143,6 +143,9 @@ type thing struct {
 	name    string
 	course  keys.Course // zero for others
 	library bool        // name is the key of a library
+	// assigned is set where assignments alone decide, whatever the flag says: for changing assignments, and for scopes that
+	// are more than one course.
+	assigned bool
 }
 
 // theCourse returns a course or legacy library as a thing; all branches are one.
