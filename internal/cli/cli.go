@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,8 +51,16 @@ func Main(ctx context.Context, env Env) int {
 	if err == nil {
 		return 0
 	}
+	if answer, ok := errors.AsType[ended](err); ok {
+		return int(answer)
+	}
 	return c.fail(ctx, cmd.CommandPath(), err)
 }
+
+// ended is the error of a command that has printed its document and ends with this status all the same.
+type ended int
+
+func (e ended) Error() string { return "ended with status " + strconv.Itoa(int(e)) }
 
 func newCLI(env Env) *cli { return &cli{env: env, documents: map[*cobra.Command]document{}} }
 
@@ -108,7 +117,7 @@ Try it first: lectern demo`,
 	f.BoolVar(&c.global.dryRun, "dry-run", false, "show what would be done, and do nothing")
 	root.AddCommand(
 		c.courseCommand(courses), c.courseCommand(libraries), c.blockCommand(),
-		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.keyCommand(),
+		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.flagCommand(), c.authzCommand(), c.keyCommand(),
 		c.eventsCommand(), c.webhookCommand(),
 	)
 	for _, v := range []verb{{c.demoCommand(), demonstrated{}}, {c.versionCommand(), versionInfo{}}} {

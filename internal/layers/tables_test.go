@@ -55,7 +55,7 @@ var owners = map[string]string{
 	"organizations_historicalorganizationcourse":         "catalog",
 	"auth_user":                               "user",
 	"casbin_rule":                             "authz",
-	"openedx_authz_authzschemasource":         "authz/definitions",
+	"student_courseaccessrole":                "authz/legacy",
 	"openedx_authz_authzpermissioncategory":   "authz/definitions",
 	"openedx_authz_authzpermissiondefinition": "authz/definitions",
 	"openedx_authz_authzroledefinition":       "authz/definitions",
@@ -67,7 +67,7 @@ var owners = map[string]string{
 }
 
 // prefixes says the same of tables of which all others with one beginning are one package's.
-var prefixes = map[string]string{"openedx_authz_": "authz"}
+var prefixes = map[string]string{"openedx_authz_": "authz", "waffle_": "flags"}
 
 // ownerOf returns the package whose table it is.
 func ownerOf(table string) (string, bool) {
@@ -86,7 +86,7 @@ func ownerOf(table string) (string, bool) {
 // package that names them. Other strings may look like the name of a table, so one counts where it is the whole string
 // or stands in SQL.
 var (
-	families = regexp.MustCompile(`\b(?:(?:openedx_content|openedx_catalog|openedx_authz|organizations)_[a-z]\w*|(?:auth_user|casbin_rule)\b)`)
+	families = regexp.MustCompile(`\b(?:(?:openedx_content|openedx_catalog|openedx_authz|organizations|waffle)_[a-z]\w*|(?:auth_user|casbin_rule|student_courseaccessrole)\b)`)
 	lectern  = regexp.MustCompile(`\blectern_[a-z]\w*`)
 	sql      = regexp.MustCompile(`(?i)\b(?:select|insert|update|delete|from|join|into|truncate)\b`)
 )
