@@ -50,20 +50,20 @@ func (a *App) still(ctx context.Context, tx *db.Tx, t thing, exists bool) error 
 }
 
 // mayRestore asks about restoring a backup, and returns what it restores and whether that is there.
-func (a *App) mayRestore(ctx context.Context, plan *backup.Plan, o PackageRestore) (t thing, exists bool, err error) {
+func (a *App) mayRestore(ctx context.Context, name string, plan *backup.Plan, o PackageRestore) (t thing, exists bool, err error) {
 	if o.Staged { // under a key of its own, which names no organization
-		return t, false, a.mayAlso(ctx, "RestorePackage", thing{})
+		return t, false, a.mayAlso(ctx, name, thing{})
 	}
 	t = thePackage(cmp.Or(o.Key, plan.Key))
 	if o.DeleteOld {
-		if err := a.mayAlso(ctx, "RestorePackage", thing{}); err != nil {
+		if err := a.mayAlso(ctx, name, thing{}); err != nil {
 			return t, false, err
 		}
 	}
 	if t.name == "" {
-		return t, false, a.mayAlso(ctx, "RestorePackage", t)
+		return t, false, a.mayAlso(ctx, name, t)
 	}
-	exists, err = a.mayMake(ctx, "RestorePackage", t)
+	exists, err = a.mayMake(ctx, name, t)
 	return t, exists, err
 }
 
