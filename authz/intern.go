@@ -2,6 +2,7 @@ package authz
 
 import (
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -56,29 +57,34 @@ func (k splitKey) String() string {
 
 var hashSeed = maphash.MakeSeed()
 
-func (k splitKey) hash() uint32 {
+func (k splitKey) hash() uint64 {
 	h := maphash.String(hashSeed, k.ext)
 	if k.sep {
 		h += maphash.String(hashSeed, k.ns)*0x9E3779B97F4A7C15 + 1
 	}
-	return uint32(h ^ h>>32)
+	return h
 }
 
 // texts gives each different text a small number, from 1 on, for ever: numbers are never taken back. Looking up never
 // waits and never allocates, also while another goroutine adds. An index and those made from it by changes share one.
 type texts struct {
-	mu    sync.Mutex // held by those that add
-	table atomic.Pointer[textTable]
-	pages atomic.Pointer[[]*textPage]
-	n     atomic.Uint32
-	arena []byte // guarded by mu; new texts are copied into it, so that none keeps a whole buffer of rows
+	mu     sync.Mutex // held by those that add
+	table  atomic.Pointer[textTable]
+	pages  atomic.Pointer[[]*textPage]
+	n      atomic.Uint32
+	sorted atomic.Pointer[sortedTexts]
+	arena  []byte // guarded by mu; new texts are copied into it, so that none keeps a whole buffer of rows
 }
 
-// textTable is an open hash table of numbers; 0 is an empty slot. It is at most half full.
+// textTable is an open hash table; 0 is an empty slot. It is at most half full. A slot holds the upper half of a text's
+// hash and its number, so that a number is known, and what belongs to it can be on its way from memory, before the text
+// has been compared.
 type textTable struct {
-	slots []atomic.Uint32
-	mask  uint32
+	slots []atomic.Uint64
+	mask  uint64
 }
+
+func slotOf(hash uint64, id uint32) uint64 { return hash&^(1<<32-1) | uint64(id) }
 
 const textsPerPage = 1024
 
@@ -87,13 +93,12 @@ type textPage [textsPerPage]textEntry
 // textEntry is written before its number is in the table, and never after.
 type textEntry struct {
 	text string
-	hash uint32
 	tag  uint32 // what the owner of the texts wants to know of this one
 }
 
 func newTexts(expect int) *texts {
 	t := &texts{}
-	size := uint32(64)
+	size := uint64(64)
 	for int(size) < 2*expect {
 		size *= 2
 	}
@@ -102,8 +107,8 @@ func newTexts(expect int) *texts {
 	return t
 }
 
-func newTextTable(size uint32) *textTable {
-	return &textTable{make([]atomic.Uint32, size), size - 1}
+func newTextTable(size uint64) *textTable {
+	return &textTable{make([]atomic.Uint64, size), size - 1}
 }
 
 func (t *texts) entry(id uint32) *textEntry {
@@ -119,14 +124,14 @@ func (t *texts) len() int { return int(t.n.Load()) }
 // find returns the number of a text, 0 when it has none.
 func (t *texts) find(k splitKey) uint32 { return t.lookup(k, k.hash()) }
 
-func (t *texts) lookup(k splitKey, hash uint32) uint32 {
+func (t *texts) lookup(k splitKey, hash uint64) uint32 {
 	table := t.table.Load()
 	for i := hash; ; i++ {
-		id := table.slots[i&table.mask].Load()
-		if id == 0 {
+		slot := table.slots[i&table.mask].Load()
+		if slot == 0 {
 			return 0
 		}
-		if e := t.entry(id); e.hash == hash && k.equal(e.text) {
+		if id := uint32(slot); slotOf(hash, id) == slot && k.equal(t.entry(id).text) {
 			return id
 		}
 	}
@@ -151,15 +156,15 @@ func (t *texts) add(text string, tag func(string) uint32) uint32 {
 		t.pages.Store(&grown)
 	}
 	e := t.entry(id)
-	e.text, e.hash = t.keep(text), hash
+	e.text = t.keep(text)
 	if tag != nil {
 		e.tag = tag(e.text)
 	}
 	table := t.table.Load()
-	if 2*id > table.mask {
+	if 2*uint64(id) > table.mask {
 		bigger := newTextTable(2 * (table.mask + 1))
 		for old := uint32(1); old < id; old++ {
-			bigger.put(old, t.entry(old).hash)
+			bigger.put(old, keyOf(t.text(old)).hash())
 		}
 		bigger.put(id, hash)
 		t.n.Store(id)
@@ -171,10 +176,10 @@ func (t *texts) add(text string, tag func(string) uint32) uint32 {
 	return id
 }
 
-func (t *textTable) put(id, hash uint32) {
+func (t *textTable) put(id uint32, hash uint64) {
 	for i := hash; ; i++ {
 		if s := &t.slots[i&t.mask]; s.Load() == 0 {
-			s.Store(id)
+			s.Store(slotOf(hash, id))
 			return
 		}
 	}
@@ -192,4 +197,36 @@ func (t *texts) keep(text string) string {
 	from := len(t.arena)
 	t.arena = append(t.arena, text...)
 	return unsafeString(t.arena[from:])
+}
+
+// sortedTexts are the numbers of the first texts, in the order of their texts.
+type sortedTexts struct{ ids []uint32 }
+
+// byText returns the numbers of all texts in the order of their texts, byte by byte; perhaps some that were added
+// meanwhile. The result is shared: read only. It is kept, so that only new texts are sorted the next time.
+func (t *texts) byText() []uint32 {
+	n := t.n.Load()
+	var old []uint32
+	if s := t.sorted.Load(); s != nil {
+		old = s.ids
+	}
+	if len(old) >= int(n) {
+		return old
+	}
+	added := make([]uint32, 0, int(n)-len(old))
+	for id := uint32(len(old)) + 1; id <= n; id++ {
+		added = append(added, id)
+	}
+	slices.SortFunc(added, func(a, b uint32) int { return strings.Compare(t.text(a), t.text(b)) })
+	ids := make([]uint32, 0, n)
+	for len(old) > 0 && len(added) > 0 {
+		if t.text(old[0]) < t.text(added[0]) {
+			ids, old = append(ids, old[0]), old[1:]
+		} else {
+			ids, added = append(ids, added[0]), added[1:]
+		}
+	}
+	ids = append(append(ids, old...), added...)
+	t.sorted.Store(&sortedTexts{ids})
+	return ids
 }
