@@ -135,7 +135,8 @@ func (c *cli) serve(ctx context.Context, f serving) (err error) {
 		}
 	}
 	if insecure(conf.Public) {
-		c.warn("browsers drop the cookies of a sign-in that come over plain http from another name than localhost; serve it over https, and say so: --public-url https://%s", conf.Public.Hostname())
+		c.warn("%s is plain http on another name than localhost: passwords and cookies can be read on the way, and browsers drop cookies that are meant for https", conf.Public)
+		c.warn("  next: put a proxy with a certificate before the server, and say so: --public-url https://%s --trusted-proxies ADDRESS", conf.Public.Hostname())
 	}
 	return s.Serve(ctx, l, f.drain)
 }
