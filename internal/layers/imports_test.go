@@ -59,6 +59,7 @@ var rules = []rule{
 	{"authz", []string{"db"}, "roles and assignments; knows scopes by key only"},
 	{"flags", []string{"db"}, "flags by key only"},
 	{"catalog", []string{"db"}, "owns the catalog and organizations tables"},
+	{"signin/password", nil, "hashes of passwords; no database"},
 	{"user", []string{"db"}, "owns auth_user"},
 	{"schema/gendocs", []string{"schema"}, "prints the page about the tables"},
 	{"schema/inspect", []string{"db"}, "reads an engine's catalogue; knows no table by name"},
