@@ -163,12 +163,12 @@ var lectern = []Table{
 	},
 	{
 		// Failed attempts to sign in, counted by slots that names and addresses fall into, so that strangers cannot fill the table.
-		Name: "lectern_signinlimit",
+		Name:    "lectern_signinlimit",
 		Columns: []Column{{Name: "slot", Type: key(32), PK: true}, {Name: "failures", Type: int4}, {Name: "ends", Type: timestamp, Index: true}},
 	},
 	{
 		// Whom an identity provider means.
-		Name: "lectern_identity",
+		Name:    "lectern_identity",
 		Columns: []Column{id8, {Name: "issuer", Type: key(255)}, {Name: "subject", Type: key(255)}, ref4("user_id", "auth_user", Drop), created},
 		Indexes: []Index{unique("lectern_identity_uniq_issuer_subject", "issuer", "subject")},
 	},
