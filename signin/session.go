@@ -2,9 +2,11 @@ package signin
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/signin/password"
 	"github.com/openlectern/lectern/user"
 )
 
@@ -13,7 +15,9 @@ type Session struct {
 	Cookie string // what the browser shows from now on
 	Ends   time.Time
 	User   user.User
-	digest string
+	// NoPassword says that the user has no password to sign in with the next time.
+	NoPassword bool
+	digest     string
 }
 
 // Begin begins a session of a user, and ends the one whose cookie the browser had, so that nobody can have put it there
@@ -42,7 +46,7 @@ func begin(ctx context.Context, tx *db.Tx, c user.Credential, by Method, had str
 		return Session{}, err
 	}
 	cookie := secretText()
-	out := Session{Cookie: cookie, Ends: tx.Now().Add(SessionLife), User: c.User, digest: digest(cookie)}
+	out := Session{Cookie: cookie, Ends: tx.Now().Add(SessionLife), User: c.User, NoPassword: strings.HasPrefix(c.Password, password.Unusable), digest: digest(cookie)}
 	_, err := tx.InsertIDs(ctx, "lectern_session", []string{"token_hash", "user_id", "method", "fingerprint", "created", "seen", "ends"}, 1,
 		func(_ int, v []any) {
 			v[0], v[1], v[2], v[3] = out.digest, c.ID, string(by), fingerprint(c)
