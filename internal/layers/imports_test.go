@@ -58,7 +58,7 @@ var rules = []rule{
 	{"authz/roleshift", []string{"authz", "flags", "db"}, "moves roles between the flag's two sides"},
 	{"authz/definitions", []string{"authz", "db"}, "what roles there are; applying them changes rows of authz"},
 	{"authz", []string{"authz/scope", "catalog", "user", "db"}, "roles and assignments; of people and organizations only their names"},
-	{"flags", []string{"db"}, "flags by key only"},
+	{"flags", []string{"schema/inspect", "db"}, "flags by key only; the platform's tables may be missing"},
 	{"catalog", []string{"db"}, "owns the catalog and organizations tables"},
 	{"user", []string{"db"}, "owns auth_user"},
 	{"schema/gendocs", []string{"schema"}, "prints the page about the tables"},
