@@ -80,13 +80,11 @@ var operations = []struct {
 	{http.MethodGet, "waffle-flag-states/", operation{gate{}, flagStates, "error"}},
 }
 
-// Routes returns the routes of all operations.
-func (a *API) Routes() []api.Route {
-	routes := make([]api.Route, len(operations))
+// Mount adds the routes of all operations; it is one of the Parts of an [api.Config].
+func (a *API) Mount(rt *api.Router) {
 	for i := range operations {
 		o := &operations[i]
-		routes[i] = api.Route{Method: o.method, Path: Prefix + o.path, Access: api.SignedIn, Needs: o.gate.String(),
-			Handler: o.handler(a), Operation: describe(o.method, o.path, o.gate), MaxBody: MaxBody}
+		rt.Handle(api.Route{Method: o.method, Path: Prefix + o.path, Access: api.SignedIn, Needs: o.gate.String(),
+			Handler: o.handler(a), Operation: describe(rt, o.method, o.path), MaxBody: MaxBody})
 	}
-	return routes
 }
