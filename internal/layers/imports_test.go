@@ -98,6 +98,8 @@ var outside = []rule{
 	{"net/http/...", []string{"content/events", "console/...", "api/...", "internal/cli/...", "cmd/..."}, "domain packages know no HTTP"},
 	{"github.com/minio/...", []string{"content/media/s3"}, "one way to an object store"},
 	{"github.com/johannesboyne/...", nil, "a pretended object store, for tests"},
+	{"github.com/danielgtaylor/...", []string{"api/..."}, "typed operations over HTTP"},
+	{"github.com/prometheus/...", []string{"api/...", "internal/cli/..."}, "domain packages count nothing; they say what they know"},
 	{"github.com/spf13/...", []string{"internal/cli/...", "cmd/..."}, "domain packages know no flags"},
 	{"golang.org/x/term", []string{"internal/cli/...", "cmd/..."}, "domain packages know no terminal"},
 	{"archive/...", []string{"olx/archive", "content/backup", "modulestore/..."}, "hostile archives are handled in one place per format"},
