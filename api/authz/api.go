@@ -17,10 +17,8 @@ const Prefix = "/api/authz/v1/"
 // Config says what an [API] works on. All but Log, OfferedOnly and OldNames must be set.
 type Config struct {
 	Store *content.Store
-	// Index returns the policy in force.
-	Index func(context.Context) (*authz.Index, error)
-	// Apply brings a change that was committed into the policy of this process, so that the next answer knows it.
-	Apply func(context.Context, authz.Change)
+	// Engine holds the policy in force. Somebody else keeps it current; changes made here are applied at once.
+	Engine *authz.Engine
 	// Flags returns the state of the flag for course authoring.
 	Flags func(context.Context) (*flags.State, error)
 	// Person returns who sends a request; ok is false for nobody.
@@ -37,8 +35,7 @@ type Config struct {
 // API answers the addresses below [Prefix]. It is safe for concurrent use.
 type API struct {
 	store       *content.Store
-	index       func(context.Context) (*authz.Index, error)
-	apply       func(context.Context, authz.Change)
+	engine      *authz.Engine
 	flags       func(context.Context) (*flags.State, error)
 	person      func(context.Context) (api.Person, bool)
 	offeredOnly bool
@@ -51,7 +48,7 @@ type API struct {
 
 // New makes an API.
 func New(c Config) *API {
-	a := &API{store: c.Store, index: c.Index, apply: c.Apply, flags: c.Flags, person: c.Person,
+	a := &API{store: c.Store, engine: c.Engine, flags: c.Flags, person: c.Person,
 		offeredOnly: c.OfferedOnly, oldNames: c.OldNames, log: c.Log}
 	if a.log == nil {
 		a.log = slog.Default()

@@ -5,9 +5,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
-	"github.com/openlectern/lectern/authz/scope"
-	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/user"
 )
 
@@ -44,48 +44,26 @@ type Member struct {
 	AssignationCount *int         `json:"assignation_count,omitempty"`
 }
 
-// held is one assignment on its way into a list.
-type held struct {
-	role  string
-	scope scope.Scope
-}
-
-// orgName is the organization as answers have it: * for all of the platform, "" where there is none.
-func (h held) orgName() string {
-	if h.scope.Kind().PlatformGlob() {
-		return "*"
-	}
-	return h.scope.Org()
-}
-
-// group is one person with the assignments that the list has of them, in the order of rows.
-type group struct {
-	who  *person
-	held []held
-}
-
 // filter is what the lists of assignments can be narrowed by.
 type filter struct {
-	orgs, scopes, roles set
-	foldRoles           bool
-	search              string
+	authz.Filter
+	search string
 }
 
-// readFilter reads the filters of a list; names of roles are compared without regard to case where fold is set.
-func (c *call) readFilter(f faults, fold bool) filter {
-	var l filter
-	l.orgs = setOf(c.readList(f, "orgs"))
-	l.scopes = setOf(scope.Expand(c.readList(f, "scopes")))
-	roles := c.readList(f, "roles")
-	l.foldRoles = fold
-	if fold {
-		for i, r := range roles {
-			roles[i] = strings.ToLower(r)
-		}
+// readFilter reads the filters of a list. The words of lower are compared in lower case.
+func (c *call) readFilter(f faults, lower bool) filter {
+	l := filter{Filter: authz.Filter{Orgs: c.readList(f, "orgs"), Scopes: c.readList(f, "scopes"), Roles: c.readList(f, "roles")}}
+	if lower {
+		lowerAll(l.Roles)
 	}
-	l.roles = setOf(roles)
 	l.search = c.readSearch(f)
 	return l
+}
+
+func lowerAll(list []string) {
+	for i, s := range list {
+		list[i] = strings.ToLower(s)
+	}
 }
 
 func (c *call) readSearch(f faults) string { return strings.ToLower(c.readOptional(f, "search", 0)) }
@@ -97,7 +75,7 @@ func (c *call) readOptional(f faults, name string, limit int) string {
 	switch {
 	case strings.ContainsRune(v, 0):
 		f.add(name, isNUL)
-	case limit > 0 && len([]rune(v)) > limit:
+	case limit > 0 && utf8.RuneCountInString(v) > limit:
 		f.add(name, isTooLong)
 	}
 	return v
@@ -107,35 +85,31 @@ func (c *call) readList(f faults, name string) []string {
 	return splitList(c.readOptional(f, name, 0))
 }
 
-func (l filter) keeps(h held) bool {
-	role := h.role
-	if l.foldRoles {
-		role = strings.ToLower(role)
-	}
-	// A filter by organization names one: sets of all of the platform belong to none.
-	return l.roles.has(role) && (l.orgs == nil || h.scope.Org() != "" && l.orgs.has(h.scope.Org())) && l.scopes.has(h.scope.Key())
+// group is one person who is shown in a list, with the number of the assignments that the list has of them.
+type group struct {
+	who   *person
+	at    int // place in the sight
+	count int
 }
 
-// groups returns the people whose assignments the caller may see, by name, with those that the filter keeps. Who is not
-// active is not shown (authz.md §6).
-func (c *call) groups(l filter) ([]group, directory, error) {
-	var names []string
-	var all []group
-	for name, list := range c.visible(l) {
-		names = append(names, name)
-		all = append(all, group{held: list})
+// groups returns the people whose assignments the caller may see, by name. Who is not active is not shown (authz.md §6).
+func (c *call) groups(l filter) (*authz.Sight, []group, directory, error) {
+	sight, err := c.ix.Visible(c.who.Username, l.Filter)
+	if err != nil {
+		return nil, nil, directory{}, err
 	}
+	names := sight.Names()
 	d, err := c.peopleOf(names)
 	if err != nil {
-		return nil, d, err
+		return nil, nil, d, err
 	}
-	kept := all[:0]
-	for i, g := range all {
-		if g.who = d.people[names[i]]; g.who != nil && g.who.Active && g.who.matches(l.search) {
-			kept = append(kept, g)
+	kept := make([]group, 0, len(names))
+	for i, name := range names {
+		if who := d.people[name]; who != nil && who.Active && who.matches(l.search) {
+			kept = append(kept, group{who, i, sight.Count(i)})
 		}
 	}
-	return kept, d, nil
+	return sight, kept, d, nil
 }
 
 // listMembers lists people who have roles (authz.md §12.8).
@@ -148,7 +122,7 @@ func listMembers(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	return again(c, func() (any, directory, []*person, error) {
-		groups, d, err := c.groups(l)
+		sight, groups, d, err := c.groups(l)
 		if err != nil {
 			return nil, d, nil, err
 		}
@@ -160,16 +134,16 @@ func listMembers(c *call) (int, any, error) {
 		groups = groups[w.from:w.to]
 		members := make([]Member, len(groups))
 		shown := make([]*person, len(groups))
-		var keys []scope.Scope
+		var keys []string
 		for i, g := range groups {
 			shown[i] = g.who
-			members[i] = Member{Username: g.who.Username, FullName: g.who.Name, Email: g.who.Email, AssignmentCount: len(g.held)}
+			members[i] = Member{Username: g.who.Username, FullName: g.who.Name, Email: g.who.Email, AssignmentCount: g.count}
 			if c.oldNames {
-				members[i].AssignationCount = new(len(g.held))
+				members[i].AssignationCount = new(g.count)
 			}
-			for _, h := range g.held[:min(limit, len(g.held))] {
-				members[i].Assignments = append(members[i].Assignments, c.assignment(h))
-				keys = append(keys, h.scope)
+			for _, h := range sight.Grants(g.at)[:min(limit, g.count)] {
+				members[i].Assignments = append(members[i].Assignments, c.assignment(h.Role, h.Scope))
+				keys = append(keys, h.Scope)
 			}
 		}
 		titles, err := c.titles(keys)
@@ -241,23 +215,23 @@ func listAssignments(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	return again(c, func() (any, directory, []*person, error) {
-		groups, d, err := c.groups(l)
+		sight, groups, d, err := c.groups(l)
 		if err != nil {
 			return nil, d, nil, err
 		}
 		count := 0
 		for _, g := range groups {
-			count += len(g.held)
+			count += g.count
 		}
 		w, err := windowOf(c.query, count)
 		if err != nil {
 			return nil, d, nil, err
 		}
-		rows := s.rows(groups, w)
+		rows := s.rows(sight, groups, w)
 		list := make([]TeamAssignment, len(rows))
 		shown := make([]*person, len(rows))
 		for i, r := range rows {
-			a := c.assignment(r.held)
+			a := c.assignment(r.grant.Role, r.grant.Scope)
 			shown[i] = r.who
 			list[i] = TeamAssignment{Role: a.Role, Org: a.Org, Scope: a.Scope, Permissions: a.Permissions,
 				FullName: r.who.Name, Username: r.who.Username, Email: r.who.Email}
@@ -268,69 +242,75 @@ func listAssignments(c *call) (int, any, error) {
 
 // row is one line of the list of everybody's assignments.
 type row struct {
-	who  *person
-	held held
+	who   *person
+	grant authz.Grant
 }
 
 // rows returns the lines of a window of the list that the groups make. By a text of the people it orders these, not
 // their assignments, which stay together.
-func (s sorting) rows(groups []group, w window) []row {
+func (s sorting) rows(sight *authz.Sight, groups []group, w window) []row {
 	rows := make([]row, 0, w.to-w.from)
 	switch s.by {
 	case "full_name", "username", "email":
 		sortGroups(s, groups)
 		from, to := w.from, w.to
 		for _, g := range groups {
-			n := len(g.held)
-			for _, h := range g.held[min(from, n):min(to, n)] {
-				rows = append(rows, row{g.who, h})
+			if from < g.count && to > 0 {
+				for _, h := range sight.Grants(g.at)[from:min(to, g.count)] {
+					rows = append(rows, row{g.who, h})
+				}
 			}
-			if from, to = max(0, from-n), to-n; to <= 0 {
+			if from, to = max(0, from-g.count), to-g.count; to <= 0 {
 				break
 			}
 		}
 		return rows
 	}
 	type keyed struct {
+		row
 		key        string
 		group, nth int
 	}
 	all := make([]keyed, 0, w.count)
-	fold := lowerOnce()
+	fold := keyOnce(s.by)
 	for i, g := range groups {
-		for n, h := range g.held {
-			all = append(all, keyed{fold(h.key(s.by)), i, n})
+		for n, h := range sight.Grants(g.at) {
+			all = append(all, keyed{row{g.who, h}, fold(h.Role, h.Scope), i, n})
 		}
 	}
-	// Ties in the order they came, so that only the window has to be in order.
+	// Ties stay in the order they came.
 	slices.SortFunc(all, func(a, b keyed) int {
 		return cmp.Or(s.compare(a.key, b.key), cmp.Compare(a.group, b.group), cmp.Compare(a.nth, b.nth))
 	})
 	for _, k := range all[w.from:w.to] {
-		rows = append(rows, row{groups[k.group].who, groups[k.group].held[k.nth]})
+		rows = append(rows, k.row)
 	}
 	return rows
 }
 
-// key returns the text to order assignments by.
-func (h held) key(by string) string {
+// sortKey returns the text to order assignments by.
+func sortKey(by, role, key string) string {
 	switch by {
 	case "org":
-		return h.orgName()
+		return orgOf(key)
 	case "scope":
-		return h.scope.Key()
+		return key
 	}
-	return h.role
+	return role
 }
 
-// lowerOnce returns strings.ToLower for texts of which many are the same.
-func lowerOnce() func(string) string {
+// keyOnce returns sortKey in lower case, for texts of which many are the same.
+func keyOnce(by string) func(role, key string) string {
 	known := map[string]string{}
-	return func(s string) string {
-		low, ok := known[s]
+	return func(role, key string) string {
+		text := key
+		if by == "role" {
+			text = role
+		}
+		low, ok := known[text]
 		if !ok {
-			low = strings.ToLower(s)
-			known[s] = low
+			low = strings.ToLower(sortKey(by, role, key))
+			known[text] = low
 		}
 		return low
 	}
@@ -339,35 +319,36 @@ func lowerOnce() func(string) string {
 // listOf lists the assignments of one person (authz.md §12.10). Who does not exist or is not active has none.
 func listOf(c *call) (int, any, error) {
 	f := faults{}
-	l := filter{orgs: setOf(c.readList(f, "orgs")), roles: setOf(c.readList(f, "roles"))}
+	l := authz.Filter{Orgs: c.readList(f, "orgs"), Roles: c.readList(f, "roles")}
 	s := c.readSorting(f, "role", "org", "scope")
 	if err := f.err(); err != nil {
 		return 0, nil, err
 	}
 	name := c.r.PathValue("username")
-	var list []held
-	if name != "" && db.CheckIdentifier(name, maxText) == nil {
-		found, err := user.People(c.ctx, c.store.DB, []string{name})
-		if err != nil {
+	found, err := user.People(c.ctx, c.store.DB, []string{name})
+	if err != nil {
+		return 0, nil, err
+	}
+	var list []authz.Grant
+	if found[name].Active {
+		if list, err = c.ix.VisibleOf(c.who.Username, name, l); err != nil {
 			return 0, nil, err
-		}
-		if found[name].Active {
-			list = c.visibleOf(name, l)
 		}
 	}
 	w, err := windowOf(c.query, len(list))
 	if err != nil {
 		return 0, nil, err
 	}
-	sortBy(s, list, func(h *held) string { return h.key(s.by) })
+	sortBy(s, list, func(g *authz.Grant) string { return sortKey(s.by, g.Role, g.Scope) })
 	page := make([]Assignment, 0, w.to-w.from)
-	var keys []scope.Scope
-	for _, h := range list[w.from:w.to] {
-		page = append(page, c.assignment(h))
+	var keys []string
+	for _, g := range list[w.from:w.to] {
+		a := c.assignment(g.Role, g.Scope)
 		if c.oldNames {
-			page[len(page)-1].Superadmin = new(false)
+			a.Superadmin = new(false)
 		}
-		keys = append(keys, h.scope)
+		page = append(page, a)
+		keys = append(keys, g.Scope)
 	}
 	titles, err := c.titles(keys)
 	nameScopes(page, titles)
@@ -375,8 +356,8 @@ func listOf(c *call) (int, any, error) {
 }
 
 // assignment makes a line of a list, still without the name of its scope.
-func (c *call) assignment(h held) Assignment {
-	return Assignment{Role: h.role, Org: h.orgName(), Scope: h.scope.Key(), Permissions: c.permissionCount(h.role)}
+func (c *call) assignment(role, key string) Assignment {
+	return Assignment{Role: role, Org: orgOf(key), Scope: key, Permissions: c.permissionCount(role)}
 }
 
 // nameScopes sets the names of scopes, "" where there is no thing or it has no name.
@@ -385,4 +366,3 @@ func nameScopes(list []Assignment, titles map[string]string) {
 		list[i].ScopeName = titles[list[i].Scope]
 	}
 }
-

@@ -9,6 +9,7 @@ import (
 	"github.com/openlectern/lectern/api"
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/flags"
 )
 
 // call is one request on its way.
@@ -19,7 +20,9 @@ type call struct {
 	r     *http.Request
 	who   api.Person
 	query query
-	ix    *authz.Index // the policy of this answer
+	ix     *authz.Index // the policy of this answer
+	counts map[string]int
+	hide   *flags.State // of the flag, where Config.OfferedOnly asks for it
 
 	read    bool // the body has been
 	body    any
@@ -53,11 +56,13 @@ func (o *operation) answer(a *API, w http.ResponseWriter, r *http.Request) (int,
 		w.Header().Set("WWW-Authenticate", `JWT realm="api"`)
 		return 0, nil, errAnonymous
 	}
-	ix, err := a.index(r.Context())
-	if err != nil {
-		return 0, nil, err
+	c := &call{API: a, ctx: r.Context(), w: w, r: r, who: who, query: parseQuery(r.URL.RawQuery), ix: a.engine.Index()}
+	if a.offeredOnly {
+		var err error
+		if c.hide, err = a.flags(c.ctx); err != nil {
+			return 0, nil, err
+		}
 	}
-	c := &call{API: a, ctx: r.Context(), w: w, r: r, who: who, query: parseQuery(r.URL.RawQuery), ix: ix}
 	if err := o.gate.pass(c); err != nil {
 		return 0, nil, err
 	}
@@ -84,3 +89,11 @@ func (a *API) explain(r *http.Request, o *operation, err error) (int, any) {
 
 // address returns the absolute address of the request without its query.
 func (c *call) address() string { return api.Absolute(c.ctx, c.r.URL.EscapedPath()) }
+
+// applied brings what was committed into the policy of this process. Where that fails, the next look at the database, half
+// a second later, does it.
+func (c *call) applied(change authz.Change) {
+	if err := c.engine.Apply(c.ctx, change); err != nil {
+		c.log.WarnContext(c.ctx, "change not applied yet", slog.Any("error", err))
+	}
+}

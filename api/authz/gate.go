@@ -47,8 +47,8 @@ func (g gate) pass(c *call) error {
 	}
 	if g.kind == someScope {
 		for _, p := range g.permissions {
-			if c.anywhere(p) {
-				return nil
+			if ok, err := c.ix.AllowedAnywhere(c.who.Username, p); ok || err != nil {
+				return err
 			}
 		}
 		return errDenied
@@ -70,21 +70,22 @@ func (g gate) pass(c *call) error {
 		case i > 0 && (!ok || s.NS() != ns):
 			// The reference fails on it (authz.md §11); who may not even act in the first scope was told so before.
 			return invalid("scope", "All scopes must be of one kind, and each be written as one.")
-		case !g.allows(c, s):
-			return errDenied
+		}
+		if err := g.allows(c, s); err != nil {
+			return err
 		}
 		ns = s.NS()
 	}
 	return nil
 }
 
-func (g gate) allows(c *call, s scope.Scope) bool {
+func (g gate) allows(c *call, s scope.Scope) error {
 	for _, p := range g.permissions {
-		if c.allowed(p, s) {
-			return true
+		if ok, err := c.ix.Allowed(c.who.Username, p, s.Key()); ok || err != nil {
+			return err
 		}
 	}
-	return false
+	return errDenied
 }
 
 // gateScopes returns the scopes that the request is about: the list of its body where there is one, else the scope of the

@@ -74,7 +74,7 @@ func giveRoles(c *call) (int, any, error) {
 		return http.StatusMultiStatus, answer, nil
 	}
 	var found map[string][]user.Person
-	var written authz.Written
+	var written *authz.Written
 	var asked []int // places of the pairs that were asked for, of scopes × users
 	err = c.store.Update(c.ctx, func(tx *db.Tx) (err error) {
 		if found, err = user.Identify(c.ctx, tx, g.users); err != nil {
@@ -96,7 +96,7 @@ func giveRoles(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	c.apply(c.ctx, written.Change)
+	c.applied(written.Change)
 	results := make([]*authz.Result, len(scopes)*len(g.users))
 	for i, at := range asked {
 		results[at] = &written.Results[i]
@@ -191,7 +191,7 @@ func (c *call) checkExist(scopes []scope.Scope, role string) error {
 		if !exist[s.Key()] {
 			return invalid("scope", "There is no such "+thing(s)+".")
 		}
-		if !c.defines(s.NS(), role) {
+		if !c.defines(s, role) {
 			return invalid("role", "There is no such role for a "+thing(s)+".")
 		}
 	}
@@ -209,8 +209,8 @@ func thing(s scope.Scope) string {
 	return "course"
 }
 
-func (c *call) defines(ns, role string) bool {
-	return slices.ContainsFunc(c.definitions(ns), func(d definition) bool { return d.name == role })
+func (c *call) defines(s scope.Scope, role string) bool {
+	return slices.ContainsFunc(c.roles(s), func(r authz.Role) bool { return r.Name == role })
 }
 
 // takeRoles takes a role in a scope from people (authz.md §12.5). What somebody holds can be taken from them whether the
@@ -220,7 +220,7 @@ func takeRoles(c *call) (int, any, error) {
 	f := faults{}
 	names := c.readTakenUsers(f)
 	role := c.readRole(f)
-	key, s := "", scope.Scope{}
+	var key string
 	if k, ok := c.query.get("scope"); !ok {
 		f.add("scope", isRequired)
 	} else if text, wrong := readText(k); wrong != "" {
@@ -246,7 +246,7 @@ func takeRoles(c *call) (int, any, error) {
 		return http.StatusMultiStatus, answer, nil
 	}
 	var found map[string][]user.Person
-	var written authz.Written
+	var written *authz.Written
 	err = c.store.Update(c.ctx, func(tx *db.Tx) (err error) {
 		if found, err = identifyLoosely(c.ctx, tx, names); err != nil {
 			return err
@@ -263,7 +263,7 @@ func takeRoles(c *call) (int, any, error) {
 	if err != nil {
 		return 0, nil, err
 	}
-	c.apply(c.ctx, written.Change)
+	c.applied(written.Change)
 	results := written.Results
 	seen := map[authz.Grant]bool{}
 	for _, n := range names {
@@ -329,9 +329,13 @@ func (c *call) checkTaken(key, role string) (scope.Scope, error) {
 		return s, invalid("scope", isNoScope)
 	}
 	held, heldRole := false, false
-	for _, roles := range c.holdersAt(s) {
+	teams, err := c.ix.AssignmentsIn(key)
+	if err != nil {
+		return s, err
+	}
+	for _, t := range teams {
 		held = true
-		heldRole = heldRole || slices.Contains(roles, role)
+		heldRole = heldRole || slices.Contains(t.Roles, role)
 	}
 	if !held {
 		exist, err := c.exist([]scope.Scope{s})
@@ -342,7 +346,7 @@ func (c *call) checkTaken(key, role string) (scope.Scope, error) {
 			return s, invalid("scope", "There is no such "+thing(s)+", and nobody has a role there.")
 		}
 	}
-	if !heldRole && !c.defines(s.NS(), role) {
+	if !heldRole && !c.defines(s, role) {
 		return s, invalid("role", "There is no such role for a "+thing(s)+".")
 	}
 	return s, nil

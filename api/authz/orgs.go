@@ -52,11 +52,14 @@ func listOrgs(c *call) (int, any, error) {
 	}
 	mine, all := set{}, c.super()
 	if !all {
-		for h := range c.own() {
-			if h.scope.Kind().PlatformGlob() {
+		own, err := c.ix.AssignmentsOf(c.who.Username)
+		if err != nil {
+			return 0, nil, err
+		}
+		for _, g := range own {
+			if org := orgOf(g.Scope); org == "*" {
 				all = true
-			}
-			if org := h.scope.Org(); org != "" {
+			} else if org != "" {
 				mine[org] = struct{}{}
 			}
 		}
@@ -106,11 +109,6 @@ func searchTerms(s string) []string {
 	return terms
 }
 
-// own yields the caller's own assignments.
-func (c *call) own() func(yield func(held) bool) {
-	return c.heldBy(c.who.Username)
-}
-
 // orgsByName returns the active organizations by short name.
 func (c *call) orgsByName() (map[string]*Org, error) {
 	orgs, err := catalog.Orgs(c.ctx, c.store.DB)
@@ -143,20 +141,22 @@ func (g grantedTo) has(key, org string) bool {
 }
 
 // granted returns the courses or libraries in which the caller has a permission by what his roles list (authz.md §12.7).
-func (c *call) granted(permission string) grantedTo {
+func (c *call) granted(of scope.Kind, permission string) (grantedTo, error) {
 	if c.super() {
-		return grantedTo{all: true}
+		return grantedTo{all: true}, nil
 	}
 	g := grantedTo{keys: set{}, orgs: set{}}
-	for _, s := range c.scopesFor(permission) {
-		switch {
-		case s.Kind().PlatformGlob() && (s.Kind() == scope.CoursePlatform) == strings.HasPrefix(permission, "courses."):
+	scopes, err := c.ix.ScopesFor(c.who.Username, permission)
+	for _, s := range scopes {
+		switch k := s.Kind(); {
+		case k.OfCourses() != of.OfCourses(): // a role of the other kind lists the permission: it means nothing here
+		case k.PlatformGlob():
 			g.all = true
-		case s.Kind().OrgGlob():
+		case k.OrgGlob():
 			g.orgs[s.Org()] = struct{}{}
 		default:
 			g.keys[s.Key()] = struct{}{}
 		}
 	}
-	return g
+	return g, err
 }

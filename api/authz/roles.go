@@ -3,7 +3,6 @@ package authzapi
 import (
 	"net/http"
 	"slices"
-	"strings"
 
 	"github.com/openlectern/lectern/authz/scope"
 )
@@ -22,14 +21,24 @@ func listRoles(c *call) (int, any, error) {
 	if err := f.err(); err != nil {
 		return 0, nil, err
 	}
-	roles := c.definitions(s.NS())
+	roles := c.roles(s)
 	w, err := windowOf(c.query, len(roles))
 	if err != nil {
 		return 0, nil, err
 	}
+	teams, err := c.ix.AssignmentsIn(s.Key())
+	if err != nil {
+		return 0, nil, err
+	}
+	holders := map[string]int{}
+	for _, t := range teams {
+		for _, r := range t.Roles {
+			holders[r]++
+		}
+	}
 	page := make([]Role, 0, w.to-w.from)
 	for _, r := range roles[w.from:w.to] {
-		page = append(page, Role{Role: r.name, Permissions: r.permissions, Users: c.countAt(r.name, s)})
+		page = append(page, Role{Role: r.Name, Permissions: r.Actions(), Users: holders[r.Name]})
 	}
 	return http.StatusOK, pageOf(c, w, page), nil
 }
@@ -70,9 +79,7 @@ func listHolders(c *call) (int, any, error) {
 	s := c.readScope(f)
 	search := c.readSearch(f)
 	roles := c.readList(f, "roles")
-	for i, r := range roles {
-		roles[i] = strings.ToLower(r)
-	}
+	lowerAll(roles)
 	wanted := setOf(roles)
 	order := c.readSorting(f, "username", "full_name", "email")
 	if err := f.err(); err != nil {
@@ -82,13 +89,17 @@ func listHolders(c *call) (int, any, error) {
 		who   *person
 		roles []string
 	}
+	teams, err := c.ix.AssignmentsIn(s.Key())
+	if err != nil {
+		return 0, nil, err
+	}
 	return again(c, func() (any, directory, []*person, error) {
 		var names []string
 		var all []holder
-		for name, list := range c.holdersAt(s) {
-			if slices.ContainsFunc(list, func(r string) bool { return wanted.has(strings.ToLower(r)) }) {
-				names = append(names, name)
-				all = append(all, holder{roles: list})
+		for _, t := range teams {
+			if slices.ContainsFunc(t.Roles, wanted.has) {
+				names = append(names, t.User)
+				all = append(all, holder{roles: t.Roles})
 			}
 		}
 		d, err := c.peopleOf(names)

@@ -53,12 +53,17 @@ func listPlaces(c *call) (int, any, error) {
 	if manage {
 		permission = scope.Kind.Manage
 	}
-	ofCourses, ofLibraries := grantedTo{}, grantedTo{}
+	var ofCourses, ofLibraries grantedTo
+	var err error
 	if courses {
-		ofCourses = c.granted(permission(scope.Course))
+		if ofCourses, err = c.granted(scope.Course, permission(scope.Course)); err != nil {
+			return 0, nil, err
+		}
 	}
 	if libraries {
-		ofLibraries = c.granted(permission(scope.Library))
+		if ofLibraries, err = c.granted(scope.Library, permission(scope.Library)); err != nil {
+			return 0, nil, err
+		}
 	}
 	all, err := c.places.get(c.ctx)
 	if err != nil {
@@ -163,4 +168,84 @@ func order(all []place, fold bool) {
 	for i := range list {
 		all[i] = list[i].place
 	}
+}
+
+// titles returns the names of the courses and libraries among these keys; others are absent.
+func (c *call) titles(keys []string) (map[string]string, error) {
+	titles := make(map[string]string, len(keys))
+	courses, libraries, err := c.things(keys)
+	if err != nil {
+		return nil, err
+	}
+	for key, l := range courses {
+		titles[key] = l.Title
+	}
+	ids := make([]publishing.PackageID, 0, len(libraries))
+	for _, l := range libraries {
+		if l.Package != 0 {
+			ids = append(ids, publishing.PackageID(l.Package))
+		}
+	}
+	ofPackages, err := publishing.Titles(c.ctx, c.store.DB, ids)
+	for key, l := range libraries {
+		titles[key] = ofPackages[publishing.PackageID(l.Package)]
+	}
+	return titles, err
+}
+
+// things returns the courses and libraries among these keys.
+func (c *call) things(keys []string) (map[string]catalog.Listed, map[string]catalog.Library, error) {
+	var courses, libraries []string
+	for _, key := range dedup(keys) {
+		switch parse(key).Kind() {
+		case scope.Course, scope.CCX:
+			courses = append(courses, key)
+		case scope.Library:
+			libraries = append(libraries, key)
+		}
+	}
+	ofCourses, err := catalog.CoursesByKey(c.ctx, c.store.DB, courses)
+	if err != nil {
+		return nil, nil, err
+	}
+	ofLibraries, err := catalog.LibrariesByKey(c.ctx, c.store.DB, libraries)
+	return ofCourses, ofLibraries, err
+}
+
+// exist returns which of the scopes are there (authz.md §2): courses and libraries that have a row, organizations, active
+// or not, and the platform.
+func (c *call) exist(scopes []scope.Scope) (map[string]bool, error) {
+	there := make(map[string]bool, len(scopes))
+	keys := make([]string, len(scopes))
+	var sets []scope.Scope
+	for i, s := range scopes {
+		keys[i] = s.Key()
+		switch {
+		case s.Kind().OrgGlob():
+			sets = append(sets, s)
+		case s.Kind().PlatformGlob():
+			there[s.Key()] = true
+		}
+	}
+	courses, libraries, err := c.things(keys)
+	if err != nil {
+		return nil, err
+	}
+	for key := range courses {
+		there[key] = true
+	}
+	for key := range libraries {
+		there[key] = true
+	}
+	if len(sets) == 0 {
+		return there, nil
+	}
+	orgs, err := catalog.Orgs(c.ctx, c.store.DB)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range sets {
+		there[s.Key()] = slices.ContainsFunc(orgs, func(o catalog.Org) bool { return o.ShortName == s.Org() })
+	}
+	return there, nil
 }

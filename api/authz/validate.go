@@ -41,12 +41,17 @@ func validateMe(c *call) (int, any, error) {
 		v.Action = q.action
 		if q.asked {
 			v.Scope = q.scope.Key()
-			v.Allowed = c.allowed(q.action, q.scope) && c.offered(q.scope)
+			if v.Allowed, err = c.ix.Allowed(c.who.Username, q.action, q.scope.Key()); err != nil {
+				return 0, nil, err
+			}
+			v.Allowed = v.Allowed && c.offered(q.scope)
 			continue
 		}
 		allowed, known := anywhere[q.action]
 		if !known {
-			allowed = c.anywhere(q.action)
+			if allowed, err = c.ix.AllowedAnywhere(c.who.Username, q.action); err != nil {
+				return 0, nil, err
+			}
 			anywhere[q.action] = allowed
 		}
 		v.Allowed = allowed
