@@ -21,15 +21,26 @@ func newBuilder(expect int) *builder {
 // domain returns the number of the domain of an assignment, and sees that requests find it.
 func (x *Index) domain(text string) uint32 {
 	id := x.scopes.add(text, scopeTag)
-	if tag := x.scopes.entry(id).tag; tag&tagGlob != 0 {
+	tag := x.scopes.entry(id).tag
+	if tag&tagGlob != 0 {
 		prefix, _ := globPrefix(text)
 		x.globs.add(prefix, func(string) uint32 { return id })
 	} else if tag&tagOdd != 0 {
-		if at, there := slices.BinarySearch(x.odd, id); !there {
-			x.odd = slices.Insert(slices.Clone(x.odd), at, id)
-		}
+		x.odd = addID(x.odd, id)
+	}
+	if tag&tagKind == 0 {
+		x.unlisted = addID(x.unlisted, id)
 	}
 	return id
+}
+
+// addID returns an ascending list with id, a new one where it was not there: other indexes hold the old one.
+func addID(ids []uint32, id uint32) []uint32 {
+	at, there := slices.BinarySearch(ids, id)
+	if there {
+		return ids
+	}
+	return slices.Insert(slices.Clone(ids), at, id)
 }
 
 func (b *builder) assignment(subject, role, domain string) {

@@ -8,9 +8,12 @@ import (
 )
 
 // Allowed reports whether a user may do an action in a scope, all external keys (authz.md §4, §6). Unknown people,
-// actions and things are not allowed; a text that is no scope is a fault.Invalid. It allocates nothing, unless roles have
+// actions and things are not allowed; a text that is no scope, and an empty user or action, are a fault.Invalid. It allocates nothing, unless roles have
 // roles.
 func (x *Index) Allowed(user, action, sc string) (bool, error) {
+	if user == "" || action == "" {
+		return false, errNoKey
+	}
 	ns, _, ok := strings.Cut(sc, ":")
 	c := splitKey{ns, sc, true}
 	var kind scope.Kind
@@ -32,6 +35,9 @@ func (x *Index) Allowed(user, action, sc string) (bool, error) {
 	d = x.domains(c)
 	return x.decide(userKey(user), actionKey(action), c, kind, &d)
 }
+
+// errNoKey is the answer to questions about nobody or nothing.
+var errNoKey = fault.Errorf(fault.Invalid, "", "the name of a user or of an action is missing")
 
 // AllowedRaw is Allowed for namespaced keys, as rows hold them. A subject without a namespace is a fault.Invalid.
 func (x *Index) AllowedRaw(sub, act, sc string) (bool, error) {

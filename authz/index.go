@@ -19,10 +19,11 @@ type Index struct {
 	globs    *texts // what stands before the star of the usual globs; a tag is the glob's number in scopes
 	actions  *texts
 	policy   *policy
-	people   ledger   // by subject: other is a scope
-	places   ledger   // by scope: other is a subject
-	odd      []uint32 // scopes with a star that are no usual globs, ascending
+	people   ledger     // by subject: other is a scope
+	places   ledger     // by scope: other is a subject
+	odd      []uint32   // scopes with a star that are no usual globs, ascending
 	model    [][]string // p and g2 rows, and those of the types p, g, g2 that nothing reads
+	unlisted []uint32   // scopes of assignments that are none, ascending
 	admins   *admins
 	count    int    // assignments
 	next     uint32 // place in the order of rows of the next assignment
@@ -30,11 +31,11 @@ type Index struct {
 
 // Tags of scopes.
 const (
-	tagKind     = 0xff   // the Kind as a stored scope; 0 where it is none
-	tagExternal = 0x100  // a client may name it
-	tagBroken   = 0x200  // scope.Scope.Broken
-	tagGlob     = 0x400  // a usual glob, see globPrefix
-	tagOdd      = 0x800  // another text with a star
+	tagKind     = 0xff  // the Kind as a stored scope; 0 where it is none
+	tagExternal = 0x100 // a client may name it
+	tagBroken   = 0x200 // scope.Scope.Broken
+	tagGlob     = 0x400 // a usual glob, see globPrefix
+	tagOdd      = 0x800 // another text with a star
 )
 
 func scopeTag(text string) uint32 {

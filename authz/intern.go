@@ -2,6 +2,7 @@ package authz
 
 import (
 	"hash/maphash"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -67,11 +68,12 @@ func (k splitKey) hash() uint32 {
 // texts gives each different text a small number, from 1 on, for ever: numbers are never taken back. Looking up never
 // waits and never allocates, also while another goroutine adds. An index and those made from it by changes share one.
 type texts struct {
-	mu    sync.Mutex // held by those that add
-	table atomic.Pointer[textTable]
-	pages atomic.Pointer[[]*textPage]
-	n     atomic.Uint32
-	arena []byte // guarded by mu; new texts are copied into it, so that none keeps a whole buffer of rows
+	mu     sync.Mutex // held by those that add
+	table  atomic.Pointer[textTable]
+	pages  atomic.Pointer[[]*textPage]
+	n      atomic.Uint32
+	sorted atomic.Pointer[sortedTexts]
+	arena  []byte // guarded by mu; new texts are copied into it, so that none keeps a whole buffer of rows
 }
 
 // textTable is an open hash table of numbers; 0 is an empty slot. It is at most half full.
@@ -192,4 +194,36 @@ func (t *texts) keep(text string) string {
 	from := len(t.arena)
 	t.arena = append(t.arena, text...)
 	return unsafeString(t.arena[from:])
+}
+
+// sortedTexts are the numbers of the first texts, in the order of their texts.
+type sortedTexts struct{ ids []uint32 }
+
+// byText returns the numbers of all texts in the order of their texts, byte by byte; perhaps some that were added
+// meanwhile. The result is shared: read only. It is kept, so that only new texts are sorted the next time.
+func (t *texts) byText() []uint32 {
+	n := t.n.Load()
+	var old []uint32
+	if s := t.sorted.Load(); s != nil {
+		old = s.ids
+	}
+	if len(old) >= int(n) {
+		return old
+	}
+	added := make([]uint32, 0, int(n)-len(old))
+	for id := uint32(len(old)) + 1; id <= n; id++ {
+		added = append(added, id)
+	}
+	slices.SortFunc(added, func(a, b uint32) int { return strings.Compare(t.text(a), t.text(b)) })
+	ids := make([]uint32, 0, n)
+	for len(old) > 0 && len(added) > 0 {
+		if t.text(old[0]) < t.text(added[0]) {
+			ids, old = append(ids, old[0]), old[1:]
+		} else {
+			ids, added = append(ids, added[0]), added[1:]
+		}
+	}
+	ids = append(append(ids, old...), added...)
+	t.sorted.Store(&sortedTexts{ids})
+	return ids
 }

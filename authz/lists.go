@@ -39,7 +39,7 @@ func cmpUint(a, b uint32) int {
 // between entries of different others only. A list is never changed: with and without return another, which shares what
 // stayed.
 type list struct {
-	few    []entry   // all, when chunks is nil
+	few    []entry    // all, when chunks is nil
 	chunks *[][]entry // else; none is empty
 }
 

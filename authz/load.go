@@ -16,6 +16,16 @@ func Load(ctx context.Context, q db.Querier) (*Index, error) {
 	if err != nil {
 		return nil, err
 	}
+	x, err := loadPolicy(ctx, q, version)
+	if err != nil {
+		return nil, err
+	}
+	x.admins, err = loadAdmins(ctx, q)
+	return x, err
+}
+
+// loadPolicy reads everything but the super admins.
+func loadPolicy(ctx context.Context, q db.Querier, version uuid.UUID) (*Index, error) {
 	n, _, err := db.One(ctx, q, "SELECT COUNT(*) FROM casbin_rule", nil, db.Value[int])
 	if err != nil {
 		return nil, err
@@ -24,9 +34,7 @@ func Load(ctx context.Context, q db.Querier) (*Index, error) {
 	if err := readRules(ctx, q, b); err != nil {
 		return nil, err
 	}
-	x := b.index(version)
-	x.admins, err = loadAdmins(ctx, q)
-	return x, err
+	return b.index(version), nil
 }
 
 // Version returns the version of the stored policy, zero where it has none yet (authz.md §7).

@@ -55,7 +55,8 @@ type policy struct {
 	patterns []pattern
 	slots    []uint32 // by number of a subject or role: its place in permits + 1
 	permits  [][]permit
-	effects  effect // of all rows together
+	own      map[uint32][]uint32 // by number of a subject or role: its rows, in the order of the store
+	effects  effect              // of all rows together
 }
 
 // policyRow is a p row.
@@ -90,7 +91,10 @@ func compile(rows [][]string, names, actions *texts) *policy {
 	byPattern := map[string]uint32{}
 	reach := p.reach()
 	bySub := map[uint32][]permit{}
+	p.own = map[uint32][]uint32{}
 	for i, r := range p.rows {
+		sub := names.add(r.sub, nil)
+		p.own[sub] = append(p.own[sub], uint32(i))
 		e := r.effect()
 		p.effects |= e
 		if e == 0 {
@@ -102,7 +106,6 @@ func compile(rows [][]string, names, actions *texts) *policy {
 			byPattern[r.scope] = at
 			p.patterns = append(p.patterns, patternOf(r.scope))
 		}
-		sub := names.add(r.sub, nil)
 		bySub[sub] = append(bySub[sub], permit{actions.add(r.act, nil), at, uint32(i), e})
 		for _, a := range reach(r.act) {
 			bySub[sub] = append(bySub[sub], permit{actions.add(a, nil), at, uint32(i), e})

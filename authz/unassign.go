@@ -2,8 +2,8 @@ package authz
 
 import (
 	"context"
-	"slices"
 	"github.com/google/uuid"
+	"slices"
 
 	"github.com/openlectern/lectern/db"
 )
@@ -135,4 +135,3 @@ func remove(ctx context.Context, tx *db.Tx, rows []row, version uuid.UUID, loose
 	}
 	return bump(ctx, tx, version, d, slices.DeleteFunc(loose, func(id int64) bool { return gone[id] }))
 }
-

@@ -57,6 +57,8 @@ var rules = []rule{
 	{"content/backup", append(applets(5), "internal/zipdir"), "last: reads and writes all the others"},
 	{"authz/roleshift", []string{"authz", "flags", "db"}, "moves roles between the flag's two sides"},
 	{"authz/definitions", []string{"authz", "db"}, "what roles there are; applying them changes rows of authz"},
+	{"authz/scope", nil, "keys of scopes; knows no database"},
+	{"authz/things", []string{"authz/scope", "catalog", "content/publishing", "db"}, "the rows that scopes name: what is there, and what people call it"},
 	{"authz", []string{"authz/scope", "catalog", "user", "db"}, "roles and assignments; of people and organizations only their names"},
 	{"flags", []string{"schema/inspect", "db"}, "flags by key only; the platform's tables may be missing"},
 	{"catalog", []string{"db"}, "owns the catalog and organizations tables"},
