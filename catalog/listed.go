@@ -2,8 +2,6 @@ package catalog
 
 import (
 	"context"
-	"slices"
-	"strings"
 
 	"github.com/openlectern/lectern/db"
 )
@@ -55,58 +53,6 @@ func EachLibrary(ctx context.Context, q db.Querier, fn func(Library) error) erro
 		}
 		return fn(l)
 	})
-}
-
-// CoursesByKey returns the courses that have exactly these keys, by an overview row or a run of the catalog; others are
-// absent.
-func CoursesByKey(ctx context.Context, q db.Querier, keys []string) (map[string]Listed, error) {
-	found := make(map[string]Listed, len(keys))
-	wanted := wantedSet(keys)
-	note := func(r *db.Row) error {
-		l, err := scanListed(r)
-		if wanted[l.Key] {
-			found[l.Key] = l
-		}
-		return err
-	}
-	// Runs first: where a course has both, its overview is what the platform shows.
-	if err := db.QueryIn(ctx, q, `SELECT r.course_key, o.short_name, r.title FROM openedx_catalog_courserun r
-		JOIN openedx_catalog_catalogcourse c ON c.id = r.catalog_course_id JOIN organizations_organization o ON o.id = c.org_id
-		WHERE r.course_key IN (?...)`, keys, nil, note); err != nil {
-		return nil, err
-	}
-	err := db.QueryIn(ctx, q, `SELECT id, org, display_name FROM course_overviews_courseoverview WHERE id IN (?...)`, keys, nil, note)
-	return found, err
-}
-
-// LibrariesByKey returns the libraries that have exactly these keys, lib:ORG:SLUG; others are absent.
-func LibrariesByKey(ctx context.Context, q db.Querier, keys []string) (map[string]Library, error) {
-	found := make(map[string]Library, len(keys))
-	wanted := wantedSet(keys)
-	var slugs []string
-	for key := range wanted {
-		if i := strings.LastIndexByte(key, ':'); i >= 0 {
-			slugs = append(slugs, key[i+1:])
-		}
-	}
-	slices.Sort(slugs)
-	err := db.QueryIn(ctx, q, `SELECT o.short_name, l.slug, l.learning_package_id FROM content_libraries_contentlibrary l
-		JOIN organizations_organization o ON o.id = l.org_id WHERE l.slug IN (?...)`, slices.Compact(slugs), nil, func(r *db.Row) error {
-		l, err := scanLibrary(r)
-		if wanted[l.Key()] {
-			found[l.Key()] = l
-		}
-		return err
-	})
-	return found, err
-}
-
-func wantedSet(keys []string) map[string]bool {
-	wanted := make(map[string]bool, len(keys))
-	for _, k := range keys {
-		wanted[k] = true
-	}
-	return wanted
 }
 
 func scanLibrary(r *db.Row) (l Library, err error) {

@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/openlectern/lectern/authz"
+	"github.com/openlectern/lectern/authz/things"
 	"github.com/openlectern/lectern/user"
 )
 
@@ -146,7 +147,7 @@ func listMembers(c *call) (int, any, error) {
 				keys = append(keys, h.Scope)
 			}
 		}
-		titles, err := c.titles(keys)
+		titles, err := things.Names(c.ctx, c.store.DB, keys)
 		for i := range members {
 			nameScopes(members[i].Assignments, titles)
 		}
@@ -350,7 +351,7 @@ func listOf(c *call) (int, any, error) {
 		page = append(page, a)
 		keys = append(keys, g.Scope)
 	}
-	titles, err := c.titles(keys)
+	titles, err := things.Names(c.ctx, c.store.DB, keys)
 	nameScopes(page, titles)
 	return http.StatusOK, pageOf(c, w, page), err
 }

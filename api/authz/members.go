@@ -9,6 +9,7 @@ import (
 
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/authz/scope"
+	"github.com/openlectern/lectern/authz/things"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/user"
 )
@@ -183,12 +184,12 @@ func (c *call) checkScopes(keys []string, role string) ([]scope.Scope, error) {
 }
 
 func (c *call) checkExist(scopes []scope.Scope, role string) error {
-	exist, err := c.exist(scopes)
+	exist, err := things.Exist(c.ctx, c.store.DB, scopes)
 	if err != nil {
 		return err
 	}
 	for _, s := range scopes {
-		if !exist[s.Key()] {
+		if !exist[s] {
 			return invalid("scope", "There is no such "+thing(s)+".")
 		}
 		if !c.defines(s, role) {
@@ -338,11 +339,11 @@ func (c *call) checkTaken(key, role string) (scope.Scope, error) {
 		heldRole = heldRole || slices.Contains(t.Roles, role)
 	}
 	if !held {
-		exist, err := c.exist([]scope.Scope{s})
+		exist, err := things.Exist(c.ctx, c.store.DB, []scope.Scope{s})
 		if err != nil {
 			return s, err
 		}
-		if !exist[key] {
+		if !exist[s] {
 			return s, invalid("scope", "There is no such "+thing(s)+", and nobody has a role there.")
 		}
 	}
