@@ -141,6 +141,24 @@ var lectern = []Table{
 			created},
 	},
 	{
+		// What Open edX's audit of role assignments has no columns for. Like that table it refers to nothing, as its rows
+		// outlive what they tell of; a row's id is that of its row there.
+		Name: "lectern_authzaudit",
+		Columns: []Column{{Name: "audit_id", Type: int8, PK: true}, {Name: "reason", Type: ci(500)}, {Name: "run_id", Type: int8, Null: true, Index: true},
+			{Name: "before_row", Type: longText, Null: true}, {Name: "after_row", Type: longText, Null: true}},
+	},
+	{
+		// The steps of the policy: which rows made each version of the one before it.
+		Name: "lectern_authzchange",
+		Columns: []Column{id8, {Name: "version", Type: uuid, Unique: true}, {Name: "previous", Type: uuid}, indexed(created),
+			{Name: "delta", Type: longText}},
+	},
+	{
+		// What is known of all rules together at the version last written by Lectern. One row.
+		Name:    "lectern_authzpolicy",
+		Columns: []Column{{Name: "id", Type: int4, PK: true}, {Name: "version", Type: uuid}, {Name: "loose", Type: longText}},
+	},
+	{
 		// Who is signed in. Of the cookie there is a digest only; the session ends when the fingerprint is no longer that of
 		// the user's password.
 		Name: "lectern_session",

@@ -153,3 +153,24 @@ func fullName(first, last string) string { return strings.TrimSpace(first + " " 
 func notName(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune("@.+-_", r)
 }
+
+// IDs returns the ids of users by name, compared by bytes; names that nobody has are absent.
+func IDs(ctx context.Context, q db.Querier, names []string) (map[string]ID, error) {
+	ids := make(map[string]ID, len(names))
+	wanted := make(map[string]bool, len(names))
+	for _, n := range names {
+		wanted[n] = true
+	}
+	err := db.QueryIn(ctx, q, `SELECT id, username FROM auth_user WHERE username IN (?...)`, names, nil, func(r *db.Row) error {
+		var id ID
+		var name string
+		if err := r.Scan(&id, &name); err != nil {
+			return err
+		}
+		if wanted[name] {
+			ids[name] = id
+		}
+		return nil
+	})
+	return ids, err
+}

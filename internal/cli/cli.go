@@ -109,9 +109,9 @@ Try it first: lectern demo`,
 	root.AddCommand(
 		c.courseCommand(courses), c.courseCommand(libraries), c.blockCommand(),
 		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.secretCommand(), c.keyCommand(),
-		c.eventsCommand(), c.webhookCommand(), c.serveCommand(),
+		c.eventsCommand(), c.webhookCommand(),
 	)
-	for _, v := range []verb{{c.demoCommand(), demonstrated{}}, {c.versionCommand(), versionInfo{}}} {
+	for _, v := range []verb{{c.serveCommand(), served{}}, {c.demoCommand(), demonstrated{}}, {c.versionCommand(), versionInfo{}}} {
 		root.AddCommand(v.cmd)
 		c.documents[v.cmd] = v.prints
 	}
