@@ -4,7 +4,6 @@ import (
 	"crypto/aes"
 	"crypto/cipher"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/rsa"
 	"crypto/sha256"
 	"crypto/x509"
@@ -195,15 +194,15 @@ func sealer(secret []byte, purpose string) cipher.AEAD {
 	return box
 }
 
-// Token returns a new random text of 256 bits, for what must not be guessed.
-func Token() string {
-	var b [32]byte
-	_, _ = rand.Read(b[:]) // never fails (crypto/rand)
-	return base64.RawURLEncoding.EncodeToString(b[:])
-}
-
-// Digest returns what is stored of a random text: it can be compared, not used.
-func Digest(token string) string {
-	sum := sha256.Sum256([]byte(token))
-	return base64.RawURLEncoding.EncodeToString(sum[:])
+// List returns the signing keys of a file, oldest first; NotFound when there is no file.
+func List(path string) ([]Key, error) {
+	f, err := read(path)
+	if err != nil {
+		return nil, err
+	}
+	k, err := parse(f)
+	if err != nil {
+		return nil, bad(path, err)
+	}
+	return k.signing, nil
 }
