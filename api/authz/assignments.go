@@ -147,7 +147,7 @@ func listMembers(c *call) (int, any, error) {
 				keys = append(keys, h.Scope)
 			}
 		}
-		titles, err := things.Names(c.ctx, c.store.DB, keys)
+		titles, err := things.Names(c.ctx, c.db, keys)
 		for i := range members {
 			nameScopes(members[i].Assignments, titles)
 		}
@@ -326,7 +326,7 @@ func listOf(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	name := c.r.PathValue("username")
-	found, err := user.People(c.ctx, c.store.DB, []string{name})
+	found, err := user.People(c.ctx, c.db, []string{name})
 	if err != nil {
 		return 0, nil, err
 	}
@@ -351,7 +351,7 @@ func listOf(c *call) (int, any, error) {
 		page = append(page, a)
 		keys = append(keys, g.Scope)
 	}
-	titles, err := things.Names(c.ctx, c.store.DB, keys)
+	titles, err := things.Names(c.ctx, c.db, keys)
 	nameScopes(page, titles)
 	return http.StatusOK, pageOf(c, w, page), err
 }

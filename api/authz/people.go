@@ -84,7 +84,7 @@ func (c *call) peopleOf(names []string) (directory, error) {
 }
 
 func (c *call) readNamed(names []string) (directory, error) {
-	found, err := user.People(c.ctx, c.store.DB, names)
+	found, err := user.People(c.ctx, c.db, names)
 	d := directory{people: make(map[string]*person, len(found))}
 	for name, p := range found {
 		d.people[name] = lowered(p)
@@ -101,7 +101,7 @@ func (d directory) holds(c *call, shown []*person) (bool, error) {
 	for i, p := range shown {
 		names[i] = p.Username
 	}
-	now, err := user.People(c.ctx, c.store.DB, names)
+	now, err := user.People(c.ctx, c.db, names)
 	if err != nil {
 		return false, err
 	}
