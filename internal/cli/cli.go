@@ -100,7 +100,7 @@ Try it first: lectern demo`,
 	f.StringVar(&c.global.db, "db", "", "database: a SQLite `file`, mysql://user:pass@host:port/name or postgres://… ($LECTERN_DB)")
 	f.StringVar(&c.global.data, "data", "", "`folder` of lectern.db and media where those are not named ($LECTERN_DATA, default ./"+app.DefaultData+")")
 	f.StringVar(&c.global.media, "media", "", "`folder` of media files, or s3://bucket/prefix?endpoint=host:port&region=name (default beside the database)")
-	f.StringVar(&c.global.user, "as", "", "`name` of the user whom history shall name")
+	f.StringVar(&c.global.user, "as", "", "`name` of the user who does it: history names the user, whose permissions count (default: the operator of the system)")
 	f.BoolVar(&c.global.json, "json", false, "print one JSON document")
 	f.BoolVarP(&c.global.quiet, "quiet", "q", false, "print nothing but errors and, with --json, the document")
 	f.BoolVar(&c.global.noProgress, "no-progress", false, "show no progress")
