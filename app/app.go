@@ -28,7 +28,10 @@ type Config struct {
 	DB    string // URL or path; default lectern.db inside Data
 	Data  string // folder; default ./lectern-data
 	Media string // folder of media files, or s3://bucket/prefix?…; default media inside Data, or beside a SQLite file given by DB
-	User  string // name of the user who does it, whom history names and whose permissions count; "" is the system operator
+	// Secret is the file of the keys that sign sessions' web tokens; default secret.json beside the media folder, or
+	// "<path>-secret.json" beside a SQLite file given by DB.
+	Secret string
+	User   string // name of the user who does it, whom history names and whose permissions count; "" is the system operator
 	// Write is set by callers that change something: a new SQLite database is made, and missing lectern_* tables are
 	// added. Without it the database must be ready, and is only read.
 	Write bool
@@ -76,6 +79,7 @@ type App struct {
 	By     publishing.UserID // whom changes are made as
 	actor  Actor             // whose permissions count
 	gate   *gate
+	secret string // file of keys
 	dryRun bool
 	temp   string // folder of a throw-away database, "" otherwise
 }
@@ -87,7 +91,7 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{dryRun: c.DryRun, actor: System()}
+	a := &App{dryRun: c.DryRun, actor: System(), secret: c.SecretFile()}
 	if c.DryRun && c.Write && !c.Existing {
 		if err := a.throwAway(&database); err != nil {
 			return nil, err

@@ -416,3 +416,15 @@ func (a *App) Watch(ctx context.Context, every time.Duration) error {
 
 // Engine returns the permissions engine of the store, which [App.Watch] keeps current.
 func (a *App) Engine() *authz.Engine { return a.guard().engine }
+
+// Authoring returns the flag that decides which side of permissions counts for a course (flags.Authoring), as fresh as the
+// answers of the gate are.
+func (a *App) Authoring(ctx context.Context) (*flags.State, error) {
+	g := a.guard()
+	if !g.watched.Load() || g.flag.Load() == nil {
+		if err := g.refreshFlag(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return g.flag.Load().State, nil
+}

@@ -50,20 +50,20 @@ func (a *App) still(ctx context.Context, tx *db.Tx, t thing, exists bool) error 
 }
 
 // mayRestore asks about restoring a backup, and returns what it restores and whether that is there.
-func (a *App) mayRestore(ctx context.Context, plan *backup.Plan, o PackageRestore) (t thing, exists bool, err error) {
+func (a *App) mayRestore(ctx context.Context, name string, plan *backup.Plan, o PackageRestore) (t thing, exists bool, err error) {
 	if o.Staged { // under a key of its own, which names no organization
-		return t, false, a.mayAlso(ctx, "RestorePackage", thing{})
+		return t, false, a.mayAlso(ctx, name, thing{})
 	}
 	t = thePackage(cmp.Or(o.Key, plan.Key))
 	if o.DeleteOld {
-		if err := a.mayAlso(ctx, "RestorePackage", thing{}); err != nil {
+		if err := a.mayAlso(ctx, name, thing{}); err != nil {
 			return t, false, err
 		}
 	}
 	if t.name == "" {
-		return t, false, a.mayAlso(ctx, "RestorePackage", t)
+		return t, false, a.mayAlso(ctx, name, t)
 	}
-	exists, err = a.mayMake(ctx, "RestorePackage", t)
+	exists, err = a.mayMake(ctx, name, t)
 	return t, exists, err
 }
 
@@ -98,4 +98,38 @@ func (a *App) own(ctx context.Context, tx *db.Tx, t thing) error {
 	}
 	_, err = legacy.Add(ctx, tx, rows)
 	return err
+}
+
+// mayAccount asks about a use case of operators that gives power over an account: over a superuser's only superusers have
+// it, or staff could become what they are not.
+func (a *App) mayAccount(ctx context.Context, name, target string) error {
+	if err := a.may(ctx, name); err != nil || a.actor.system {
+		return err
+	}
+	u, err := user.ByName(ctx, a.DB, target)
+	if fault.Is(err, fault.NotFound) {
+		return nil // which the use case tells
+	}
+	if err != nil || !u.Superuser {
+		return err
+	}
+	return a.maySuper(ctx, name)
+}
+
+// mayAdd asks about making an account, for which the same holds.
+func (a *App) mayAdd(ctx context.Context, name string, n user.New) error {
+	if err := a.may(ctx, name); err != nil || a.actor.system || !n.Superuser {
+		return err
+	}
+	return a.maySuper(ctx, name)
+}
+
+func (a *App) maySuper(ctx context.Context, name string) error {
+	who, err := a.guard().standing(ctx, a.actor, name)
+	if err != nil || who.Superuser {
+		return err
+	}
+	e := fault.Errorf(fault.Denied, who.Username, "this is for superusers").WithNext("ask one of them, or leave out --as where you operate the system")
+	e.Data = Denied{who.Username, name, "*"}
+	return e
 }

@@ -69,7 +69,7 @@ func (a *App) RestorePackage(ctx context.Context, path string, o PackageRestore)
 	if err := o.check(plan); err != nil {
 		return out, err
 	}
-	target, exists, err := a.mayRestore(ctx, plan, o)
+	target, exists, err := a.mayRestore(ctx, "RestorePackage", plan, o)
 	if err != nil {
 		return out, err
 	}

@@ -109,7 +109,7 @@ Try it first: lectern demo`,
 	f.StringVar(&c.global.db, "db", "", "database: a SQLite `file`, mysql://user:pass@host:port/name or postgres://… ($LECTERN_DB)")
 	f.StringVar(&c.global.data, "data", "", "`folder` of lectern.db and media where those are not named ($LECTERN_DATA, default ./"+app.DefaultData+")")
 	f.StringVar(&c.global.media, "media", "", "`folder` of media files, or s3://bucket/prefix?endpoint=host:port&region=name (default beside the database)")
-	f.StringVar(&c.global.user, "as", "", "`name` of the user whom history shall name")
+	f.StringVar(&c.global.user, "as", "", "`name` of the user who does it: history names the user, whose permissions count (default: the operator of the system)")
 	f.BoolVar(&c.global.json, "json", false, "print one JSON document")
 	f.BoolVarP(&c.global.quiet, "quiet", "q", false, "print nothing but errors and, with --json, the document")
 	f.BoolVar(&c.global.noProgress, "no-progress", false, "show no progress")
@@ -117,10 +117,10 @@ Try it first: lectern demo`,
 	f.BoolVar(&c.global.dryRun, "dry-run", false, "show what would be done, and do nothing")
 	root.AddCommand(
 		c.courseCommand(courses), c.courseCommand(libraries), c.blockCommand(),
-		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.flagCommand(), c.authzCommand(), c.keyCommand(),
+		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.secretCommand(), c.flagCommand(), c.authzCommand(), c.keyCommand(),
 		c.eventsCommand(), c.webhookCommand(),
 	)
-	for _, v := range []verb{{c.demoCommand(), demonstrated{}}, {c.versionCommand(), versionInfo{}}} {
+	for _, v := range []verb{{c.serveCommand(), served{}}, {c.demoCommand(), demonstrated{}}, {c.versionCommand(), versionInfo{}}} {
 		root.AddCommand(v.cmd)
 		c.documents[v.cmd] = v.prints
 	}
@@ -175,7 +175,8 @@ func (c *cli) config(use use) app.Config {
 	}
 	return app.Config{
 		DB: or(c.global.db, "LECTERN_DB"), Data: or(c.global.data, "LECTERN_DATA"), Media: c.global.media,
-		User: c.global.user, Write: use != reading, Existing: use == writing, DryRun: c.global.dryRun,
+		Secret: c.env.Getenv("LECTERN_SECRET_FILE"),
+		User:   c.global.user, Write: use != reading, Existing: use == writing, DryRun: c.global.dryRun,
 	}
 }
 
