@@ -60,7 +60,7 @@ func New(c Config) (*Server, error) {
 		}
 		origins[origin(u)] = true
 	}
-	rd := &readiness{checks: c.Checks}
+	rd := &readiness{checks: c.Checks, first: make(chan struct{})}
 	m, err := newMetrics(rd, c.Collectors)
 	if err != nil {
 		return nil, err
@@ -95,6 +95,9 @@ func (s *Server) Refresh(ctx context.Context) { s.readiness.refresh(ctx) }
 
 // Ready returns why requests cannot be served, nil when they can.
 func (s *Server) Ready() error { return s.readiness.database() }
+
+// FirstReady returns a channel that is closed when requests can be served for the first time.
+func (s *Server) FirstReady() <-chan struct{} { return s.readiness.first }
 
 // ParseOrigin reads where browsers find a site: http or https, a host, and no path. In what it returns, scheme and host
 // are as browsers write them.

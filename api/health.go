@@ -34,6 +34,8 @@ type readiness struct {
 	mu       sync.RWMutex // guards what follows
 	problems []error      // by check, nil for what is well
 	looked   bool
+	first    chan struct{} // closed when requests can be served for the first time
+	opened   bool          // it is
 }
 
 // refresh runs all checks.
@@ -52,6 +54,10 @@ func (rd *readiness) refresh(ctx context.Context) {
 	rd.mu.Lock()
 	defer rd.mu.Unlock()
 	rd.problems, rd.looked = found, true
+	if !rd.opened && (len(found) == 0 || found[0] == nil) {
+		rd.opened = true
+		close(rd.first)
+	}
 }
 
 // watch runs the checks until ctx ends.

@@ -21,7 +21,7 @@ func OpenAnyAge(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{}
+	a := &App{secret: c.SecretFile()}
 	a.DB, a.Files = d, files
 	return a, nil
 }

@@ -1,5 +1,5 @@
-// Package user reads and makes rows of Django's auth_user, the people whom change logs name. Passwords and sign-in are
-// not its concern: a user made here cannot sign in until a password is set elsewhere.
+// Package user reads and makes rows of Django's auth_user, the people whom change logs name. What a password column means
+// is not its concern: a user made here cannot sign in until package signin sets a password.
 package user
 
 import (
@@ -143,9 +143,11 @@ func scan(r *db.Row) (User, error) {
 	var u User
 	var first, last string
 	err := r.Scan(&u.ID, &u.Username, &u.Email, &first, &last, &u.Staff, &u.Superuser, &u.Active)
-	u.Name = strings.TrimSpace(first + " " + last)
+	u.Name = fullName(first, last)
 	return u, err
 }
+
+func fullName(first, last string) string { return strings.TrimSpace(first + " " + last) }
 
 // notName is Django's rule for user names: letters, numbers and @ . + - _.
 func notName(r rune) bool {

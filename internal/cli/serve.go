@@ -22,6 +22,19 @@ import (
 	"github.com/openlectern/lectern/fault"
 )
 
+// served is the document that serve prints when it takes requests: the lines that scripts wait for, or JSON.
+type served struct {
+	Listening string  `json:"listening"`
+	SignIn    *string `json:"sign_in"` // the link that makes the first administrator; null where there are users
+}
+
+func (d served) text(w *textWriter) {
+	w.line("listening on %s", d.Listening)
+	if d.SignIn != nil {
+		w.line("sign in once at %s", *d.SignIn)
+	}
+}
+
 // serving are the flags of serve.
 type serving struct {
 	listen, public          string
@@ -112,7 +125,7 @@ func (c *cli) serve(ctx context.Context, f serving) (err error) {
 		return err
 	}
 	s.Refresh(ctx)
-	if err := c.sayListening(conf.Public); err != nil {
+	if err := c.print(served{Listening: conf.Public.String()}); err != nil {
 		return err
 	}
 	if err := s.Ready(); err != nil {
@@ -122,17 +135,10 @@ func (c *cli) serve(ctx context.Context, f serving) (err error) {
 		}
 	}
 	if insecure(conf.Public) {
-		c.warn("browsers drop the cookies of a sign-in that come over plain http from another name than localhost; serve it over https, and say so: --public-url https://%s", conf.Public.Hostname())
+		c.warn("%s is plain http on another name than localhost: passwords and cookies can be read on the way, and browsers drop cookies that are meant for https", conf.Public)
+		c.warn("  next: put a proxy with a certificate before the server, and say so: --public-url https://%s --trusted-proxies ADDRESS", conf.Public.Hostname())
 	}
 	return s.Serve(ctx, l, f.drain)
-}
-
-// sayListening prints the line that scripts wait for.
-func (c *cli) sayListening(at *url.URL) error {
-	if _, err := fmt.Fprintf(c.env.Stdout, "listening on %s\n", at); err != nil {
-		return fault.Errorf(fault.Unavailable, "standard output", "%w", err)
-	}
-	return nil
 }
 
 // warn says on the standard error what is not as it should be, though the server runs.
