@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/signin"
 	"github.com/openlectern/lectern/user"
 )
 
@@ -14,6 +15,21 @@ func (a *App) AddUser(ctx context.Context, n user.New) (out user.User, err error
 		return err
 	})
 	return out, err
+}
+
+// AddUserWithLink is AddUser, and makes what signs the user in once, within an hour, to set a password.
+func (a *App) AddUserWithLink(ctx context.Context, n user.New) (out user.User, text string, err error) {
+	err = a.Update(ctx, func(tx *db.Tx) (err error) {
+		if out, err = user.Create(ctx, tx, n); err != nil {
+			return err
+		}
+		text, err = signin.NewLink(ctx, tx, out.ID)
+		return err
+	})
+	if a.dryRun {
+		text = "" // it leads nowhere
+	}
+	return out, text, err
 }
 
 // Users lists all people by name.

@@ -53,12 +53,13 @@ var owners = map[string]string{
 	"organizations_organizationcourse":                   "catalog",
 	"organizations_historicalorganization":               "catalog",
 	"organizations_historicalorganizationcourse":         "catalog",
-	"auth_user":   "user",
-	"casbin_rule": "authz",
+	"auth_user":                "user",
+	"casbin_rule":              "authz",
+	"student_courseaccessrole": "authz/legacy",
 }
 
 // prefixes says the same of tables of which all with one beginning are one package's.
-var prefixes = map[string]string{"openedx_authz_": "authz"}
+var prefixes = map[string]string{"openedx_authz_": "authz", "waffle_": "flags"}
 
 // ownerOf returns the package whose table it is.
 func ownerOf(table string) (string, bool) {
@@ -75,7 +76,7 @@ func ownerOf(table string) (string, bool) {
 // package that names them. Other strings may look like the name of a table, so one counts where it is the whole string
 // or stands in SQL.
 var (
-	families = regexp.MustCompile(`\b(?:(?:openedx_content|openedx_catalog|openedx_authz|organizations)_[a-z]\w*|(?:auth_user|casbin_rule)\b)`)
+	families = regexp.MustCompile(`\b(?:(?:openedx_content|openedx_catalog|openedx_authz|organizations|waffle)_[a-z]\w*|(?:auth_user|casbin_rule|student_courseaccessrole)\b)`)
 	lectern  = regexp.MustCompile(`\blectern_[a-z]\w*`)
 	sql      = regexp.MustCompile(`(?i)\b(?:select|insert|update|delete|from|join|into|truncate)\b`)
 )
