@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/openlectern/lectern/authz"
+	"github.com/openlectern/lectern/authz/definitions"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/schema/inspect"
 )
@@ -14,7 +15,7 @@ func permissions(ctx context.Context, d *db.DB) error {
 	unused := false
 	err := d.View(ctx, func(tx *db.Tx) error {
 		names, err := inspect.Names(ctx, tx)
-		if err != nil || !names[authz.NewestTable] {
+		if err != nil || !names[definitions.NewestTable] {
 			return err
 		}
 		unused, err = authz.Unused(ctx, tx)
