@@ -135,7 +135,7 @@ func connect(ctx context.Context, url string, o db.Options) (*db.DB, error) {
 func (a *App) ready(ctx context.Context, c Config) error {
 	prepare := schema.Require
 	if c.Write && (!c.DryRun || a.temp != "") {
-		prepare = schema.Prepare
+		prepare = prepared
 	}
 	if err := prepare(ctx, a.DB); err != nil {
 		return err
@@ -146,6 +146,14 @@ func (a *App) ready(ctx context.Context, c Config) error {
 	u, err := user.ByName(ctx, a.DB, c.User)
 	a.By = publishing.UserID(u.ID)
 	return err
+}
+
+// prepared makes a database ready that commands may write to.
+func prepared(ctx context.Context, d *db.DB) error {
+	if err := schema.Prepare(ctx, d); err != nil {
+		return err
+	}
+	return permissions(ctx, d)
 }
 
 // throwAway replaces a SQLite database that does not exist or is empty by one in a temporary folder, so that a dry run makes nothing.

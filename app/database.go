@@ -72,7 +72,10 @@ func Init(ctx context.Context, c Config) (*Database, error) {
 	fresh := c.fresh()
 	return noted(onDatabase(ctx, c, func(ctx context.Context, d *db.DB, _ *Database) error {
 		if !c.DryRun || fresh {
-			return schema.Create(ctx, d)
+			if err := schema.Create(ctx, d); err != nil {
+				return err
+			}
+			return permissions(ctx, d)
 		}
 		st, err := schema.Recognize(ctx, d)
 		if err == nil && !slices.Contains([]schema.Status{schema.Empty, schema.Partial, schema.Current}, st.Status) {

@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/openlectern/lectern/db"
-	"github.com/openlectern/lectern/schema"
 	"github.com/openlectern/lectern/user"
 )
 
@@ -29,7 +28,15 @@ func OpenAnyAge(ctx context.Context, c Config) (*App, error) {
 // Ready makes what [Open] makes for writers, the tables of a new SQLite database and Lectern's own beside Django's, and
 // returns nil when the database can be worked on; else why not, Refused with the command to run. It may be called again
 // and again: when all is well it reads little.
-func (a *App) Ready(ctx context.Context) error { return schema.Prepare(ctx, a.DB) }
+func (a *App) Ready(ctx context.Context) error { return prepared(ctx, a.DB) }
+
+// Ping returns nil when the database answers.
+func (a *App) Ping(ctx context.Context) error {
+	return a.View(ctx, func(tx *db.Tx) error {
+		_, _, err := db.One(ctx, tx, "SELECT 1", nil, db.Value[int64])
+		return err
+	})
+}
 
 // Account is what one person may see of another.
 type Account struct {

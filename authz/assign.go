@@ -3,6 +3,7 @@ package authz
 import (
 	"context"
 
+	"github.com/openlectern/lectern/authz/scope"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/user"
@@ -183,11 +184,11 @@ func endpoints(ctx context.Context, tx *db.Tx, rules []rule, users map[string]us
 	for _, r := range rules {
 		name, _ := r.user()
 		people[users[name]] = true
-		switch key := r.grant().Scope; kindOf(key) {
-		case courseKind:
-			courses[key] = true
-		case libraryKind:
-			libs[key] = true
+		switch sc, _ := scope.ParseNamespaced(r.scope); sc.Kind() {
+		case scope.Course:
+			courses[sc.Key()] = true
+		case scope.Library:
+			libs[sc.Key()] = true
 		}
 	}
 	if subjects, err = subjectRows(ctx, tx, sortedKeys(people)); err != nil {

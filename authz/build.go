@@ -25,6 +25,7 @@ func (x *Index) domain(text string) uint32 {
 	if tag&tagGlob != 0 {
 		prefix, _ := globPrefix(text)
 		x.globs.add(prefix, func(string) uint32 { return id })
+		x.wide.set(text, id)
 	} else if tag&tagOdd != 0 {
 		x.odd = addID(x.odd, id)
 	}

@@ -14,13 +14,13 @@ func (x *Index) Allowed(user, action, sc string) (bool, error) {
 	if user == "" || action == "" {
 		return false, errNoKey
 	}
-	ns, _, ok := strings.Cut(sc, ":")
-	c := splitKey{ns, sc, true}
+	c := splitKey{ext: sc, sep: true}
+	var own uint32
 	var kind scope.Kind
-	d := domains{}
-	if ok {
-		if id := x.scopes.find(c); id != 0 {
-			if tag := x.scopes.entry(id).tag; tag&tagExternal != 0 {
+	if i := strings.IndexByte(sc, ':'); i > 0 {
+		c.ns = sc[:i]
+		if own = x.scopes.find(c); own != 0 {
+			if tag := x.scopes.entry(own).tag; tag&tagExternal != 0 { // it has been parsed when the row was read
 				kind = scope.Kind(tag & tagKind)
 			}
 		}
@@ -32,7 +32,7 @@ func (x *Index) Allowed(user, action, sc string) (bool, error) {
 		}
 		kind = s.Kind()
 	}
-	d = x.domains(c)
+	d := x.around(own, c)
 	return x.decide(userKey(user), actionKey(action), c, kind, &d)
 }
 
@@ -74,10 +74,13 @@ func (x *Index) decide(sub, act, c splitKey, kind scope.Kind, d *domains) (bool,
 
 // super reports whether a subject's external key names a super admin.
 func (x *Index) super(key string) (bool, error) {
+	if len(x.admins.by) == 0 && len(x.admins.clash) == 0 {
+		return false, nil
+	}
 	if x.admins.has(key) {
 		return true, nil
 	}
-	if len(x.admins.clash) > 0 && x.admins.clash[key] {
+	if x.admins.clash[key] {
 		return false, fault.Errorf(fault.Conflict, key, "it is the name of one person and the e-mail address of another").
 			WithNext("change one of the two accounts")
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"github.com/openlectern/lectern/authz/scope"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 )
@@ -63,7 +64,7 @@ func (r rule) grant() Grant {
 func (g Grant) bare() (rule, error) {
 	namespace, _, ok := strings.Cut(g.Scope, ":")
 	if !ok || namespace == "" {
-		return rule{}, &GrantError{Grant: g, Reason: InvalidScope, Err: fault.Errorf(fault.Usage, g.Scope, "a scope begins with its kind and a colon").
+		return rule{}, &GrantError{Grant: g, Reason: InvalidScope, Err: fault.Errorf(fault.Invalid, g.Scope, "a scope begins with its kind and a colon").
 			WithNext("write it like lib:ORG:SLUG, course-v1:ORG+COURSE+RUN, lib:ORG:* or course-v1:*")}
 	}
 	return rule{userPrefix + g.User, rolePrefix + g.Role, namespace + "^" + g.Scope}, nil
@@ -75,7 +76,15 @@ func (g Grant) check() (rule, error) {
 	if err != nil {
 		return rule{}, err
 	}
-	if err := assignable(g.Scope); err != nil {
+	sc, err := scope.Parse(g.Scope)
+	if err == nil && !sc.Kind().Assignable() {
+		err = fault.Errorf(fault.Invalid, g.Scope, "no roles are held in a scope of this kind").
+			WithNext("write a course, a library, or a set of them such as lib:ORG:* or course-v1:*")
+	}
+	if err == nil {
+		err = db.CheckIdentifier(g.Scope, maxValue)
+	}
+	if err != nil {
 		return rule{}, &GrantError{Grant: g, Reason: InvalidScope, Err: err}
 	}
 	for _, s := range []struct{ what, text string }{{"user name", g.User}, {"role", g.Role}} {

@@ -25,6 +25,7 @@ type Index struct {
 	model    [][]string // p and g2 rows, and those of the types p, g, g2 that nothing reads
 	unlisted []uint32   // scopes of assignments that are none, ascending
 	admins   *admins
+	wide     wide
 	count    int    // assignments
 	next     uint32 // place in the order of rows of the next assignment
 }
@@ -98,25 +99,63 @@ func orgEnd(ns string) byte {
 // domains are the numbers of the stored domains that a request's scope lies in: itself, and the usual globs. 0 is none.
 type domains [5]uint32
 
-func (x *Index) domains(c splitKey) domains {
-	d := domains{x.scopes.find(c), x.glob(splitKey{})}
+func (x *Index) domains(c splitKey) domains { return x.around(x.scopes.find(c), c) }
+
+// around is domains for a scope whose own number is known.
+func (x *Index) around(own uint32, c splitKey) domains {
+	d := domains{own, x.wide.all}
 	if !c.sep {
-		return d
+		return d.once()
 	}
-	d[2] = x.glob(splitKey{c.ns, "", true})
 	end := orgEnd(c.ns)
-	if n := len(c.ns); end != 0 && len(c.ext) > n && c.ext[n] == ':' && c.ext[:n] == c.ns {
-		d[3] = x.glob(splitKey{c.ns, c.ext[:n+1], true})
-		if i := strings.IndexByte(c.ext[n+1:], end); i >= 0 {
-			d[4] = x.glob(splitKey{c.ns, c.ext[:n+1+i+1], true})
-		}
+	switch {
+	case end == 0:
+		d[2] = x.glob(splitKey{c.ns, "", true})
+		return d.once()
+	case end == ':':
+		d[2] = x.wide.library
+	default:
+		d[2] = x.wide.course
 	}
-	for i, id := range d[1:] {
-		if id == d[0] {
-			d[i+1] = 0 // once is enough
+	n := len(c.ns)
+	if len(c.ext) <= n || c.ext[n] != ':' || c.ext[:n] != c.ns {
+		return d.once()
+	}
+	if d[3] = x.wide.libraries; end == '+' {
+		d[3] = x.wide.courses
+	}
+	if i := strings.IndexByte(c.ext[n+1:], end); i >= 0 {
+		d[4] = x.glob(splitKey{c.ns, c.ext[:n+1+i+1], true})
+	}
+	return d.once()
+}
+
+// once takes out what is there twice.
+func (d domains) once() domains {
+	for i := 1; i < len(d); i++ {
+		if d[i] == d[0] {
+			d[i] = 0
 		}
 	}
 	return d
+}
+
+// wide are the numbers of the domains that contain more than an organization; 0 is none.
+type wide struct{ all, library, course, libraries, courses uint32 } // *, lib^*, course-v1^*, lib^lib:*, course-v1^course-v1:*
+
+func (w *wide) set(text string, id uint32) {
+	switch text {
+	case "*":
+		w.all = id
+	case scope.Libraries + "^*":
+		w.library = id
+	case scope.Courses + "^*":
+		w.course = id
+	case scope.Libraries + "^" + scope.Libraries + ":*":
+		w.libraries = id
+	case scope.Courses + "^" + scope.Courses + ":*":
+		w.courses = id
+	}
 }
 
 func (x *Index) glob(prefix splitKey) uint32 {

@@ -57,12 +57,12 @@ func (k splitKey) String() string {
 
 var hashSeed = maphash.MakeSeed()
 
-func (k splitKey) hash() uint32 {
+func (k splitKey) hash() uint64 {
 	h := maphash.String(hashSeed, k.ext)
 	if k.sep {
 		h += maphash.String(hashSeed, k.ns)*0x9E3779B97F4A7C15 + 1
 	}
-	return uint32(h ^ h>>32)
+	return h
 }
 
 // texts gives each different text a small number, from 1 on, for ever: numbers are never taken back. Looking up never
@@ -76,11 +76,15 @@ type texts struct {
 	arena  []byte // guarded by mu; new texts are copied into it, so that none keeps a whole buffer of rows
 }
 
-// textTable is an open hash table of numbers; 0 is an empty slot. It is at most half full.
+// textTable is an open hash table; 0 is an empty slot. It is at most half full. A slot holds the upper half of a text's
+// hash and its number, so that a number is known, and what belongs to it can be on its way from memory, before the text
+// has been compared.
 type textTable struct {
-	slots []atomic.Uint32
-	mask  uint32
+	slots []atomic.Uint64
+	mask  uint64
 }
+
+func slotOf(hash uint64, id uint32) uint64 { return hash&^(1<<32-1) | uint64(id) }
 
 const textsPerPage = 1024
 
@@ -89,13 +93,12 @@ type textPage [textsPerPage]textEntry
 // textEntry is written before its number is in the table, and never after.
 type textEntry struct {
 	text string
-	hash uint32
 	tag  uint32 // what the owner of the texts wants to know of this one
 }
 
 func newTexts(expect int) *texts {
 	t := &texts{}
-	size := uint32(64)
+	size := uint64(64)
 	for int(size) < 2*expect {
 		size *= 2
 	}
@@ -104,8 +107,8 @@ func newTexts(expect int) *texts {
 	return t
 }
 
-func newTextTable(size uint32) *textTable {
-	return &textTable{make([]atomic.Uint32, size), size - 1}
+func newTextTable(size uint64) *textTable {
+	return &textTable{make([]atomic.Uint64, size), size - 1}
 }
 
 func (t *texts) entry(id uint32) *textEntry {
@@ -121,14 +124,14 @@ func (t *texts) len() int { return int(t.n.Load()) }
 // find returns the number of a text, 0 when it has none.
 func (t *texts) find(k splitKey) uint32 { return t.lookup(k, k.hash()) }
 
-func (t *texts) lookup(k splitKey, hash uint32) uint32 {
+func (t *texts) lookup(k splitKey, hash uint64) uint32 {
 	table := t.table.Load()
 	for i := hash; ; i++ {
-		id := table.slots[i&table.mask].Load()
-		if id == 0 {
+		slot := table.slots[i&table.mask].Load()
+		if slot == 0 {
 			return 0
 		}
-		if e := t.entry(id); e.hash == hash && k.equal(e.text) {
+		if id := uint32(slot); slotOf(hash, id) == slot && k.equal(t.entry(id).text) {
 			return id
 		}
 	}
@@ -153,15 +156,15 @@ func (t *texts) add(text string, tag func(string) uint32) uint32 {
 		t.pages.Store(&grown)
 	}
 	e := t.entry(id)
-	e.text, e.hash = t.keep(text), hash
+	e.text = t.keep(text)
 	if tag != nil {
 		e.tag = tag(e.text)
 	}
 	table := t.table.Load()
-	if 2*id > table.mask {
+	if 2*uint64(id) > table.mask {
 		bigger := newTextTable(2 * (table.mask + 1))
 		for old := uint32(1); old < id; old++ {
-			bigger.put(old, t.entry(old).hash)
+			bigger.put(old, keyOf(t.text(old)).hash())
 		}
 		bigger.put(id, hash)
 		t.n.Store(id)
@@ -173,10 +176,10 @@ func (t *texts) add(text string, tag func(string) uint32) uint32 {
 	return id
 }
 
-func (t *textTable) put(id, hash uint32) {
+func (t *textTable) put(id uint32, hash uint64) {
 	for i := hash; ; i++ {
 		if s := &t.slots[i&t.mask]; s.Load() == 0 {
-			s.Store(id)
+			s.Store(slotOf(hash, id))
 			return
 		}
 	}

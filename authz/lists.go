@@ -1,6 +1,7 @@
 package authz
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"unsafe"
@@ -205,13 +206,30 @@ type ledger struct {
 	pages []*ledgerPage
 }
 
-const listsPerPage = 128
+const (
+	listsPerPage = 128
+	maxPaged     = 64 // entries of a list that lies in its page
+)
 
-type ledgerPage [listsPerPage]list
+// ledgerPage holds the lists of neighbouring numbers. Short ones lie one after the other, so that finding one costs no
+// second look into memory that is far away.
+type ledgerPage struct {
+	from    [listsPerPage + 1]uint32 // where in entries the list of each begins
+	entries []entry
+	long    map[uint32]list // by place in the page, those that are too long for it; nil without any
+}
+
+func (p *ledgerPage) of(i uint32) list {
+	es := p.entries[p.from[i]:p.from[i+1]:p.from[i+1]]
+	if len(es) == 0 && p.long != nil {
+		return p.long[i]
+	}
+	return list{few: es}
+}
 
 func (l ledger) of(id uint32) list {
 	if n := int(id / listsPerPage); n < len(l.pages) && l.pages[n] != nil {
-		return l.pages[n][id%listsPerPage]
+		return l.pages[n].of(id % listsPerPage)
 	}
 	return list{}
 }
@@ -222,8 +240,8 @@ func (l ledger) each(fn func(id uint32, l list) bool) {
 		if p == nil {
 			continue
 		}
-		for i := range p {
-			if !p[i].empty() && !fn(uint32(n*listsPerPage+i), p[i]) {
+		for i := range uint32(listsPerPage) {
+			if l := p.of(i); !l.empty() && !fn(uint32(n)*listsPerPage+i, l) {
 				return
 			}
 		}
@@ -239,51 +257,87 @@ type editor struct {
 func (l ledger) edit() *editor { return &editor{pages: slices.Clone(l.pages), own: map[int]bool{}} }
 
 func (e *editor) set(id uint32, l list) {
-	n := int(id / listsPerPage)
+	n, i := int(id/listsPerPage), id%listsPerPage
 	for n >= len(e.pages) {
 		e.pages = append(e.pages, nil)
 	}
 	if !e.own[n] {
 		p := new(ledgerPage)
-		if e.pages[n] != nil {
-			*p = *e.pages[n]
+		if old := e.pages[n]; old != nil {
+			*p = *old
+			p.long = maps.Clone(old.long)
 		}
 		e.pages[n], e.own[n] = p, true
 	}
-	e.pages[n][id%listsPerPage] = l
+	p := e.pages[n]
+	few := l.few
+	if l.chunks != nil || len(few) > maxPaged {
+		if p.long == nil {
+			p.long = map[uint32]list{}
+		}
+		p.long[i] = l
+		few = nil
+	} else if delete(p.long, i); len(p.long) == 0 {
+		p.long = nil
+	}
+	grown := len(few) - int(p.from[i+1]-p.from[i])
+	// The lists given out earlier are of the entries as they are, so these are copied, not moved.
+	p.entries = slices.Concat(p.entries[:p.from[i]], few, p.entries[p.from[i+1]:])
+	for j := i + 1; j <= listsPerPage; j++ {
+		p.from[j] = uint32(int(p.from[j]) + grown)
+	}
 }
 
 func (e *editor) of(id uint32) list { return ledger{e.pages}.of(id) }
 
 // ledgerOf builds a ledger of entries that belong to owners; both have the same length. limit is the largest owner + 1.
 func ledgerOf(owners []uint32, limit int, at func(i int) entry) ledger {
-	starts := make([]uint32, limit+1)
+	next := make([]uint32, limit+1)
 	for _, o := range owners {
-		starts[o+1]++
+		next[o+1]++
 	}
-	for i := 1; i < len(starts); i++ {
-		starts[i] += starts[i-1]
+	for i := 1; i < len(next); i++ {
+		next[i] += next[i-1]
 	}
 	all := make([]entry, len(owners))
-	next := slices.Clone(starts)
 	for i, o := range owners {
 		all[next[o]] = at(i)
 		next[o]++
 	}
-	e := ledger{}.edit()
-	for o := range limit {
-		es := all[starts[o]:starts[o+1]:starts[o+1]]
-		if len(es) == 0 {
-			continue
-		}
-		slices.SortFunc(es, func(a, b entry) int { // of equal ones the first row stays
-			if c := a.compare(b); c != 0 {
-				return c
+	// Now next[o] is where the entries of o end.
+	pages := make([]*ledgerPage, (limit+listsPerPage-1)/listsPerPage)
+	from := uint32(0)
+	for n := range pages {
+		p := new(ledgerPage)
+		paged := all[from:from]
+		for i := range uint32(listsPerPage) {
+			o := n*listsPerPage + int(i)
+			if o < limit && next[o] > from {
+				es := sortedEntries(all[from:next[o]])
+				if from = next[o]; len(es) > maxPaged {
+					if p.long == nil {
+						p.long = map[uint32]list{}
+					}
+					p.long[i] = listOf(slices.Clone(es))
+				} else {
+					paged = append(paged, es...) // at or before where they are
+				}
 			}
-			return cmpUint(a.seq, b.seq)
-		})
-		es = slices.CompactFunc(es, func(a, b entry) bool { return a.other == b.other && a.role == b.role })
-		e.set(uint32(o), listOf(es[:len(es):len(es)]))
+			p.from[i+1] = uint32(len(paged))
+		}
+		p.entries = slices.Clip(paged)
+		pages[n] = p
 	}
-	return ledger{e.pages}
+	return ledger{pages}
+}
+
+// sortedEntries sorts entries in place, each once: of equal ones the first row stays.
+func sortedEntries(es []entry) []entry {
+	slices.SortFunc(es, func(a, b entry) int {
+		if c := a.compare(b); c != 0 {
+			return c
+		}
+		return cmpUint(a.seq, b.seq)
+	})
+	return slices.CompactFunc(es, func(a, b entry) bool { return a.other == b.other && a.role == b.role })
 }

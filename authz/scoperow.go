@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"strings"
 
 	"github.com/openlectern/lectern/catalog"
 	"github.com/openlectern/lectern/db"
@@ -45,7 +46,7 @@ func overviews(ctx context.Context, tx *db.Tx, keys []string) (map[string]string
 func libraryIDs(ctx context.Context, tx *db.Tx, keys []string) (map[string]int64, error) {
 	wanted, slugs := setOf(keys), map[string]bool{}
 	for _, k := range keys {
-		slugs[librarySlug(k)] = true
+		slugs[k[strings.LastIndexByte(k, ':')+1:]] = true
 	}
 	type library struct {
 		id, org int64

@@ -13,6 +13,8 @@ type Filter struct{ Orgs, Scopes, Roles []string }
 // Sight is what one person may see of the assignments of all people: those of users in scopes whose team he may view.
 type Sight struct {
 	x      *Index
+	viewer string
+	err    error // what came up while looking at the viewer's own assignments
 	filter Filter
 	expand map[string]bool
 	all    bool                       // a super admin
@@ -35,21 +37,26 @@ func (x *Index) sight(viewer string, f Filter) (*Sight, error) {
 		}
 	}
 	var err error
+	s.viewer = viewer
 	s.all, err = x.super(viewer)
-	if err != nil || s.all {
-		return s, err
-	}
-	for _, p := range []string{scope.Library.View(), scope.Course.View()} {
-		ids, err := x.scopesFor(viewer, p)
+	return s, err
+}
+
+// has returns the scopes in which the viewer has a permission.
+func (s *Sight) has(permission string) map[uint32]bool {
+	mine, known := s.mine[permission]
+	if !known {
+		ids, err := s.x.scopesFor(s.viewer, permission)
 		if err != nil {
-			return nil, err
+			s.err = err
 		}
-		s.mine[p] = make(map[uint32]bool, len(ids))
+		mine = make(map[uint32]bool, len(ids))
 		for _, id := range ids {
-			s.mine[p][id] = true
+			mine[id] = true
 		}
+		s.mine[permission] = mine
 	}
-	return s, nil
+	return mine
 }
 
 // Visible returns what a viewer may see of all assignments. Rows of subjects that are no users are left out (authz.md §15,
@@ -74,6 +81,9 @@ func (x *Index) Visible(viewer string, f Filter) (*Sight, error) {
 		}
 		return true
 	})
+	if s.err != nil {
+		return nil, s.err
+	}
 	for _, id := range x.names.byText() {
 		if int(id) < len(s.counts) && s.counts[id] > 0 && strings.HasPrefix(x.names.text(id), userPrefix) {
 			s.people = append(s.people, id)
@@ -118,7 +128,11 @@ func (s *Sight) judge(domain uint32) bool {
 	if s.all {
 		return true
 	}
-	mine := s.mine[sc.Kind().View()]
+	permission := sc.Kind().View()
+	if permission == "" {
+		return false
+	}
+	mine := s.has(permission)
 	if len(mine) == 0 {
 		return false
 	}
@@ -179,5 +193,6 @@ func (x *Index) VisibleOf(viewer, user string, f Filter) ([]Grant, error) {
 	if _, err := x.grants(x.seatsOf(sub)); err != nil {
 		return nil, err
 	}
-	return s.grants(sub), nil
+	gs := s.grants(sub)
+	return gs, s.err
 }

@@ -211,7 +211,10 @@ func TestAssignRefused(t *testing.T) {
 			{authz.Grant{"nobody", "course_staff", course}, authz.UserNotFound, fault.NotFound},
 			{authz.Grant{"ALICE", "course_staff", course}, authz.UserNotFound, fault.NotFound},
 			{authz.Grant{"alice", "course_staff", long}, authz.KeyTooLong, fault.Invalid},
-			{authz.Grant{"alice", "course_staff", "no-scope"}, authz.InvalidScope, fault.Usage},
+			{authz.Grant{"alice", "course_staff", "no-scope"}, authz.InvalidScope, fault.Invalid},
+			{authz.Grant{"alice", "course_staff", "ccx-v1:O+C+R+ccx@1"}, authz.InvalidScope, fault.Invalid},
+			{authz.Grant{"alice", "course_staff", "platform:*"}, authz.InvalidScope, fault.Invalid},
+			{authz.Grant{"alice", "course_staff", "*"}, authz.InvalidScope, fault.Invalid},
 			{authz.Grant{"alice", "", course}, authz.InvalidName, fault.Invalid},
 		}
 		empty := read(t, d)

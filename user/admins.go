@@ -2,6 +2,7 @@ package user
 
 import (
 	"context"
+	"slices"
 
 	"github.com/openlectern/lectern/db"
 )
@@ -66,4 +67,18 @@ func Admins(ctx context.Context, q db.Querier) (all []Admin, shared []string, er
 		}
 	}
 	return all, shared, nil
+}
+
+// ActiveAdmins returns the active accounts that are staff or superusers, by id, also those that have asked to be forgotten
+// (authz.md §6); with names only theirs.
+func ActiveAdmins(ctx context.Context, q db.Querier, names ...string) ([]Admin, error) {
+	all, err := db.All(ctx, q, "SELECT username, email, is_staff, is_superuser FROM auth_user WHERE is_active AND (is_staff OR is_superuser) ORDER BY id", nil,
+		func(r *db.Row) (a Admin, err error) {
+			err = r.Scan(&a.Username, &a.Email, &a.Staff, &a.Superuser)
+			return a, err
+		})
+	if err != nil || len(names) == 0 {
+		return all, err
+	}
+	return slices.DeleteFunc(all, func(a Admin) bool { return !slices.Contains(names, a.Username) }), nil
 }

@@ -7,7 +7,7 @@ import (
 
 	"github.com/openlectern/lectern/api"
 	"github.com/openlectern/lectern/authz"
-	"github.com/openlectern/lectern/content"
+	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/flags"
 )
 
@@ -16,7 +16,7 @@ const Prefix = "/api/authz/v1/"
 
 // Config says what an [API] works on. All but Log, OfferedOnly and OldNames must be set.
 type Config struct {
-	Store *content.Store
+	DB *db.DB
 	// Engine holds the policy in force. Somebody else keeps it current; changes made here are applied at once.
 	Engine *authz.Engine
 	// Flags returns the state of the flag for course authoring.
@@ -34,7 +34,7 @@ type Config struct {
 
 // API answers the addresses below [Prefix]. It is safe for concurrent use.
 type API struct {
-	store       *content.Store
+	db          *db.DB
 	engine      *authz.Engine
 	flags       func(context.Context) (*flags.State, error)
 	person      func(context.Context) (api.Person, bool)
@@ -48,13 +48,13 @@ type API struct {
 
 // New makes an API.
 func New(c Config) *API {
-	a := &API{store: c.Store, engine: c.Engine, flags: c.Flags, person: c.Person,
+	a := &API{db: c.DB, engine: c.Engine, flags: c.Flags, person: c.Person,
 		offeredOnly: c.OfferedOnly, oldNames: c.OldNames, log: c.Log}
 	if a.log == nil {
 		a.log = slog.Default()
 	}
-	a.people.load = readPeople(c.Store.DB)
-	a.places.load = readPlaces(c.Store.DB)
+	a.people.load = readPeople(c.DB)
+	a.places.load = readPlaces(c.DB)
 	return a
 }
 

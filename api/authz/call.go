@@ -15,11 +15,11 @@ import (
 // call is one request on its way.
 type call struct {
 	*API
-	ctx   context.Context
-	w     http.ResponseWriter
-	r     *http.Request
-	who   api.Person
-	query query
+	ctx    context.Context
+	w      http.ResponseWriter
+	r      *http.Request
+	who    api.Person
+	query  query
 	ix     *authz.Index // the policy of this answer
 	counts map[string]int
 	hide   *flags.State // of the flag, where Config.OfferedOnly asks for it

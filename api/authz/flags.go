@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/openlectern/lectern/authz/scope"
-	"github.com/openlectern/lectern/flags"
 )
 
 // flagStates tells where authoring is decided by assignments (authz.md §12.12).
@@ -17,12 +16,13 @@ func flagStates(c *call) (int, any, error) {
 }
 
 // offered reports whether a scope is one in which the platform asks for assignments at all, where that option is on
-// (authz.md §11.1): a course or set of courses whose flag is off is not.
+// (authz.md §11.1): a course or set of courses whose flag is off is not. What the flag is for everybody counts, and not
+// what it is for the caller: that is how the reference asks, from outside the request.
 func (c *call) offered(s scope.Scope) bool {
 	if c.hide == nil || s.NS() != scope.Courses {
 		return true
 	}
-	global := c.hide.Active(flags.Request{Person: &flags.Person{ID: c.who.ID, Staff: c.who.Staff, Superuser: c.who.Superuser}})
+	global := c.hide.Everyone()
 	switch s.Kind() {
 	case scope.Course:
 		return c.hide.Course(s.Key(), s.Org(), global)

@@ -77,7 +77,7 @@ func giveRoles(c *call) (int, any, error) {
 	var found map[string][]user.Person
 	var written *authz.Written
 	var asked []int // places of the pairs that were asked for, of scopes × users
-	err = c.store.Update(c.ctx, func(tx *db.Tx) (err error) {
+	err = c.db.Update(c.ctx, func(tx *db.Tx) (err error) {
 		if found, err = user.Identify(c.ctx, tx, g.users); err != nil {
 			return err
 		}
@@ -184,7 +184,7 @@ func (c *call) checkScopes(keys []string, role string) ([]scope.Scope, error) {
 }
 
 func (c *call) checkExist(scopes []scope.Scope, role string) error {
-	exist, err := things.Exist(c.ctx, c.store.DB, scopes)
+	exist, err := things.Exist(c.ctx, c.db, scopes)
 	if err != nil {
 		return err
 	}
@@ -248,7 +248,7 @@ func takeRoles(c *call) (int, any, error) {
 	}
 	var found map[string][]user.Person
 	var written *authz.Written
-	err = c.store.Update(c.ctx, func(tx *db.Tx) (err error) {
+	err = c.db.Update(c.ctx, func(tx *db.Tx) (err error) {
 		if found, err = identifyLoosely(c.ctx, tx, names); err != nil {
 			return err
 		}
@@ -339,7 +339,7 @@ func (c *call) checkTaken(key, role string) (scope.Scope, error) {
 		heldRole = heldRole || slices.Contains(t.Roles, role)
 	}
 	if !held {
-		exist, err := things.Exist(c.ctx, c.store.DB, []scope.Scope{s})
+		exist, err := things.Exist(c.ctx, c.db, []scope.Scope{s})
 		if err != nil {
 			return s, err
 		}

@@ -79,4 +79,3 @@ func (s set) has(v string) bool {
 	_, ok := s[v]
 	return ok
 }
-

@@ -64,7 +64,7 @@ func listOrgs(c *call) (int, any, error) {
 			}
 		}
 	}
-	orgs, err := catalog.Orgs(c.ctx, c.store.DB)
+	orgs, err := catalog.Orgs(c.ctx, c.db)
 	if err != nil {
 		return 0, nil, err
 	}
@@ -111,7 +111,7 @@ func searchTerms(s string) []string {
 
 // orgsByName returns the active organizations by short name.
 func (c *call) orgsByName() (map[string]*Org, error) {
-	orgs, err := catalog.Orgs(c.ctx, c.store.DB)
+	orgs, err := catalog.Orgs(c.ctx, c.db)
 	byName := make(map[string]*Org, len(orgs))
 	for _, o := range orgs {
 		if o.Active {

@@ -169,4 +169,3 @@ func order(all []place, fold bool) {
 		all[i] = list[i].place
 	}
 }
-

@@ -143,7 +143,7 @@ func validateUsers(c *call) (int, any, error) {
 	if err := f.err(); err != nil {
 		return 0, nil, err
 	}
-	found, err := user.Identify(c.ctx, c.store.DB, names)
+	found, err := user.Identify(c.ctx, c.db, names)
 	if err != nil {
 		return 0, nil, err
 	}
