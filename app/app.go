@@ -28,7 +28,10 @@ type Config struct {
 	DB    string // URL or path; default lectern.db inside Data
 	Data  string // folder; default ./lectern-data
 	Media string // folder of media files, or s3://bucket/prefix?…; default media inside Data, or beside a SQLite file given by DB
-	User  string // name of the auth_user row that changes are made as; "" is nobody
+	// Secret is the file of the keys that sign sessions' web tokens; default secret.json beside the media folder, or
+	// "<path>-secret.json" beside a SQLite file given by DB.
+	Secret string
+	User   string // name of the user who does it, whom history names and whose permissions count; "" is the system operator
 	// Write is set by callers that change something: a new SQLite database is made, and missing lectern_* tables are
 	// added. Without it the database must be ready, and is only read.
 	Write bool
@@ -74,6 +77,9 @@ func sqlitePath(url string) (path string, ok bool) {
 type App struct {
 	content.Store
 	By     publishing.UserID // whom changes are made as
+	actor  Actor             // whose permissions count
+	gate   *gate
+	secret string // file of keys
 	dryRun bool
 	temp   string // folder of a throw-away database, "" otherwise
 }
@@ -85,7 +91,7 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{dryRun: c.DryRun}
+	a := &App{dryRun: c.DryRun, actor: System(), secret: c.SecretFile()}
 	if c.DryRun && c.Write && !c.Existing {
 		if err := a.throwAway(&database); err != nil {
 			return nil, err
@@ -95,7 +101,7 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.removeTemp())
 	}
-	a.DB, a.Files = d, files
+	a.DB, a.Files, a.gate = d, files, newGate(d)
 	if c.DryRun {
 		a.Files = forgetful{a.Files}
 	}
@@ -131,7 +137,7 @@ func connect(ctx context.Context, url string, o db.Options) (*db.DB, error) {
 func (a *App) ready(ctx context.Context, c Config) error {
 	prepare := schema.Require
 	if c.Write && (!c.DryRun || a.temp != "") {
-		prepare = schema.Prepare
+		prepare = prepared
 	}
 	if err := prepare(ctx, a.DB); err != nil {
 		return err
@@ -140,8 +146,16 @@ func (a *App) ready(ctx context.Context, c Config) error {
 		return nil
 	}
 	u, err := user.ByName(ctx, a.DB, c.User)
-	a.By = publishing.UserID(u.ID)
+	a.By, a.actor = publishing.UserID(u.ID), Person(u)
 	return err
+}
+
+// prepared makes a database ready that commands may write to.
+func prepared(ctx context.Context, d *db.DB) error {
+	if err := schema.Prepare(ctx, d); err != nil {
+		return err
+	}
+	return permissions(ctx, d)
 }
 
 // throwAway replaces a SQLite database that does not exist or is empty by one in a temporary folder, so that a dry run makes nothing.

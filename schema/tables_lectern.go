@@ -141,6 +141,56 @@ var lectern = []Table{
 			created},
 	},
 	{
+		// What Open edX's audit of role assignments has no columns for. Like that table it refers to nothing, as its rows
+		// outlive what they tell of; a row's id is that of its row there.
+		Name: "lectern_authzaudit",
+		Columns: []Column{{Name: "audit_id", Type: int8, PK: true}, {Name: "reason", Type: ci(500)}, {Name: "run_id", Type: int8, Null: true, Index: true},
+			{Name: "before_row", Type: longText, Null: true}, {Name: "after_row", Type: longText, Null: true}},
+	},
+	{
+		// The steps of the policy: which rows made each version of the one before it.
+		Name: "lectern_authzchange",
+		Columns: []Column{id8, {Name: "version", Type: uuid, Unique: true}, {Name: "previous", Type: uuid}, indexed(created),
+			{Name: "delta", Type: longText}},
+	},
+	{
+		// What is known of all rules together at the version last written by Lectern. One row.
+		Name:    "lectern_authzpolicy",
+		Columns: []Column{{Name: "id", Type: int4, PK: true}, {Name: "version", Type: uuid}, {Name: "loose", Type: longText}},
+	},
+	{
+		// Who is signed in. Of the cookie there is a digest only; the session ends when the fingerprint is no longer that of
+		// the user's password.
+		Name: "lectern_session",
+		Columns: []Column{id8, {Name: "token_hash", Type: key(64), Unique: true}, ref4("user_id", "auth_user", Drop),
+			{Name: "method", Type: key(16)}, {Name: "fingerprint", Type: key(64)}, created, {Name: "seen", Type: timestamp},
+			{Name: "ends", Type: timestamp, Index: true}},
+	},
+	{
+		// Tokens of programs.
+		Name: "lectern_token",
+		Columns: []Column{id8, {Name: "token_hash", Type: key(64), Unique: true}, ref4("user_id", "auth_user", Drop),
+			{Name: "name", Type: key(150)}, {Name: "fingerprint", Type: key(64)}, created, {Name: "expires", Type: timestamp, Null: true},
+			{Name: "used", Type: timestamp, Null: true}, {Name: "revoked", Type: timestamp, Null: true}},
+	},
+	{
+		// Addresses that sign somebody in once.
+		Name: "lectern_signinlink",
+		Columns: []Column{id8, {Name: "token_hash", Type: key(64), Unique: true}, ref4("user_id", "auth_user", Drop),
+			{Name: "fingerprint", Type: key(64)}, created, {Name: "ends", Type: timestamp, Index: true}, {Name: "used", Type: timestamp, Null: true}},
+	},
+	{
+		// Failed attempts to sign in, counted by slots that names and addresses fall into, so that strangers cannot fill the table.
+		Name:    "lectern_signinlimit",
+		Columns: []Column{{Name: "slot", Type: key(32), PK: true}, {Name: "failures", Type: int4}, {Name: "ends", Type: timestamp, Index: true}},
+	},
+	{
+		// Whom an identity provider means.
+		Name:    "lectern_identity",
+		Columns: []Column{id8, {Name: "issuer", Type: key(255)}, {Name: "subject", Type: key(255)}, ref4("user_id", "auth_user", Drop), created},
+		Indexes: []Index{unique("lectern_identity_uniq_issuer_subject", "issuer", "subject")},
+	},
+	{
 		// Long work, of servers and of commands alike. Arguments, progress, result, files and error are JSON. Who works on a
 		// job holds the lease that is named after its uuid and attempt.
 		Name: "lectern_job",

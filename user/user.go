@@ -1,5 +1,5 @@
-// Package user reads and makes rows of Django's auth_user, the people whom change logs name. Passwords and sign-in are
-// not its concern: a user made here cannot sign in until a password is set elsewhere.
+// Package user reads and makes rows of Django's auth_user, the people whom change logs name. What a password column means
+// is not its concern: a user made here cannot sign in until package signin sets a password.
 package user
 
 import (
@@ -143,11 +143,34 @@ func scan(r *db.Row) (User, error) {
 	var u User
 	var first, last string
 	err := r.Scan(&u.ID, &u.Username, &u.Email, &first, &last, &u.Staff, &u.Superuser, &u.Active)
-	u.Name = strings.TrimSpace(first + " " + last)
+	u.Name = fullName(first, last)
 	return u, err
 }
+
+func fullName(first, last string) string { return strings.TrimSpace(first + " " + last) }
 
 // notName is Django's rule for user names: letters, numbers and @ . + - _.
 func notName(r rune) bool {
 	return !unicode.IsLetter(r) && !unicode.IsNumber(r) && !strings.ContainsRune("@.+-_", r)
+}
+
+// IDs returns the ids of users by name, compared by bytes; names that nobody has are absent.
+func IDs(ctx context.Context, q db.Querier, names []string) (map[string]ID, error) {
+	ids := make(map[string]ID, len(names))
+	wanted := make(map[string]bool, len(names))
+	for _, n := range names {
+		wanted[n] = true
+	}
+	err := db.QueryIn(ctx, q, `SELECT id, username FROM auth_user WHERE username IN (?...)`, names, nil, func(r *db.Row) error {
+		var id ID
+		var name string
+		if err := r.Scan(&id, &name); err != nil {
+			return err
+		}
+		if wanted[name] {
+			ids[name] = id
+		}
+		return nil
+	})
+	return ids, err
 }

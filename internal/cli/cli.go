@@ -108,10 +108,10 @@ Try it first: lectern demo`,
 	f.BoolVar(&c.global.dryRun, "dry-run", false, "show what would be done, and do nothing")
 	root.AddCommand(
 		c.courseCommand(courses), c.courseCommand(libraries), c.blockCommand(),
-		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.keyCommand(),
+		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.secretCommand(), c.flagCommand(), c.keyCommand(),
 		c.eventsCommand(), c.webhookCommand(),
 	)
-	for _, v := range []verb{{c.demoCommand(), demonstrated{}}, {c.versionCommand(), versionInfo{}}} {
+	for _, v := range []verb{{c.serveCommand(), served{}}, {c.demoCommand(), demonstrated{}}, {c.versionCommand(), versionInfo{}}} {
 		root.AddCommand(v.cmd)
 		c.documents[v.cmd] = v.prints
 	}
@@ -166,7 +166,8 @@ func (c *cli) config(use use) app.Config {
 	}
 	return app.Config{
 		DB: or(c.global.db, "LECTERN_DB"), Data: or(c.global.data, "LECTERN_DATA"), Media: c.global.media,
-		User: c.global.user, Write: use != reading, Existing: use == writing, DryRun: c.global.dryRun,
+		Secret: c.env.Getenv("LECTERN_SECRET_FILE"),
+		User:   c.global.user, Write: use != reading, Existing: use == writing, DryRun: c.global.dryRun,
 	}
 }
 

@@ -12,9 +12,11 @@ import (
 	"io/fs"
 	"net/http/httptest"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/johannesboyne/gofakes3"
@@ -31,9 +33,12 @@ import (
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"lectern": func() {
-		os.Exit(cli.Main(context.Background(), cli.Env{
+		ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM) // as cmd/lectern has it
+		status := cli.Main(ctx, cli.Env{
 			Args: os.Args[1:], Stdin: os.Stdin, Stdout: os.Stdout, Stderr: os.Stderr, Getenv: os.Getenv, Version: "test",
-		}))
+		})
+		stop()
+		os.Exit(status)
 	}})
 }
 

@@ -11,11 +11,14 @@ import (
 type addedUser struct {
 	Username string  `json:"username"`
 	Email    string  `json:"email"`
-	Link     *string `json:"link"` // to set a password; null where no server would answer it
+	Link     *string `json:"link"` // signs in once, within an hour, to set a password; null in a dry run
 }
 
 func (d addedUser) text(w *textWriter) {
 	w.line("user %s <%s> added; name it in changes with: --as %s", d.Username, d.Email, d.Username)
+	if d.Link != nil {
+		w.line("to set a password, sign in once, within an hour, at %s", *d.Link)
+	}
 }
 
 // userList is the document of all users.
@@ -45,20 +48,26 @@ func (d userList) text(w *textWriter) {
 
 func (c *cli) userCommand() *cobra.Command {
 	var n user.New
+	var public string
 	add := &cobra.Command{
-		Use:     "add NAME --email ADDRESS",
-		Short:   "Add a user",
-		Long:    `Add makes the row of a person, whom --as then names. The user has no password yet, so nobody can sign in with it.`,
+		Use:   "add NAME --email ADDRESS",
+		Short: "Add a user",
+		Long: `Add makes the row of a person, whom --as then names. The user has no password yet: the link that is printed signs in once,
+within an hour, to set one; or set one with lectern user password.`,
 		Args:    cobra.ExactArgs(1),
 		Example: `  lectern user add jo --email jo@example.org --name "Jo Lamb"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			n.Username = args[0]
+			at, err := c.publicOf(public)
+			if err != nil {
+				return err
+			}
 			return c.with(cmd.Context(), making, func(a *app.App) error {
-				u, err := a.AddUser(cmd.Context(), n)
+				u, text, err := a.AddUserWithLink(cmd.Context(), n)
 				if err != nil {
 					return err
 				}
-				return c.print(addedUser{Username: u.Username, Email: u.Email})
+				return c.print(addedUser{Username: u.Username, Email: u.Email, Link: linkTo(at, text)})
 			})
 		},
 	}
@@ -67,6 +76,7 @@ func (c *cli) userCommand() *cobra.Command {
 	f.StringVar(&n.Name, "name", "", "full `name`")
 	f.BoolVar(&n.Staff, "staff", false, "make the user staff")
 	f.BoolVar(&n.Superuser, "superuser", false, "make the user a superuser")
+	publicFlag(add, &public)
 	list := &cobra.Command{
 		Use:     "list",
 		Short:   "List the users",
@@ -82,5 +92,7 @@ func (c *cli) userCommand() *cobra.Command {
 			})
 		},
 	}
-	return c.family("user", "Add and list the people whom history names", verb{add, addedUser{}}, verb{list, userList{}})
+	return c.family("user", "Add people, let them sign in, and keep them out", verb{add, addedUser{}}, verb{list, userList{}},
+		verb{c.userPasswordCommand(), userPassword{}}, verb{c.userActiveCommand(false), userActive{}}, verb{c.userActiveCommand(true), userActive{}},
+		verb{c.userTokenCommand(), newToken{}}, verb{c.userTokensCommand(), tokenList{}})
 }

@@ -1,0 +1,99 @@
+package authzapi
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/openlectern/lectern/api"
+	"github.com/openlectern/lectern/authz"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/flags"
+)
+
+// call is one request on its way.
+type call struct {
+	*API
+	ctx    context.Context
+	w      http.ResponseWriter
+	r      *http.Request
+	who    api.Person
+	query  query
+	ix     *authz.Index // the policy of this answer
+	counts map[string]int
+	hide   *flags.State // of the flag, where Config.OfferedOnly asks for it
+
+	read    bool // the body has been
+	body    any
+	bodyErr error
+}
+
+// operation is one method of one address: who may ask for it, and what answers.
+type operation struct {
+	gate gate
+	run  func(*call) (status int, body any, err error)
+	// mishap is the text of the 500 answer where it has a shape of its own.
+	mishap string
+}
+
+// ServeHTTP answers one request.
+func (o *operation) handler(a *API) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		status, body, err := o.answer(a, w, r)
+		if err != nil {
+			status, body = a.explain(r, o, err)
+		}
+		if err := reply(w, status, body); err != nil {
+			a.log.DebugContext(r.Context(), "answer not taken", slog.Any("error", err))
+		}
+	})
+}
+
+func (o *operation) answer(a *API, w http.ResponseWriter, r *http.Request) (int, any, error) {
+	who, ok := a.person(r.Context())
+	if !ok {
+		w.Header().Set("WWW-Authenticate", `JWT realm="api"`)
+		return 0, nil, errAnonymous
+	}
+	c := &call{API: a, ctx: r.Context(), w: w, r: r, who: who, query: parseQuery(r.URL.RawQuery), ix: a.engine.Index()}
+	if a.offeredOnly {
+		var err error
+		if c.hide, err = a.flags(c.ctx); err != nil {
+			return 0, nil, err
+		}
+	}
+	if err := o.gate.pass(c); err != nil {
+		return 0, nil, err
+	}
+	return o.run(c)
+}
+
+// explain makes the answer of an error. What is not the sender's fault is logged and not told.
+func (a *API) explain(r *http.Request, o *operation, err error) (int, any) {
+	if p := (*problem)(nil); errors.As(err, &p) {
+		return p.status, p.body
+	}
+	status, text := http.StatusInternalServerError, "Internal Server Error"
+	if k := fault.KindOf(err); k == fault.Unavailable || k == fault.Conflict || k == fault.Interrupted {
+		status, text = http.StatusServiceUnavailable, "The database cannot be used now. Try again."
+	}
+	if r.Context().Err() == nil {
+		a.log.ErrorContext(r.Context(), "request failed", slog.String("id", api.RequestID(r.Context())), slog.String("path", r.URL.Path), slog.Any("error", err))
+	}
+	if o.mishap != "" {
+		return http.StatusInternalServerError, message{o.mishap}
+	}
+	return status, detail{text}
+}
+
+// address returns the absolute address of the request without its query.
+func (c *call) address() string { return api.Absolute(c.ctx, c.r.URL.EscapedPath()) }
+
+// applied brings what was committed into the policy of this process. Where that fails, the next look at the database, half
+// a second later, does it.
+func (c *call) applied(change authz.Change) {
+	if err := c.engine.Apply(c.ctx, change); err != nil {
+		c.log.WarnContext(c.ctx, "change not applied yet", slog.Any("error", err))
+	}
+}

@@ -1,0 +1,119 @@
+package authzapi
+
+import (
+	"context"
+	"strings"
+
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/user"
+)
+
+// person is who a list shows, with the texts in lower case that it is searched and ordered by.
+type person struct {
+	user.Person
+	username, name, email string
+}
+
+func lowered(p user.Person) *person {
+	return &person{p, strings.ToLower(p.Username), strings.ToLower(p.Name), strings.ToLower(p.Email)}
+}
+
+// matches reports whether a search term in lower case is in one of the texts (authz.md §12.3, §12.8, §12.11).
+func (p *person) matches(term string) bool {
+	return term == "" || strings.Contains(p.username, term) || strings.Contains(p.name, term) || strings.Contains(p.email, term)
+}
+
+// key returns the text to order people by.
+func (p *person) key(by string) string {
+	switch by {
+	case "full_name":
+		return p.name
+	case "email":
+		return p.email
+	}
+	return p.username
+}
+
+// fewPeople is up to how many people are read from the database for each request, in one statement. Of more, the order
+// and the search go by what was read a short while ago (see recent), and what a page shows is compared with the database.
+const fewPeople = 500
+
+// readPeople reads everybody.
+func readPeople(store *db.DB) func(context.Context) (map[string]*person, error) {
+	return func(ctx context.Context) (map[string]*person, error) {
+		all := map[string]*person{}
+		err := user.EachPerson(ctx, store, func(p user.Person) error {
+			all[p.Username] = lowered(p)
+			return nil
+		})
+		return all, err
+	}
+}
+
+// directory is the people that a request may need, by name.
+type directory struct {
+	people map[string]*person
+	kept   bool // not read for this request
+}
+
+// peopleOf returns the people of these names; names of nobody are absent.
+func (c *call) peopleOf(names []string) (directory, error) {
+	if len(names) <= fewPeople {
+		return c.readNamed(names)
+	}
+	all, err := c.people.get(c.ctx)
+	if err != nil {
+		return directory{}, err
+	}
+	var missing []string // made since; of more than a few the next reading will know
+	for _, n := range names {
+		if all[n] == nil && len(missing) < fewPeople {
+			missing = append(missing, n)
+		}
+	}
+	d := directory{people: all, kept: true}
+	if len(missing) == 0 {
+		return d, nil
+	}
+	late, err := c.readNamed(missing)
+	if err != nil || len(late.people) == 0 {
+		return d, err
+	}
+	all, err = c.people.again(c.ctx)
+	return directory{people: all, kept: true}, err
+}
+
+func (c *call) readNamed(names []string) (directory, error) {
+	found, err := user.People(c.ctx, c.db, names)
+	d := directory{people: make(map[string]*person, len(found))}
+	for name, p := range found {
+		d.people[name] = lowered(p)
+	}
+	return d, err
+}
+
+// holds reports whether the people that a page shows are in the database as they are in the directory.
+func (d directory) holds(c *call, shown []*person) (bool, error) {
+	if !d.kept || len(shown) == 0 {
+		return true, nil
+	}
+	names := make([]string, len(shown))
+	for i, p := range shown {
+		names[i] = p.Username
+	}
+	now, err := user.People(c.ctx, c.db, names)
+	if err != nil {
+		return false, err
+	}
+	for _, p := range shown {
+		if now[p.Username] != p.Person {
+			return false, nil
+		}
+	}
+	return true, nil
+}
+
+// stranger is somebody of whom only the name is told.
+func stranger(name string) *person {
+	return &person{Person: user.Person{Username: name}, username: strings.ToLower(name)}
+}

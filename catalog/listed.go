@@ -1,0 +1,74 @@
+package catalog
+
+import (
+	"context"
+
+	"github.com/openlectern/lectern/db"
+)
+
+// Listed is a course as lists of all courses have it.
+type Listed struct {
+	Key, Org, Title string
+}
+
+// EachCourse calls fn for every course there is, in no order: those with an overview row, and the runs of the catalog
+// that have none (authz.md §17).
+func EachCourse(ctx context.Context, q db.Querier, fn func(Listed) error) error {
+	scan := func(r *db.Row) error {
+		l, err := scanListed(r)
+		if err != nil {
+			return err
+		}
+		return fn(l)
+	}
+	if err := q.Query(ctx, `SELECT id, org, display_name FROM course_overviews_courseoverview`, nil, scan); err != nil {
+		return err
+	}
+	// The collations of the two keys differ on the MySQL family, so they are compared as bytes there.
+	same := "v.id = r.course_key"
+	if q.Engine().MySQLFamily() {
+		same = "v.id = CONVERT(r.course_key USING utf8mb4)"
+	}
+	return q.Query(ctx, `SELECT r.course_key, o.short_name, r.title FROM openedx_catalog_courserun r
+		JOIN openedx_catalog_catalogcourse c ON c.id = r.catalog_course_id JOIN organizations_organization o ON o.id = c.org_id
+		WHERE NOT EXISTS (SELECT 1 FROM course_overviews_courseoverview v WHERE `+same+`)`, nil, scan)
+}
+
+// Library is a row of content_libraries_contentlibrary.
+type Library struct {
+	Org, Slug string
+	Package   int64 // of the learning package with its content and title, 0 without one
+}
+
+// Key returns lib:ORG:SLUG.
+func (l Library) Key() string { return "lib:" + l.Org + ":" + l.Slug }
+
+// EachLibrary calls fn for every library, in no order.
+func EachLibrary(ctx context.Context, q db.Querier, fn func(Library) error) error {
+	return q.Query(ctx, `SELECT o.short_name, l.slug, l.learning_package_id FROM content_libraries_contentlibrary l
+		JOIN organizations_organization o ON o.id = l.org_id`, nil, func(r *db.Row) error {
+		l, err := scanLibrary(r)
+		if err != nil {
+			return err
+		}
+		return fn(l)
+	})
+}
+
+func scanLibrary(r *db.Row) (l Library, err error) {
+	var pkg *int64
+	err = r.Scan(&l.Org, &l.Slug, &pkg)
+	if pkg != nil {
+		l.Package = *pkg
+	}
+	return l, err
+}
+
+func scanListed(r *db.Row) (l Listed, err error) {
+	var title *string
+	err = r.Scan(&l.Key, &l.Org, &title)
+	if title != nil {
+		l.Title = *title
+	}
+	return l, err
+}
