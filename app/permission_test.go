@@ -26,6 +26,13 @@ var without = map[string]string{
 	"Engine":       "answers about permissions; who asks says for whom",
 	"Update":       "the transaction that use cases run in",
 	"OK":           "of a result",
+	"OpenAnyAge":   "opens the store for nobody",
+	"Ready":        "makes tables when a server starts",
+	"Ping":         "asks whether the database answers",
+	"SecretFile":   "of a configuration",
+	"SignIn":       "says who somebody is, before which nobody may do anything",
+	"FirstLink":    "makes the first user when a server starts",
+	"Account":      "is told who asks, and tells what that person may know",
 	"Blocked":      "asks whether tables are being changed; tells no content",
 	"Validate":     "reads an archive that the caller has, and no store",
 	"VerifyBackup": "reads an archive that the caller has, and no store",
@@ -103,7 +110,7 @@ func receiver(f *ast.FuncDecl) string {
 }
 
 // gates are the functions by which use cases ask.
-var gates = []string{"may", "mayCourse", "mayBlocks", "mayMake", "mayRestore", "visible", "onDatabase", "onPlan"}
+var gates = []string{"may", "mayCourse", "mayBlocks", "mayMake", "mayRestore", "mayAccount", "mayAdd", "visible", "onDatabase", "onPlan"}
 
 // asks reports whether the function calls one of gates with its own name.
 func asks(f *ast.FuncDecl, name string) bool {
