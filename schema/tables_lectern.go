@@ -211,6 +211,23 @@ var lectern = []Table{
 		Columns: []Column{id8, ref8("job_id", "lectern_job", Drop), {Name: "at", Type: timestamp}, {Name: "line", Type: longText}},
 		Indexes: []Index{index("lectern_joblog_job", "job_id", "id")},
 	},
+	{
+		// What was asked of a run that moved roles from one side of the authoring flag to the other, so that it can be asked
+		// again; a row's id is that of its row in Open edX's table of runs, whose rows refer to nothing either.
+		Name: "lectern_authzrun",
+		Columns: []Column{{Name: "run_id", Type: int8, PK: true}, {Name: "ask", Type: longText}, {Name: "moved", Type: int8}, {Name: "merged", Type: int8},
+			{Name: "left_alone", Type: int8}, {Name: "errors", Type: int8}, {Name: "actor_id", Type: int4, Null: true}},
+	},
+	{
+		// What became of each row of a run, with the row as it was. Those that stand on a side are what the next run the other
+		// way finds there, and gives back.
+		Name: "lectern_authzrunrecord",
+		Columns: []Column{id8, {Name: "run_id", Type: int8, Index: true}, {Name: "side", Type: key(8)}, {Name: "standing", Type: boolean},
+			{Name: "outcome", Type: key(16)}, {Name: "reason", Type: key(40)}, {Name: "note", Type: longText}, {Name: "user_id", Type: int4},
+			{Name: "username", Type: ci(255)}, {Name: "legacy_role", Type: ci(255)}, {Name: "role", Type: ci(255)}, {Name: "scope", Type: key(500)},
+			{Name: "row_id", Type: int8}, {Name: "org", Type: ci(255)}, {Name: "course_id", Type: ci(255)}},
+		Indexes: []Index{index("lectern_authzrunrecord_standing", "scope", "side", "standing")},
+	},
 }
 
 // LibraryPermissions is the table in which a take-over keeps rows of the time before openedx-authz that it could not move.

@@ -31,14 +31,7 @@ func OfUser(ctx context.Context, q db.Querier, id user.ID) ([]Row, error) {
 		return nil, err
 	}
 	rows, err := db.All(ctx, q, `SELECT id, user_id, org, course_id, role FROM student_courseaccessrole WHERE user_id = ? ORDER BY id`,
-		[]any{id}, func(r *db.Row) (row Row, err error) {
-			var course *string // null in the tables of some releases
-			err = r.Scan(&row.ID, &row.User, &row.Org, &course, &row.Role)
-			if course != nil {
-				row.Course = *course
-			}
-			return row, err
-		})
+		[]any{id}, scan)
 	if err != nil {
 		return nil, fmt.Errorf("read the roles of user %d: %w", id, err)
 	}

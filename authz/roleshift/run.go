@@ -1,0 +1,222 @@
+package roleshift
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"strings"
+	"time"
+
+	"github.com/openlectern/lectern/authz/legacy"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/user"
+)
+
+const (
+	runTable = "openedx_authz_authzcourseauthoringmigrationrun"
+	askTable = "lectern_authzrun"
+)
+
+// Status is what a run came to.
+type Status string
+
+// The statuses, as Open edX knows them (authz-migration.md §8).
+const (
+	Running   Status = "running"
+	Completed Status = "completed"
+	Partial   Status = "partial_success"
+	Failed    Status = "failed"
+	Skipped   Status = "skipped"
+)
+
+// Run is a row of the table of runs.
+type Run struct {
+	ID        int64
+	Direction Direction
+	Kind      string // course or org
+	Key       string
+	Status    Status
+	Started   time.Time
+	Finished  *time.Time
+	Metadata  json.RawMessage
+	Moves     *Moves // of a run that was just made
+	// What Lectern keeps besides; Ours is false for the runs of others.
+	Ours                        bool
+	Moved, Merged, Left, Errors int64
+	Actor                       user.ID
+	ask                         string
+}
+
+// Track is [Move] with a row in the table of runs. A scope at which another run works, or an organization with a course at
+// which one does, is a *[Busy].
+func Track(ctx context.Context, tx *db.Tx, ask Ask) (*Run, error) {
+	if err := ask.check(); err != nil {
+		return nil, err
+	}
+	if err := free(ctx, tx, ask); err != nil {
+		return nil, err
+	}
+	r, err := start(ctx, tx, ask, Running)
+	if err != nil {
+		return nil, err
+	}
+	r.Moves, err = Move(ctx, tx, ask, r.ID)
+	if err != nil {
+		return r, err
+	}
+	r.Status = Completed
+	if r.Moves.Count(Error) > 0 {
+		r.Status = Partial
+	}
+	return r, r.finish(ctx, tx, summary(ask, r.Moves))
+}
+
+// start adds a row.
+func start(ctx context.Context, tx *db.Tx, ask Ask, s Status) (*Run, error) {
+	text, err := json.Marshal(ask)
+	if err != nil {
+		return nil, err
+	}
+	r := &Run{Direction: ask.Direction, Kind: ask.kind(), Key: ask.key(), Status: s, Started: tx.Now(), Ours: true, Actor: ask.Actor, ask: string(text)}
+	if err := db.CheckIdentifier(r.Key, 255); err != nil {
+		return nil, err
+	}
+	ids, err := tx.InsertIDs(ctx, runTable, []string{"migration_type", "scope_type", "scope_key", "status", "created_at", "updated_at", "completed_at", "metadata"}, 1,
+		func(_ int, v []any) {
+			v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7] = string(r.Direction), r.Kind, r.Key, string(s), tx.Now(), tx.Now(), nil, "{}"
+		})
+	if err != nil {
+		return nil, db.Raced(err)
+	}
+	r.ID = ids[0]
+	return r, nil
+}
+
+// finish gives a run its last status. It never changes again (M-47).
+func (r *Run) finish(ctx context.Context, tx *db.Tx, metadata map[string]any) error {
+	text, err := json.Marshal(metadata)
+	if err != nil {
+		return err
+	}
+	now := tx.Now()
+	r.Finished, r.Metadata = &now, text
+	if _, err := tx.Exec(ctx, "UPDATE "+runTable+" SET status = ?, updated_at = ?, completed_at = ?, metadata = ? WHERE id = ?",
+		string(r.Status), now, now, string(text), r.ID); err != nil {
+		return err
+	}
+	if m := r.Moves; m != nil {
+		r.Moved, r.Merged, r.Left, r.Errors = int64(m.Count(Moved)), int64(m.Count(Merged)), int64(m.Count(Left)), int64(m.Count(Error))
+	}
+	var actor *int64
+	if r.Actor != 0 {
+		id := int64(r.Actor)
+		actor = &id
+	}
+	return tx.Insert(ctx, askTable, []string{"run_id", "ask", "moved", "merged", "left_alone", "errors", "actor_id"}, 1, func(_ int, v []any) {
+		v[0], v[1], v[2], v[3], v[4], v[5], v[6] = r.ID, r.ask, r.Moved, r.Merged, r.Left, r.Errors, actor
+	})
+}
+
+// maxStack is how much of a stack a run keeps, in bytes (M-49).
+const maxStack = 16 << 10
+
+// Fail writes, in a transaction of its own, that a run has failed, after everything that it did was undone: why, at which
+// step, and what would have become of each row as far as it was known.
+func Fail(ctx context.Context, tx *db.Tx, ask Ask, moves *Moves, cause error) (*Run, error) {
+	r, err := start(ctx, tx, ask, Failed)
+	if err != nil {
+		return nil, err
+	}
+	m := map[string]any{}
+	step, class := "move", string(className(cause))
+	refusal, refused := errors.AsType[*Refusal](cause)
+	if refused {
+		moves, step, class = refusal.Moves, "check", "refused"
+		refusal.Run = r.ID
+	}
+	if moves != nil {
+		m = summary(ask, moves)
+		for i := range moves.Records {
+			if rec := &moves.Records[i]; rec.Outcome == "" {
+				rec.Outcome, rec.Reason, rec.Text = Error, "database", "not reached"
+			}
+		}
+		if err := saveDetails(ctx, tx, r.ID, moves.Records, false); err != nil {
+			return nil, err
+		}
+	}
+	m["error"], m["error_class"], m["step"] = cause.Error(), class, step
+	stack := debug.Stack()
+	m["traceback"] = strings.ToValidUTF8(string(stack[:min(len(stack), maxStack)]), "")
+	r.Moves = moves
+	return r, r.finish(ctx, tx, m)
+}
+
+// className names a cause by the class of what the database said, or the kind of failure.
+func className(err error) string {
+	for _, c := range []struct {
+		is   error
+		name string
+	}{{db.ErrRetry, "retry"}, {db.ErrUnavailable, "unavailable"}, {db.ErrReadOnly, "read_only"}, {db.ErrText, "text"}} {
+		if errors.Is(err, c.is) {
+			return "database: " + c.name
+		}
+	}
+	return fault.KindOf(err).Code()
+}
+
+// Skip writes that a run did not begin, and why (M-44).
+func Skip(ctx context.Context, tx *db.Tx, ask Ask, busy *Busy) (*Run, error) {
+	r, err := start(ctx, tx, ask, Skipped)
+	if err != nil {
+		return nil, err
+	}
+	return r, r.finish(ctx, tx, map[string]any{"skip_reason": busy.Error()})
+}
+
+// Busy is the error of a scope at which another run works.
+type Busy struct {
+	Run int64
+	err *fault.Error
+}
+
+func (e *Busy) Error() string { return e.err.Error() }
+
+// Unwrap returns the fault, of kind Conflict: it may go well a little later.
+func (e *Busy) Unwrap() error { return e.err }
+
+// free refuses a scope at which a run works: the same one, an organization of which it is a course, or a course of it (M-42).
+func free(ctx context.Context, q db.Querier, ask Ask) error {
+	active, err := db.All(ctx, q, "SELECT id, scope_type, scope_key FROM "+runTable+" WHERE status = ?", []any{string(Running)}, func(r *db.Row) (a Run, err error) {
+		return a, r.Scan(&a.ID, &a.Kind, &a.Key)
+	})
+	if err != nil {
+		return err
+	}
+	for _, a := range active {
+		if ask.meets(a.Kind, a.Key) {
+			return &Busy{a.ID, fault.Errorf(fault.Conflict, ask.String(), "run %d works at %s %s", a.ID, a.Kind, a.Key).
+				WithNext(fmt.Sprintf("wait until it is done; if nothing runs there any more: lectern authz runs %d --close", a.ID))}
+		}
+	}
+	return nil
+}
+
+// meets reports whether the ask and a run of that scope touch the same roles.
+func (a Ask) meets(kind, key string) bool {
+	switch {
+	case a.Org != "" && kind == "org":
+		return strings.EqualFold(a.Org, key)
+	case a.Org != "":
+		return strings.EqualFold(a.Org, legacy.OrgOf(key))
+	}
+	for _, c := range a.Courses {
+		if kind == "course" && strings.EqualFold(c, key) || kind == "org" && strings.EqualFold(legacy.OrgOf(c), key) {
+			return true
+		}
+	}
+	return false
+}
