@@ -39,8 +39,9 @@ type Config struct {
 	Existing bool
 	// DryRun runs everything and commits nothing.
 	DryRun      bool
-	Clock       func() time.Time // default time.Now
-	OnStatement func(sql string) // told every statement; may be nil
+	Clock       func() time.Time    // default time.Now
+	OnStatement func(sql string)    // told every statement; may be nil
+	Getenv      func(string) string // settings that are read each time; default os.Getenv
 }
 
 // DefaultData is where data live when nothing says otherwise.
@@ -81,7 +82,8 @@ type App struct {
 	actor  Actor             // whose permissions count
 	gate   *gate
 	dryRun bool
-	temp   string // folder of a throw-away database, "" otherwise
+	env    func(string) string // may be nil
+	temp   string              // folder of a throw-away database, "" otherwise
 }
 
 // Open opens the store. A database that is not ours, older or newer than this program is Refused, naming the next step.
@@ -91,7 +93,7 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{dryRun: c.DryRun, secret: c.SecretFile(), actor: System()}
+	a := &App{dryRun: c.DryRun, secret: c.SecretFile(), actor: System(), env: c.Getenv}
 	if c.DryRun && c.Write && !c.Existing {
 		if err := a.throwAway(&database); err != nil {
 			return nil, err
@@ -109,6 +111,13 @@ func Open(ctx context.Context, c Config) (*App, error) {
 		return nil, errors.Join(err, a.Close())
 	}
 	return a, nil
+}
+
+func (a *App) getenv(name string) string {
+	if a.env == nil {
+		return os.Getenv(name)
+	}
+	return a.env(name)
 }
 
 // openFiles returns the store of media files that a folder's path or the URL of a bucket names.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openlectern/lectern/authz/roleshift"
 	"github.com/openlectern/lectern/catalog"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
@@ -35,15 +36,19 @@ type FlagChange struct {
 	On      bool    // of a flag or switch
 	Percent float64 // of a sample
 	Note    string  // for the history of an override
+	// Whether roles move with the authoring flag of a course or organization; nil leaves it to the setting.
+	Shift     *bool
+	KeepGoing bool // move what can be moved, though some cannot
 }
 
 // FlagValue is what one is.
 type FlagValue struct {
 	FlagRef
-	Value     *bool    // what was set for just this scope; nil when nothing was
-	Effective bool     // what that comes to, with what was set for the organization and everybody; of a sample, whether it always is on
-	Percent   *float64 // of a sample that is there
-	Rules     []string // of a global flag that is neither on nor off for everybody: for whom else it is on (flags.Flag)
+	Value     *bool          // what was set for just this scope; nil when nothing was
+	Effective bool           // what that comes to, with what was set for the organization and everybody; of a sample, whether it always is on
+	Percent   *float64       // of a sample that is there
+	Rules     []string       // of a global flag that is neither on nor off for everybody: for whom else it is on (flags.Flag)
+	Run       *roleshift.Run // the move of roles that went with a change; nil without one
 }
 
 // FlagEntry is a row of a flag's history.
@@ -129,6 +134,14 @@ func (a *App) SetFlag(ctx context.Context, f FlagRef, c FlagChange) (out FlagVal
 	if f.Kind != AFlag && !f.Scope.Global() {
 		return out, fault.Errorf(fault.Usage, f.Name, "switches and samples are the same for everybody").WithNext("leave out --course and --org")
 	}
+	moves := f.Kind == AFlag && f.Name == flags.Authoring && !f.Scope.Global()
+	if (c.Shift != nil || c.KeepGoing) && !moves {
+		return out, fault.Errorf(fault.Usage, f.Name, "roles move with %s only, for a course or an organization", flags.Authoring).
+			WithNext("leave it out; for the whole site there is: lectern authz migrate --all")
+	}
+	if moves {
+		return a.flip(ctx, f, c)
+	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
 		if f.Scope, err = spelled(ctx, tx, f.Scope); err != nil {
 			return err
@@ -142,8 +155,7 @@ func (a *App) SetFlag(ctx context.Context, f FlagRef, c FlagChange) (out FlagVal
 	return out, err
 }
 
-// setFlag is the write of SetFlag. What has to happen together with a flag, such as moving roles from one of its sides to
-// the other, belongs into the same transaction.
+// setFlag is the write of SetFlag for flags that nothing goes with.
 func (a *App) setFlag(ctx context.Context, tx *db.Tx, f FlagRef, c FlagChange) (err error) {
 	switch {
 	case f.Kind == ASwitch && c.Unset:

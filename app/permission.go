@@ -116,6 +116,12 @@ var useCases = map[string]Permission{
 	"Flag":              {who: operators},
 	"SetFlag":           {who: operators},
 	"FlagHistory":       {who: operators},
+	"MoveRoles":         {who: operators},
+	"RoleRuns":          {who: operators},
+	"RoleRun":           {who: operators},
+	"RetryRoleRun":      {who: operators},
+	"CloseRoleRun":      {who: operators},
+	"ReconcileRoles":    {who: operators},
 	"FlagStates":        {who: signedIn},
 
 	// Who may do what.

@@ -23,6 +23,7 @@ var without = map[string]string{
 	"Name":         "of an actor",
 	"String":       "of a permission",
 	"Watch":        "keeps memory current",
+	"WatchRoles":   "asks for each of its looks",
 	"Authoring":    "tells how permissions are decided",
 	"Engine":       "answers about permissions; who asks says for whom",
 	"Update":       "the transaction that use cases run in",

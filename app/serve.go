@@ -21,7 +21,7 @@ func OpenAnyAge(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{secret: c.SecretFile(), gate: newGate(d)}
+	a := &App{secret: c.SecretFile(), gate: newGate(d), env: c.Getenv}
 	a.DB, a.Files = d, files
 	return a, nil
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/openlectern/lectern/authz/legacy"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/flags"
+	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/user"
 )
 
@@ -83,4 +84,33 @@ func AskFor(s *flags.State, scope flags.Scope, on, fold bool) Ask {
 		}
 	}
 	return ask
+}
+
+// Effective is what the flag comes to for a course or an organization.
+func Effective(s *flags.State, scope flags.Scope) bool { return effective(s, scope) }
+
+// Effective is what the flag comes to for what is asked for.
+func (a Ask) Effective(s *flags.State) bool {
+	if a.Org != "" {
+		return s.Org(a.Org, s.Everyone())
+	}
+	return len(a.Courses) > 0 && s.Course(a.Courses[0], legacy.OrgOf(a.Courses[0]), s.Everyone())
+}
+
+// Ask returns what brings the roles of the scope to the side of the flag.
+func (d Drift) Ask(s *flags.State, fold bool) (Ask, error) {
+	var scope flags.Scope
+	var err error
+	if d.Org != "" {
+		scope, err = flags.ForOrg(d.Org)
+	} else {
+		var key keys.Course
+		if key, err = keys.ParseCourse(d.Course); err == nil {
+			scope, err = flags.ForCourse(key)
+		}
+	}
+	if err != nil {
+		return Ask{}, err
+	}
+	return AskFor(s, scope, effective(s, scope), fold), nil
 }

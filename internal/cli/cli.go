@@ -177,6 +177,7 @@ func (c *cli) config(use use) app.Config {
 		DB: or(c.global.db, "LECTERN_DB"), Data: or(c.global.data, "LECTERN_DATA"), Media: c.global.media,
 		Secret: c.env.Getenv("LECTERN_SECRET_FILE"),
 		User:   c.global.user, Write: use != reading, Existing: use == writing, DryRun: c.global.dryRun,
+		Getenv: c.env.Getenv,
 	}
 }
 

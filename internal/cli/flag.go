@@ -21,6 +21,9 @@ type flagState struct {
 	Percent   *float64 `json:"percent"`   // of a sample; else null
 	Rules     []string `json:"rules"`     // of a global flag: for whom it is on although it is off for everybody
 	Run       *int64   `json:"run"`       // the move of roles that went with it; null without one
+
+	moved roleRun // of that run
+	end   error   // what the command ends with when it has printed this
 }
 
 func onOff(on bool) string {
@@ -65,6 +68,9 @@ func (d flagState) text(w *textWriter) {
 	w.line("%s is %s for %s (%s there)", plain(d.Flag), d.Effective, plain(where), set)
 	for _, r := range d.Rules {
 		w.line("  but on for: %s", plain(r))
+	}
+	if d.moved.Status != "" {
+		d.moved.text(w)
 	}
 }
 
@@ -155,7 +161,13 @@ func (c *cli) flagVerb(use use, cmd *cobra.Command, do func(context.Context, *ap
 			if err != nil {
 				return err
 			}
-			return c.print(d)
+			if err := c.print(d); err != nil {
+				return err
+			}
+			if s, ok := d.(flagState); ok {
+				return s.end
+			}
+			return nil
 		})
 	}
 	return cmd
@@ -166,10 +178,22 @@ func (c *cli) flagCommand() *cobra.Command {
 A value may be for one course (--course), for one organization (--org) or, with neither, for everybody. A course's counts
 before its organization's, and that before everybody's.`
 	var note string
+	var shift, noShift, keepGoing bool
 	change := func(ctx context.Context, a *app.App, ref app.FlagRef, change app.FlagChange) (document, error) {
-		change.Note = note
+		change.Note, change.KeepGoing = note, keepGoing
+		if shift || noShift {
+			change.Shift = &shift
+		}
 		v, err := a.SetFlag(ctx, ref, change)
-		return newFlagState(v), err
+		d := newFlagState(v)
+		if v.Run != nil {
+			if !c.global.dryRun {
+				d.Run = &v.Run.ID
+			}
+			d.moved = newRoleRun(*v.Run, c.global.dryRun)
+			d.end = partial(*v.Run)
+		}
+		return d, err
 	}
 	get := c.flagVerb(reading, &cobra.Command{
 		Use: "get NAME", Short: "Show what a flag is", Args: cobra.ExactArgs(1),
@@ -183,6 +207,11 @@ before its organization's, and that before everybody's.`
 		Use: "set NAME on|off", Short: "Turn a flag on or off", Args: cobra.ExactArgs(2),
 		Long: `Set turns a flag on or off. For a course or organization it adds to the history; nothing of that is ever altered.
 A sample takes a percentage as well.` + scopes + `
+
+With the authoring flag of a course or organization roles move, in the same step, where --shift is given or
+$LECTERN_AUTHZ_AUTOMATIC_MIGRATION is true: the platform's own role rows become assignments where it is turned on, and go back
+where it is turned off. If a role cannot move the flag stays as it was, and a run tells why (lectern authz runs); with
+--keep-going the rest moves, and the command ends with status 4.
 
 Other programs may keep everybody's value, switches and samples in mind for some minutes; those of courses and organizations
 they see at once.`,
@@ -203,7 +232,12 @@ which leaves a flag to its other rules (staff, percentage and so on). A switch o
 		return change(ctx, a, ref, app.FlagChange{Unset: true})
 	})
 	for _, cmd := range []*cobra.Command{set, unset} {
-		cmd.Flags().StringVar(&note, "note", "", "`text` for the history")
+		f := cmd.Flags()
+		f.StringVar(&note, "note", "", "`text` for the history")
+		f.BoolVar(&shift, "shift", false, "move roles with the authoring flag, in the same step")
+		f.BoolVar(&noShift, "no-shift", false, "move no roles, whatever $"+app.AutomaticMigration+" says")
+		f.BoolVar(&keepGoing, "keep-going", false, "change the flag though some roles cannot move")
+		cmd.MarkFlagsMutuallyExclusive("shift", "no-shift")
 	}
 	history := c.flagVerb(reading, &cobra.Command{
 		Use: "history NAME", Short: "List what a flag was set to, newest first", Args: cobra.ExactArgs(1),

@@ -1,0 +1,118 @@
+package roleshift
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/user"
+)
+
+// Filter says which runs are asked for. Empty fields are no condition.
+type Filter struct {
+	ID        int64
+	Direction Direction
+	Kind, Key string // of the scope: course or org, and its key
+	Status    Status
+	Limit     int // at most so many, 0 for 100
+}
+
+// Runs returns runs, newest first, those of others too (M-53).
+func Runs(ctx context.Context, q db.Querier, f Filter) ([]Run, error) {
+	where, args := []string{"1 = 1"}, []any{}
+	add := func(column, value string) {
+		if value != "" {
+			where, args = append(where, "r."+column+" = ?"), append(args, value)
+		}
+	}
+	if f.ID != 0 {
+		where, args = append(where, "r.id = ?"), append(args, f.ID)
+	}
+	add("migration_type", string(f.Direction))
+	add("scope_type", f.Kind)
+	add("scope_key", f.Key)
+	add("status", string(f.Status))
+	if f.Limit <= 0 {
+		f.Limit = 100
+	}
+	return db.All(ctx, q, "SELECT r.id, r.migration_type, r.scope_type, r.scope_key, r.status, r.created_at, r.completed_at, r.metadata, a.ask, a.moved, a.merged, a.left_alone, a.errors, a.actor_id FROM "+
+		runTable+" r LEFT JOIN "+askTable+" a ON a.run_id = r.id WHERE "+strings.Join(where, " AND ")+" ORDER BY r.id DESC LIMIT ?", append(args, f.Limit), scanRun)
+}
+
+func scanRun(r *db.Row) (run Run, err error) {
+	var direction, status, metadata string
+	var ask *string
+	var moved, merged, left, errs, actor *int64
+	err = r.Scan(&run.ID, &direction, &run.Kind, &run.Key, &status, &run.Started, &run.Finished, &metadata, &ask, &moved, &merged, &left, &errs, &actor)
+	run.Direction, run.Status, run.Metadata = Direction(direction), Status(status), json.RawMessage(metadata)
+	if ask != nil {
+		run.Ours, run.ask = true, *ask
+		run.Moved, run.Merged, run.Left, run.Errors = *moved, *merged, *left, *errs
+	}
+	if actor != nil {
+		run.Actor = user.ID(*actor)
+	}
+	return run, err
+}
+
+// Find returns one run. One that there is not is NotFound.
+func Find(ctx context.Context, q db.Querier, id int64) (Run, error) {
+	list, err := Runs(ctx, q, Filter{ID: id})
+	if err != nil {
+		return Run{}, err
+	}
+	if len(list) == 0 {
+		return Run{}, fault.Errorf(fault.NotFound, fmt.Sprintf("run %d", id), "there is no such run").WithNext("list them: lectern authz runs")
+	}
+	return list[0], nil
+}
+
+// Ask returns what was asked of a run, for asking again: of one that went on though rows could not move only these rows. Runs
+// of others, and those of which nothing failed, are Refused.
+func (r Run) Ask(ctx context.Context, q db.Querier) (a Ask, err error) {
+	thing := fmt.Sprintf("run %d", r.ID)
+	switch {
+	case !r.Ours:
+		return a, fault.Errorf(fault.Refused, thing, "another program made it").WithNext("move the roles of its scope: lectern authz migrate, or rollback")
+	case r.Status == Completed || r.Status == Running:
+		return a, fault.Errorf(fault.Refused, thing, "nothing of it has failed")
+	}
+	if err := json.Unmarshal([]byte(r.ask), &a); err != nil {
+		return a, fmt.Errorf("%s: %w", thing, err)
+	}
+	if r.Status == Partial {
+		a.Only = map[int64]bool{}
+		err = q.Query(ctx, "SELECT row_id FROM "+detailTable+" WHERE run_id = ? AND outcome = ?", []any{r.ID, string(Error)}, func(in *db.Row) error {
+			id, err := db.Value[int64](in)
+			a.Only[id] = true
+			return err
+		})
+	}
+	return a, err
+}
+
+// Close ends by hand a run that is said to work and does not: the clock alone never closes the run of another program.
+func Close(ctx context.Context, tx *db.Tx, id int64) error {
+	r, err := Find(ctx, tx, id)
+	if err != nil {
+		return err
+	}
+	if r.Status != Running {
+		return fault.Errorf(fault.Refused, fmt.Sprintf("run %d", id), "it is %s, and stays so", r.Status)
+	}
+	m := map[string]any{}
+	if err := json.Unmarshal(r.Metadata, &m); err != nil {
+		m = map[string]any{}
+	}
+	m["error"], m["abandoned"] = "closed by hand", true
+	text, err := json.Marshal(m)
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "UPDATE "+runTable+" SET status = ?, updated_at = ?, completed_at = ?, metadata = ? WHERE id = ? AND status = ?",
+		string(Failed), tx.Now(), tx.Now(), string(text), id, string(Running))
+	return err
+}
