@@ -532,6 +532,25 @@ func (w *world) results(at string, want json.RawMessage, got outcome) {
 	}
 }
 
+// sides reads both sides of the flag.
+func sides(ctx context.Context, q db.Querier) (s state, err error) {
+	err = q.Query(ctx, "SELECT u.username, c.org, c.course_id, c.role FROM student_courseaccessrole c JOIN auth_user u ON u.id = c.user_id", nil, func(r *db.Row) error {
+		var l [4]string
+		err := r.Scan(&l[0], &l[1], &l[2], &l[3])
+		s.Legacy = append(s.Legacy, l)
+		return err
+	})
+	if err != nil {
+		return s, err
+	}
+	return s, q.Query(ctx, "SELECT v0, v1, v2 FROM casbin_rule WHERE ptype = 'g'", nil, func(r *db.Row) error {
+		var g [3]string
+		err := r.Scan(&g[0], &g[1], &g[2])
+		s.Rows = append(s.Rows, g)
+		return err
+	})
+}
+
 func read(t testing.TB, d *db.DB) (s state) {
 	t.Helper()
 	ctx := t.Context()

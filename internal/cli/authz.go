@@ -15,7 +15,7 @@ func (c *cli) authzCommand() *cobra.Command {
 		verb{c.authzCheck(), checked{}}, verb{c.authzExplain(), explained{}},
 		verb{c.authzAssign("assign", (*app.App).Assign), teamChanged{}}, verb{c.authzAssign("unassign", (*app.App).Unassign), teamChanged{}},
 		verb{c.authzList(), assignmentList{}}, verb{c.authzAudit(), auditList{}}, verb{c.authzRoles(), roleList{}}, verb{c.authzSeed(), policySeeded{}},
-		verb{c.authzMove("migrate", roleshift.Forward), roleRuns{}}, verb{c.authzMove("rollback", roleshift.Rollback), roleRuns{}},
+		verb{c.authzMove("migrate", roleshift.Forward), roleRun{}}, verb{c.authzMove("rollback", roleshift.Rollback), roleRun{}},
 		verb{c.authzRuns(), roleRuns{}}, verb{c.authzReconcile(), reconciled{}})
 	noun.AddCommand(c.family("schema", "Load definitions of roles and permissions from files", verb{c.authzSchemaLoad(), schemaLoaded{}}))
 	return noun

@@ -104,6 +104,14 @@ func newRoleRuns(list []roleshift.Run, dry bool) roleRuns {
 	return d
 }
 
+// oneOrMore prints a run by itself, several as a list.
+func oneOrMore(d roleRuns) document {
+	if len(d.Runs) == 1 {
+		return d.Runs[0]
+	}
+	return d
+}
+
 func (d roleRuns) text(w *textWriter) {
 	if len(d.Runs) == 0 {
 		w.line("no runs")
@@ -151,7 +159,7 @@ moves; the command ends with status 4 then.`,
 				if err != nil {
 					return err
 				}
-				if err := c.print(newRoleRuns(runs, c.global.dryRun)); err != nil {
+				if err := c.print(oneOrMore(newRoleRuns(runs, c.global.dryRun))); err != nil {
 					return err
 				}
 				return partial(runs...)
@@ -250,7 +258,7 @@ func (c *cli) oneRun(ctx context.Context, a *app.App, id int64, retry, closing, 
 		if err != nil {
 			return err
 		}
-		if err := c.print(roleRuns{[]roleRun{newRoleRun(*run, c.global.dryRun)}}); err != nil {
+		if err := c.print(newRoleRun(*run, c.global.dryRun)); err != nil {
 			return err
 		}
 		return partial(*run)
@@ -265,7 +273,7 @@ func (c *cli) oneRun(ctx context.Context, a *app.App, id int64, retry, closing, 
 	}
 	d := newRoleRun(run, false)
 	if !table {
-		return c.print(roleRuns{[]roleRun{d}})
+		return c.print(d)
 	}
 	w := csv.NewWriter(c.env.Stdout)
 	_ = w.Write([]string{"row", "user", "role", "scope", "outcome", "reason", "note"}) // Flush keeps the first error
