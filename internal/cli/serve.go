@@ -14,6 +14,7 @@ import (
 	"github.com/openlectern/lectern/api"
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
+	"github.com/openlectern/lectern/authz/roleshift"
 )
 
 // served is the document that serve prints when it takes requests: the lines that scripts wait for, or JSON.
@@ -178,7 +179,23 @@ func (c *cli) beside(ctx context.Context, b *assembled, a *app.App, late bool) {
 		}
 		_ = b.engine.Refresh(ctx) // it knows the first user sooner than by watching
 	}
+	wait.Go(func() { c.watchRoles(ctx, b, a) })
 	b.people.KeepSwept(ctx, func(err error) {
 		b.log.LogAttrs(ctx, slog.LevelWarn, "old sessions stay", slog.String("error", err.Error()))
+	})
+}
+
+// rolesPause is how often a server looks whether roles stand where the authoring flag says: it reads all of them.
+const rolesPause = 5 * time.Minute
+
+// watchRoles tells of roles on the wrong side of the flag, and of what was done about them.
+func (c *cli) watchRoles(ctx context.Context, b *assembled, a *app.App) {
+	a.WatchRoles(ctx, rolesPause, func(drift []roleshift.Drift, runs []roleshift.Run, err error) {
+		if err != nil {
+			b.log.LogAttrs(ctx, slog.LevelWarn, "roles could not be compared with the flag", slog.String("error", err.Error()))
+			return
+		}
+		b.log.LogAttrs(ctx, slog.LevelWarn, "roles do not stand where the authoring flag says: lectern authz reconcile",
+			slog.Int("scopes", len(drift)), slog.Int("runs", len(runs)))
 	})
 }
