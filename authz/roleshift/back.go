@@ -28,6 +28,12 @@ func (m *mover) back(ctx context.Context, tx *db.Tx) error {
 	if err != nil {
 		return err
 	}
+	const many = 5000
+	if len(held) > many {
+		if err := authz.Measure(ctx, tx); err != nil {
+			return err
+		}
+	}
 	names := map[string]bool{}
 	for _, h := range held {
 		names[h.User] = true
