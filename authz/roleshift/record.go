@@ -56,23 +56,14 @@ const (
 	authzSide  side = "authz"
 )
 
-// target returns the side to which roles move.
-func (d Direction) target() side {
-	if d == Forward {
-		return authzSide
-	}
-	return legacySide
-}
-
 // Course returns the key of the course that the record is about, "" for roles in an organization.
 func (r Record) Course() string { return r.legacy.Course }
 
 // Moves is what a move did, or would do.
 type Moves struct {
 	Direction Direction
-	Records   []Record     // in the order of the rows at the source, what was derived behind it
-	Change    authz.Change // for the engine of this process, once the transaction is committed
-	Changes   []authz.Change
+	Records   []Record       // in the order of the rows at the source, what was derived behind it
+	Changes   []authz.Change // for the engine of this process, once the transaction is committed
 }
 
 // Count returns how many records have an outcome; of those left only the ones that could be asked for.
