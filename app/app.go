@@ -31,7 +31,7 @@ type Config struct {
 	// Secret is the file of the keys that sign sessions' web tokens; default secret.json beside the media folder, or
 	// "<path>-secret.json" beside a SQLite file given by DB.
 	Secret string
-	User   string // name of the auth_user row that changes are made as; "" is nobody
+	User   string // name of the user who does it, whom history names and whose permissions count; "" is the system operator
 	// Write is set by callers that change something: a new SQLite database is made, and missing lectern_* tables are
 	// added. Without it the database must be ready, and is only read.
 	Write bool
@@ -78,6 +78,8 @@ type App struct {
 	content.Store
 	By     publishing.UserID // whom changes are made as
 	secret string            // file of keys
+	actor  Actor             // whose permissions count
+	gate   *gate
 	dryRun bool
 	temp   string // folder of a throw-away database, "" otherwise
 }
@@ -89,7 +91,7 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{dryRun: c.DryRun, secret: c.SecretFile()}
+	a := &App{dryRun: c.DryRun, secret: c.SecretFile(), actor: System()}
 	if c.DryRun && c.Write && !c.Existing {
 		if err := a.throwAway(&database); err != nil {
 			return nil, err
@@ -99,7 +101,7 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.removeTemp())
 	}
-	a.DB, a.Files = d, files
+	a.DB, a.Files, a.gate = d, files, newGate(d)
 	if c.DryRun {
 		a.Files = forgetful{a.Files}
 	}
@@ -144,7 +146,7 @@ func (a *App) ready(ctx context.Context, c Config) error {
 		return nil
 	}
 	u, err := user.ByName(ctx, a.DB, c.User)
-	a.By = publishing.UserID(u.ID)
+	a.By, a.actor = publishing.UserID(u.ID), Person(u)
 	return err
 }
 

@@ -1,7 +1,9 @@
 package app
 
 import (
+	"cmp"
 	"context"
+	"slices"
 
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
@@ -12,6 +14,13 @@ import (
 
 // Blocks shows blocks at a moment; "" means each key's branch, else draft.
 func (a *App) Blocks(ctx context.Context, blocks []keys.Usage, moment string) (out []*course.BlockView, err error) {
+	things, err := coursesOf(blocks)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.may(ctx, "Blocks", things...); err != nil {
+		return nil, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) error {
 		out = out[:0]
 		for _, key := range blocks {
@@ -57,6 +66,9 @@ func (a *App) EditBlocks(ctx context.Context, edits []BlockEdit, message string)
 	if err != nil {
 		return nil, err
 	}
+	if err := a.mayBlocks(ctx, "EditBlocks", in, ids); err != nil {
+		return nil, err
+	}
 	err = a.change(ctx, in, func(tx *db.Tx, c *course.Course) error {
 		out = out[:0]
 		for i, e := range edits {
@@ -81,6 +93,13 @@ type NewBlock struct {
 
 // CreateBlocks adds blocks to a course, all or none, from a position on; pages have none.
 func (a *App) CreateBlocks(ctx context.Context, in keys.Course, blocks []NewBlock, at course.Position, message string) (out []BlockResult, err error) {
+	ids := make([]courseware.BlockID, len(blocks))
+	for i, b := range blocks {
+		ids[i] = b.ID
+	}
+	if err := a.mayBlocks(ctx, "CreateBlocks", in, ids); err != nil {
+		return nil, err
+	}
 	err = a.change(ctx, in, func(tx *db.Tx, c *course.Course) error {
 		out = out[:0]
 		at := at
@@ -113,6 +132,9 @@ func (a *App) MoveBlocks(ctx context.Context, blocks []keys.Usage, at course.Pos
 	if err != nil {
 		return nil, err
 	}
+	if err := a.mayBlocks(ctx, "MoveBlocks", in, ids); err != nil {
+		return nil, err
+	}
 	err = a.change(ctx, in, func(tx *db.Tx, c *course.Course) error {
 		report, err := c.Move(ctx, tx, a.Files, ids, at, base, a.author(message))
 		if err != nil {
@@ -133,6 +155,9 @@ func (a *App) MoveBlocks(ctx context.Context, blocks []keys.Usage, at course.Pos
 func (a *App) DeleteBlocks(ctx context.Context, blocks []keys.Usage, base *int, message string) (out []BlockResult, err error) {
 	in, ids, err := sameCourse(blocks)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.mayBlocks(ctx, "DeleteBlocks", in, ids); err != nil {
 		return nil, err
 	}
 	err = a.change(ctx, in, func(tx *db.Tx, c *course.Course) error {
@@ -191,4 +216,42 @@ func sameCourse(blocks []keys.Usage) (in keys.Course, ids []courseware.BlockID, 
 		in, ids = c, append(ids, id)
 	}
 	return in, ids, nil
+}
+
+// coursesOf returns the courses that blocks are of, each once.
+func coursesOf(blocks []keys.Usage) (things []thing, err error) {
+	for _, key := range blocks {
+		in, _, err := course.BlockOf(key)
+		if err != nil {
+			return nil, err
+		}
+		t, err := theCourse(in)
+		if err != nil {
+			return nil, err
+		}
+		if !slices.Contains(things, t) {
+			things = append(things, t)
+		}
+	}
+	return things, nil
+}
+
+// mayBlocks asks for what changing blocks of one course takes.
+func (a *App) mayBlocks(ctx context.Context, name string, in keys.Course, ids []courseware.BlockID) error {
+	t, err := theCourse(in)
+	if err != nil {
+		return err
+	}
+	asked := map[string]bool{}
+	for _, id := range ids {
+		action := cmp.Or(blockActions[id.Type], useCases[name].course)
+		if asked[action] {
+			continue
+		}
+		asked[action] = true
+		if err := a.mayAct(ctx, name, action, t); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -45,11 +45,17 @@ func (a *App) List(ctx context.Context, libraries, deleted bool) (out []course.S
 		out, err = course.List(ctx, tx, libraries, deleted)
 		return err
 	})
-	return out, err
+	if err != nil {
+		return nil, err
+	}
+	return visible(ctx, a, "List", out, func(s course.Summary) thing { return thePackage(s.Key) })
 }
 
 // Show reads the outline of a course at a moment ("" is draft), down to depth levels; negative means all.
 func (a *App) Show(ctx context.Context, key keys.Course, moment string, depth int) (out *course.Overview, err error) {
+	if err := a.mayCourse(ctx, "Show", key); err != nil {
+		return out, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) error {
 		c, m, err := a.at(ctx, tx, key, moment, "draft")
 		if err != nil {
@@ -86,6 +92,9 @@ func (a *App) forget(w *course.Written) *course.Written {
 
 // Publish publishes blocks of a course with their trees, or everything when none is named.
 func (a *App) Publish(ctx context.Context, key keys.Course, blocks []courseware.BlockID, message string) (out *course.Written, err error) {
+	if err := a.mayCourse(ctx, "Publish", key); err != nil {
+		return out, err
+	}
 	err = a.change(ctx, key, func(tx *db.Tx, c *course.Course) (err error) {
 		out, err = c.Publish(ctx, tx, a.Files, blocks, a.author(message))
 		return err
@@ -95,6 +104,9 @@ func (a *App) Publish(ctx context.Context, key keys.Course, blocks []courseware.
 
 // Discard points the drafts of blocks with their trees, or of the whole course, back at what is published.
 func (a *App) Discard(ctx context.Context, key keys.Course, blocks []courseware.BlockID, message string) (out *course.Written, err error) {
+	if err := a.mayCourse(ctx, "Discard", key); err != nil {
+		return out, err
+	}
 	err = a.change(ctx, key, func(tx *db.Tx, c *course.Course) (err error) {
 		out, err = c.Discard(ctx, tx, blocks, a.author(message))
 		return err
@@ -104,6 +116,9 @@ func (a *App) Discard(ctx context.Context, key keys.Course, blocks []courseware.
 
 // Diff compares two moments of a course, of one block with what is below it when block is not nil.
 func (a *App) Diff(ctx context.Context, key keys.Course, from, to string, block *courseware.BlockID) (out []course.Change, err error) {
+	if err := a.mayCourse(ctx, "Diff", key); err != nil {
+		return out, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) error {
 		c, err := course.Find(ctx, tx, key)
 		if err != nil {
@@ -125,6 +140,9 @@ func (a *App) Diff(ctx context.Context, key keys.Course, from, to string, block 
 
 // Restore makes the drafts of blocks with their trees, or of the whole course, what they were at a moment.
 func (a *App) Restore(ctx context.Context, key keys.Course, moment string, blocks []courseware.BlockID, message string) (out *course.Report, err error) {
+	if err := a.mayCourse(ctx, "Restore", key); err != nil {
+		return out, err
+	}
 	err = a.change(ctx, key, func(tx *db.Tx, c *course.Course) error {
 		m, err := c.Resolve(ctx, tx, moment)
 		if err != nil {
@@ -145,6 +163,16 @@ func (a *App) forgetReport(r *course.Report) *course.Report {
 
 // Rerun copies a course into a new one under another key. progress may be nil.
 func (a *App) Rerun(ctx context.Context, key, to keys.Course, moment, message string, progress Progress) (out *course.Report, err error) {
+	if err := a.mayCourse(ctx, "Rerun", key); err != nil {
+		return nil, err
+	}
+	made, err := theCourse(to)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.mayAlso(ctx, "Rerun", made); err != nil {
+		return nil, err
+	}
 	err = a.make(ctx, func(tx *db.Tx, files media.Files) error {
 		c, m, err := a.at(ctx, tx, key, moment, "published")
 		if err != nil {
@@ -154,14 +182,24 @@ func (a *App) Rerun(ctx context.Context, key, to keys.Course, moment, message st
 		if moment == "" && !hasBranch(key) {
 			at = nil
 		}
-		out, err = c.Rerun(ctx, tx, files, to, at, a.author(message), progress.step("versions"))
-		return err
+		if out, err = c.Rerun(ctx, tx, files, to, at, a.author(message), progress.step("versions")); err != nil {
+			return err
+		}
+		return a.own(ctx, tx, made)
 	})
 	return a.forgetReport(out), err
 }
 
 // Delete takes a course out of draft and published; with purge its rows are removed for good.
 func (a *App) Delete(ctx context.Context, key keys.Course, purge bool, message string) (out *course.Report, err error) {
+	if err := a.mayCourse(ctx, "Delete", key); err != nil {
+		return out, err
+	}
+	if purge {
+		if err := a.mayAlso(ctx, "Delete", thing{}); err != nil {
+			return nil, err
+		}
+	}
 	err = a.change(ctx, key, func(tx *db.Tx, c *course.Course) (err error) {
 		if out, err = c.Remove(ctx, tx, a.Files, a.author(message)); err != nil || !purge {
 			return err

@@ -36,7 +36,7 @@ type Database struct {
 // database, as that is what the first command to write finds.
 func Status(ctx context.Context, c Config) (*Database, error) {
 	c.DryRun, c.Write = true, false
-	found, err := noted(onDatabase(ctx, c, survey))
+	found, err := noted(onDatabase(ctx, c, "Status", survey))
 	if !errors.Is(err, db.ErrNotDatabase) {
 		return found, err
 	}
@@ -70,7 +70,7 @@ func noted(found *Database, err error) (*Database, error) {
 func Init(ctx context.Context, c Config) (*Database, error) {
 	c.Write = true
 	fresh := c.fresh()
-	return noted(onDatabase(ctx, c, func(ctx context.Context, d *db.DB, _ *Database) error {
+	return noted(onDatabase(ctx, c, "Init", func(ctx context.Context, d *db.DB, _ *Database) error {
 		if !c.DryRun || fresh {
 			if err := schema.Create(ctx, d); err != nil {
 				return err
@@ -92,8 +92,12 @@ func (c Config) fresh() bool {
 	return ok && missing(path)
 }
 
-// onDatabase opens a database without asking whether it is ready, lets fn work on it and describes it.
-func onDatabase(ctx context.Context, c Config, fn func(context.Context, *db.DB, *Database) error) (found *Database, err error) {
+// onDatabase opens a database for a use case of operators without asking whether it is ready, lets fn work on it and
+// describes it.
+func onDatabase(ctx context.Context, c Config, name string, fn func(context.Context, *db.DB, *Database) error) (found *Database, err error) {
+	if c.User != "" && c.fresh() {
+		return nil, noUsers(c.User)
+	}
 	url, _ := c.paths()
 	var a App
 	if c.DryRun && !c.Existing {
@@ -106,6 +110,9 @@ func onDatabase(ctx context.Context, c Config, fn func(context.Context, *db.DB, 
 		return nil, errors.Join(err, a.removeTemp())
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
+	if err := mayOperate(ctx, a.DB, c.User, name); err != nil {
+		return nil, err
+	}
 	found = &Database{Engine: a.DB.Engine(), Version: a.DB.Version(), Findings: []schema.Finding{}, Repaired: []schema.Finding{}}
 	if fn != nil {
 		if err := fn(ctx, a.DB, found); err != nil {

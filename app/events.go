@@ -23,6 +23,9 @@ type EventFilter struct {
 
 // Events lists events as they are stored, without their data, the newest last.
 func (a *App) Events(ctx context.Context, f EventFilter) (list []outbox.Event, err error) {
+	if err := a.may(ctx, "Events"); err != nil {
+		return list, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) error {
 		id, err := packageID(ctx, tx, f.Package)
 		if err != nil {
@@ -36,6 +39,9 @@ func (a *App) Events(ctx context.Context, f EventFilter) (list []outbox.Event, e
 
 // Event returns the document of one event as receivers get it.
 func (a *App) Event(ctx context.Context, id int64) (doc []byte, err error) {
+	if err := a.may(ctx, "Event"); err != nil {
+		return doc, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) error {
 		e, found, err := outbox.Get(ctx, tx, id)
 		if err != nil {
@@ -78,6 +84,9 @@ type NewWebhook struct {
 
 // AddWebhook stores a webhook, which gets the events of all later changes. What is no address over HTTP is Usage.
 func (a *App) AddWebhook(ctx context.Context, n NewWebhook) (w outbox.Webhook, err error) {
+	if err := a.may(ctx, "AddWebhook"); err != nil {
+		return w, err
+	}
 	u, err := url.Parse(n.URL)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
 		return w, fault.Errorf(fault.Usage, "URL", "it is no address that begins with https:// or http://")
@@ -132,6 +141,9 @@ func typeNames() string {
 
 // Webhooks lists the webhooks with how much waits for each.
 func (a *App) Webhooks(ctx context.Context) (list []outbox.Webhook, waiting map[int64]outbox.Waiting, err error) {
+	if err := a.may(ctx, "Webhooks"); err != nil {
+		return list, waiting, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) (err error) {
 		if list, err = outbox.Webhooks(ctx, tx); err != nil {
 			return err
@@ -144,11 +156,17 @@ func (a *App) Webhooks(ctx context.Context) (list []outbox.Webhook, waiting map[
 
 // RemoveWebhook removes a webhook and all that waited for it.
 func (a *App) RemoveWebhook(ctx context.Context, id int64) error {
+	if err := a.may(ctx, "RemoveWebhook"); err != nil {
+		return err
+	}
 	return a.Update(ctx, func(tx *db.Tx) error { return outbox.RemoveWebhook(ctx, tx, id) })
 }
 
 // ActivateWebhook stops a webhook, or lets it have the events of later changes again.
 func (a *App) ActivateWebhook(ctx context.Context, id int64, active bool) (w outbox.Webhook, err error) {
+	if err := a.may(ctx, "ActivateWebhook"); err != nil {
+		return w, err
+	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
 		if err := outbox.Activate(ctx, tx, id, active); err != nil {
 			return err
@@ -161,6 +179,9 @@ func (a *App) ActivateWebhook(ctx context.Context, id int64, active bool) (w out
 
 // PingWebhook sends a webhook an event of its own kind, once.
 func (a *App) PingWebhook(ctx context.Context, id int64, timeout time.Duration) (events.Result, error) {
+	if err := a.may(ctx, "PingWebhook"); err != nil {
+		return events.Result{}, err
+	}
 	w, err := outbox.WebhookByID(ctx, a.DB, id)
 	if err != nil {
 		return events.Result{}, err
@@ -171,11 +192,17 @@ func (a *App) PingWebhook(ctx context.Context, id int64, timeout time.Duration) 
 
 // DeadLetters lists the deliveries that were given up.
 func (a *App) DeadLetters(ctx context.Context) ([]outbox.Dead, error) {
+	if err := a.may(ctx, "DeadLetters"); err != nil {
+		return nil, err
+	}
 	return outbox.DeadLetters(ctx, a.DB)
 }
 
 // ReviveDeadLetters makes given deliveries due again, all for nil, and returns how many there were.
 func (a *App) ReviveDeadLetters(ctx context.Context, ids []int64) (n int64, err error) {
+	if err := a.may(ctx, "ReviveDeadLetters"); err != nil {
+		return n, err
+	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
 		n, err = outbox.Revive(ctx, tx, ids)
 		return err
@@ -185,6 +212,9 @@ func (a *App) ReviveDeadLetters(ctx context.Context, ids []int64) (n int64, err 
 
 // DropDeadLetters removes given deliveries for good, all for nil, and returns how many there were.
 func (a *App) DropDeadLetters(ctx context.Context, ids []int64) (n int64, err error) {
+	if err := a.may(ctx, "DropDeadLetters"); err != nil {
+		return n, err
+	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
 		n, err = outbox.Drop(ctx, tx, ids)
 		return err
@@ -194,6 +224,9 @@ func (a *App) DropDeadLetters(ctx context.Context, ids []int64) (n int64, err er
 
 // DeliverEvents sends events to the webhooks: with once what is due now, else until ctx ends. A dry run sends nothing.
 func (a *App) DeliverEvents(ctx context.Context, d events.Deliverer, once bool) (events.Report, error) {
+	if err := a.may(ctx, "DeliverEvents"); err != nil {
+		return events.Report{}, err
+	}
 	d.DB = a.DB
 	switch {
 	case a.dryRun:

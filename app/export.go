@@ -30,6 +30,9 @@ type Exported struct {
 // alone. The archive's time is that of the entry exported, so equal content gives equal bytes.
 // progress may be nil.
 func (a *App) Export(ctx context.Context, key keys.Course, path, moment string, progress Progress) (*Exported, error) {
+	if err := a.mayCourse(ctx, "Export", key); err != nil {
+		return nil, err
+	}
 	var state courseware.State
 	var m course.Moment
 	var modified time.Time

@@ -13,6 +13,9 @@ import (
 
 // Labels lists the labels of a course.
 func (a *App) Labels(ctx context.Context, key keys.Course) (out []course.Label, err error) {
+	if err := a.mayCourse(ctx, "Labels", key); err != nil {
+		return out, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) error {
 		c, err := course.Find(ctx, tx, key)
 		if err != nil {
@@ -26,6 +29,9 @@ func (a *App) Labels(ctx context.Context, key keys.Course) (out []course.Label, 
 
 // Label names a moment ("" is draft) and returns all labels; Unlabel removes a name.
 func (a *App) Label(ctx context.Context, key keys.Course, name, moment string) (out []course.Label, err error) {
+	if err := a.mayCourse(ctx, "Label", key); err != nil {
+		return out, err
+	}
 	err = a.Update(ctx, func(tx *db.Tx) error {
 		c, m, err := a.at(ctx, tx, key, moment, "draft")
 		if err != nil {
@@ -42,6 +48,9 @@ func (a *App) Label(ctx context.Context, key keys.Course, name, moment string) (
 
 // Unlabel removes a label and returns those that are left.
 func (a *App) Unlabel(ctx context.Context, key keys.Course, name string) (out []course.Label, err error) {
+	if err := a.mayCourse(ctx, "Unlabel", key); err != nil {
+		return out, err
+	}
 	err = a.change(ctx, key, func(tx *db.Tx, c *course.Course) (err error) {
 		if err := c.RemoveLabel(ctx, tx, name); err != nil {
 			return err
@@ -60,6 +69,9 @@ type HistoryEntry struct {
 
 // History lists the change logs and publish logs of a course, newest first.
 func (a *App) History(ctx context.Context, key keys.Course, block *courseware.BlockID, limit int, before string) (out []HistoryEntry, err error) {
+	if err := a.mayCourse(ctx, "History", key); err != nil {
+		return out, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) error {
 		c, err := course.Find(ctx, tx, key)
 		if err != nil {

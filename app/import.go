@@ -85,6 +85,14 @@ func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *Impo
 		return result, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
+	target, err := theCourse(read.State.Published.Key)
+	if err != nil {
+		return result, err
+	}
+	exists, err := a.mayMake(ctx, "Import", target)
+	if err != nil {
+		return result, err
+	}
 	if err := a.sweep(ctx); err != nil {
 		return result, err
 	}
@@ -96,9 +104,15 @@ func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *Impo
 		return result, err
 	}
 	err = a.make(ctx, func(tx *db.Tx, files media.Files) error {
+		if err := a.still(ctx, tx, target, exists); err != nil {
+			return err
+		}
 		report, err := im.Run(ctx, tx, files)
 		if err == nil {
 			result.Report = a.forgetReport(report)
+		}
+		if err == nil && !exists {
+			err = a.own(ctx, tx, target)
 		}
 		return err
 	})

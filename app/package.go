@@ -40,6 +40,13 @@ type PackageSummary struct {
 
 // Packages lists the learning packages of the store by key, those of courses included.
 func (a *App) Packages(ctx context.Context) (out []PackageSummary, err error) {
+	if out, err = a.packages(ctx); err != nil {
+		return nil, err
+	}
+	return visible(ctx, a, "Packages", out, func(p PackageSummary) thing { return thePackage(p.Key) })
+}
+
+func (a *App) packages(ctx context.Context) (out []PackageSummary, err error) {
 	err = a.View(ctx, func(tx *db.Tx) error {
 		list, err := publishing.Packages(ctx, tx)
 		if err != nil {
@@ -84,6 +91,9 @@ type BackedUp struct {
 // complete (backup-format.md). Equal content at the same time gives equal bytes. origin is the host name of the server,
 // "" for none.
 func (a *App) Backup(ctx context.Context, key, path, origin string, progress Progress) (*BackedUp, error) {
+	if err := a.may(ctx, "Backup", thePackage(key)); err != nil {
+		return nil, err
+	}
 	return a.backup(ctx, key, path, origin, a.dryRun, progress)
 }
 
@@ -178,7 +188,10 @@ const ManifestName = "manifest.json"
 // BackupAll writes every learning package to an archive of its own in a folder, each as it is in one moment, and then the
 // manifest. A package that fails does not keep the others from being written; it is listed in the result.
 func (a *App) BackupAll(ctx context.Context, folder, origin string, progress Progress) (*Manifest, error) {
-	list, err := a.Packages(ctx)
+	if err := a.may(ctx, "BackupAll"); err != nil {
+		return nil, err
+	}
+	list, err := a.packages(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -197,7 +210,7 @@ func (a *App) BackupAll(ctx context.Context, folder, origin string, progress Pro
 		keys[i] = p.Key
 	}
 	for i, name := range backup.FileNames(keys) {
-		one, err := a.Backup(ctx, keys[i], filepath.Join(folder, name), origin, progress)
+		one, err := a.backup(ctx, keys[i], filepath.Join(folder, name), origin, a.dryRun, progress)
 		switch {
 		case ctx.Err() != nil:
 			return nil, err

@@ -69,17 +69,27 @@ func (a *App) RestorePackage(ctx context.Context, path string, o PackageRestore)
 	if err := o.check(plan); err != nil {
 		return out, err
 	}
+	target, exists, err := a.mayRestore(ctx, "RestorePackage", plan, o)
+	if err != nil {
+		return out, err
+	}
 	if !a.dryRun {
 		if _, err := a.Sweep(ctx, media.GuardAge); err != nil {
 			return out, err
 		}
 	}
 	err = a.make(ctx, func(tx *db.Tx, files media.Files) error {
+		if err := a.still(ctx, tx, target, exists); err != nil {
+			return err
+		}
 		r := &packageRestorer{a: a, tx: tx, files: files, plan: plan, o: o, source: sourceName(path)}
 		if err := r.run(ctx); err != nil {
 			return err
 		}
 		out.Key, out.Media, out.Replaced, out.KeptAs = r.key, r.restored.Media, r.old != nil, r.kept
+		if !exists {
+			return a.own(ctx, tx, target)
+		}
 		return nil
 	})
 	if err != nil {

@@ -56,6 +56,9 @@ func VerifyBackup(ctx context.Context, path string, l backup.Limits, progress Pr
 
 // VerifyAgainst compares a backup with a learning package of the store, as that is now.
 func (a *App) VerifyAgainst(ctx context.Context, path, key string, l backup.Limits, progress Progress) (out *VerifiedPackage, err error) {
+	if err := a.may(ctx, "VerifyAgainst", thePackage(key)); err != nil {
+		return out, err
+	}
 	temp, err := os.MkdirTemp("", "lectern-verify-")
 	if err != nil {
 		return nil, fault.Errorf(fault.Unavailable, "temporary folder", "cannot be made: %w", err)

@@ -14,6 +14,9 @@ import (
 
 // PlanPrune plans the pruning of the packages with these refs, the keys of courses and libraries; nil means all.
 func (a *App) PlanPrune(ctx context.Context, refs []string, policy prune.Policy, guard time.Duration) (plan *prune.Plan, err error) {
+	if err := a.may(ctx, "PlanPrune"); err != nil {
+		return plan, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) error {
 		var pkgs []publishing.Package
 		if refs == nil {
@@ -45,6 +48,9 @@ func (a *App) PlanPrune(ctx context.Context, refs []string, policy prune.Policy,
 // ApplyPrune carries out a plan in the name of by, package after package. In a dry run each package is one transaction that
 // is given up.
 func (a *App) ApplyPrune(ctx context.Context, plan *prune.Plan, by string, restorable time.Duration, progress Progress) ([]prune.Result, error) {
+	if err := a.may(ctx, "ApplyPrune"); err != nil {
+		return nil, err
+	}
 	approval := prune.Approval{By: by, Restorable: restorable, Labels: course.LabelledMoments, Progress: progress}
 	out := []prune.Result{}
 	for i := range plan.Packages {
@@ -70,6 +76,9 @@ func (a *App) ApplyPrune(ctx context.Context, plan *prune.Plan, by string, resto
 
 // UndoPrune puts back what a plan removed, all of its packages in one transaction.
 func (a *App) UndoPrune(ctx context.Context, plan *prune.Plan) (out []prune.Undone, err error) {
+	if err := a.may(ctx, "UndoPrune"); err != nil {
+		return out, err
+	}
 	err = a.Update(ctx, func(tx *db.Tx) error {
 		out = []prune.Undone{}
 		for i := range plan.Packages {
@@ -87,6 +96,9 @@ func (a *App) UndoPrune(ctx context.Context, plan *prune.Plan) (out []prune.Undo
 // ExpirePrune empties the trash of plans whose time has run out and removes the files that nothing names then; it returns
 // how many files went.
 func (a *App) ExpirePrune(ctx context.Context) (gone prune.Expired, files int, err error) {
+	if err := a.may(ctx, "ExpirePrune"); err != nil {
+		return gone, files, err
+	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
 		gone, err = prune.Expire(ctx, tx, tx.Now())
 		return err

@@ -4,13 +4,13 @@ import (
 	"context"
 
 	"github.com/openlectern/lectern/db"
-	"github.com/openlectern/lectern/schema"
 	"github.com/openlectern/lectern/user"
 )
 
 // OpenAnyAge opens the store to write, as [Open] does, but also where the database's tables are not today's: a server
 // starts and says what is wrong, rather than that it is started again and again. Until [App.Ready] has returned nil once,
-// nothing else may be done with it. A SQLite database that does not exist is made.
+// nothing else may be done with it. A SQLite database that does not exist is made. The store is nobody's: every request works
+// with it [App.As] who is signed in.
 func OpenAnyAge(ctx context.Context, c Config) (*App, error) {
 	database, where := c.paths()
 	files, err := openFiles(where)
@@ -21,7 +21,7 @@ func OpenAnyAge(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{secret: c.SecretFile()}
+	a := &App{secret: c.SecretFile(), gate: newGate(d)}
 	a.DB, a.Files = d, files
 	return a, nil
 }
@@ -29,7 +29,15 @@ func OpenAnyAge(ctx context.Context, c Config) (*App, error) {
 // Ready makes what [Open] makes for writers, the tables of a new SQLite database and Lectern's own beside Django's, and
 // returns nil when the database can be worked on; else why not, Refused with the command to run. It may be called again
 // and again: when all is well it reads little.
-func (a *App) Ready(ctx context.Context) error { return schema.Prepare(ctx, a.DB) }
+func (a *App) Ready(ctx context.Context) error { return prepared(ctx, a.DB) }
+
+// Ping returns nil when the database answers.
+func (a *App) Ping(ctx context.Context) error {
+	return a.View(ctx, func(tx *db.Tx) error {
+		_, _, err := db.One(ctx, tx, "SELECT 1", nil, db.Value[int64])
+		return err
+	})
+}
 
 // Account is what one person may see of another.
 type Account struct {

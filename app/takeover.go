@@ -37,7 +37,7 @@ type Takeover struct {
 // findings, beside fault.Refused.
 func PlanTakeover(ctx context.Context, c Config, t Takeover) (*Database, error) {
 	c.Write, c.Existing, c.DryRun = false, true, true
-	return onPlan(ctx, c, func(d *db.DB) (*takeover.Plan, error) { return takeover.NewPlan(ctx, d, t.Options) })
+	return onPlan(ctx, c, "PlanTakeover", func(d *db.DB) (*takeover.Plan, error) { return takeover.NewPlan(ctx, d, t.Options) })
 }
 
 // Migrate brings the tables of a database to today's (content-migrations.md). The steps of what it returns were carried
@@ -47,7 +47,7 @@ func Migrate(ctx context.Context, c Config, t Takeover) (*Database, error) {
 		return PlanTakeover(ctx, c, t)
 	}
 	c.Write, c.Existing = true, true
-	return onPlan(ctx, c, func(d *db.DB) (*takeover.Plan, error) { return takeover.Migrate(ctx, d, t.Options, t.run()) })
+	return onPlan(ctx, c, "Migrate", func(d *db.DB) (*takeover.Plan, error) { return takeover.Migrate(ctx, d, t.Options, t.run()) })
 }
 
 // Rehearse carries Migrate out on a copy of the tables that is removed again, and says how long each step took, what the
@@ -56,7 +56,7 @@ func Rehearse(ctx context.Context, c Config, t Takeover) (*Database, error) {
 	c.Write, c.Existing, c.DryRun = false, true, false
 	place, _ := c.paths()
 	var out *takeover.Rehearsal
-	found, err := onPlan(ctx, c, func(d *db.DB) (*takeover.Plan, error) {
+	found, err := onPlan(ctx, c, "Rehearse", func(d *db.DB) (*takeover.Plan, error) {
 		var err error
 		if out, err = takeover.Rehearse(ctx, d, place, t.Options, t.run()); out == nil {
 			return nil, err
@@ -76,7 +76,7 @@ func Rehearse(ctx context.Context, c Config, t Takeover) (*Database, error) {
 // RevertNames gives the tables their names of before the merge again, the way back from openedx_content 0003.
 func RevertNames(ctx context.Context, c Config, t Takeover) (*Database, error) {
 	c.Write, c.Existing = !c.DryRun, true
-	return onPlan(ctx, c, func(d *db.DB) (*takeover.Plan, error) {
+	return onPlan(ctx, c, "RevertNames", func(d *db.DB) (*takeover.Plan, error) {
 		if c.DryRun {
 			return takeover.RevertPlan(ctx, d)
 		}
@@ -88,7 +88,7 @@ func RevertNames(ctx context.Context, c Config, t Takeover) (*Database, error) {
 // In a dry run, what there is.
 func DropOwn(ctx context.Context, c Config, t Takeover) (*Database, error) {
 	c.Write, c.Existing = !c.DryRun, true
-	return noted(onDatabase(ctx, c, func(ctx context.Context, d *db.DB, found *Database) (err error) {
+	return noted(onDatabase(ctx, c, "DropOwn", func(ctx context.Context, d *db.DB, found *Database) (err error) {
 		found.Dropped, err = takeover.DropOwn(ctx, d, t.run(), c.DryRun)
 		return err
 	}))
@@ -112,9 +112,9 @@ func (t *Takeover) run() takeover.Run {
 }
 
 // onPlan makes a plan or carries it out, and describes it with the database.
-func onPlan(ctx context.Context, c Config, do func(*db.DB) (*takeover.Plan, error)) (*Database, error) {
+func onPlan(ctx context.Context, c Config, name string, do func(*db.DB) (*takeover.Plan, error)) (*Database, error) {
 	var refused error
-	found, err := onDatabase(ctx, c, func(ctx context.Context, d *db.DB, found *Database) error {
+	found, err := onDatabase(ctx, c, name, func(ctx context.Context, d *db.DB, found *Database) error {
 		sizes, err := inspect.Sizes(ctx, d, schema.OfContent)
 		if err != nil {
 			return err

@@ -10,6 +10,9 @@ import (
 
 // AddUser makes the row of a person, whom changes can then be made as.
 func (a *App) AddUser(ctx context.Context, n user.New) (out user.User, err error) {
+	if err := a.mayAdd(ctx, "AddUser", n); err != nil {
+		return out, err
+	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
 		out, err = user.Create(ctx, tx, n)
 		return err
@@ -19,6 +22,9 @@ func (a *App) AddUser(ctx context.Context, n user.New) (out user.User, err error
 
 // AddUserWithLink is AddUser, and makes what signs the user in once, within an hour, to set a password.
 func (a *App) AddUserWithLink(ctx context.Context, n user.New) (out user.User, text string, err error) {
+	if err := a.mayAdd(ctx, "AddUserWithLink", n); err != nil {
+		return out, "", err
+	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
 		if out, err = user.Create(ctx, tx, n); err != nil {
 			return err
@@ -34,6 +40,9 @@ func (a *App) AddUserWithLink(ctx context.Context, n user.New) (out user.User, t
 
 // Users lists all people by name.
 func (a *App) Users(ctx context.Context) (out []user.User, err error) {
+	if err := a.may(ctx, "Users"); err != nil {
+		return out, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) (err error) {
 		out, err = user.List(ctx, tx)
 		return err

@@ -28,7 +28,7 @@ type VerifyOptions struct {
 // changes nothing. Findings are no error here.
 func Verify(ctx context.Context, c Config, o VerifyOptions) (*Database, error) {
 	c.Write = false
-	return onDatabase(ctx, c, func(ctx context.Context, d *db.DB, found *Database) error {
+	return onDatabase(ctx, c, "Verify", func(ctx context.Context, d *db.DB, found *Database) error {
 		return verify(ctx, c, d, o, found)
 	})
 }
@@ -113,7 +113,7 @@ func readable(findings []schema.Finding) bool {
 func Repair(ctx context.Context, c Config, o VerifyOptions) (*Database, error) {
 	c.Write, c.Existing = true, true
 	dry := c.DryRun
-	return onDatabase(ctx, c, func(ctx context.Context, d *db.DB, found *Database) error {
+	return onDatabase(ctx, c, "Repair", func(ctx context.Context, d *db.DB, found *Database) error {
 		if err := schema.Require(ctx, d); err != nil {
 			return err
 		}

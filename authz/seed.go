@@ -27,13 +27,13 @@ func Seed(ctx context.Context, tx *db.Tx, clear bool, o Options) (*Seeded, error
 			return nil, err
 		}
 	}
-	there, err := storedRows(ctx, tx)
+	there, err := StoredRows(ctx, tx)
 	if err != nil {
 		return nil, err
 	}
 	has := make(map[string]bool, len(there))
 	for _, r := range there {
-		has[strings.Join(r.values, ",")] = true
+		has[strings.Join(r.Values, ",")] = true
 	}
 	for _, r := range Shipped() {
 		if !has[strings.Join(r, ",")] {
@@ -68,14 +68,14 @@ func SeedUnused(ctx context.Context, tx *db.Tx) (*Seeded, error) {
 
 // clear removes roles, their assignments, and implications.
 func (s *Seeded) clear(ctx context.Context, tx *db.Tx, o Options) error {
-	rows, err := storedRows(ctx, tx)
+	rows, err := StoredRows(ctx, tx)
 	if err != nil {
 		return err
 	}
 	roles := map[string]bool{}
 	for _, r := range rows {
-		if r.values[0] == "p" && len(r.values) > 1 {
-			roles[r.values[1]] = true
+		if r.Values[0] == "p" && len(r.Values) > 1 {
+			roles[r.Values[1]] = true
 		}
 	}
 	w, err := unassignWhere(ctx, tx, "v1", sortedKeys(roles), o)
@@ -89,22 +89,23 @@ func (s *Seeded) clear(ctx context.Context, tx *db.Tx, o Options) error {
 		s.Changes = append(s.Changes, w.Change)
 	}
 	for _, r := range rows {
-		s.Removed = append(s.Removed, r.values)
+		s.Removed = append(s.Removed, r.Values)
 	}
 	return s.change(ctx, tx, nil, rows)
 }
 
 // change inserts and deletes rows that are no assignments.
-func (s *Seeded) change(ctx context.Context, tx *db.Tx, add [][]string, remove []storedRow) error {
-	c, err := changePolicy(ctx, tx, add, remove)
+func (s *Seeded) change(ctx context.Context, tx *db.Tx, add [][]string, remove []StoredRow) error {
+	c, err := ChangeRows(ctx, tx, add, remove)
 	if !c.IsZero() {
 		s.Changes = append(s.Changes, c)
 	}
 	return err
 }
 
-// changePolicy inserts and deletes rows that are no assignments, under the lock.
-func changePolicy(ctx context.Context, tx *db.Tx, add [][]string, remove []storedRow) (Change, error) {
+// ChangeRows inserts and deletes rows that are no assignments, as one change of the policy. Without rows nothing happens.
+// Whose assignments a role's last row leaves without effect is not looked at: see [UnassignRoles].
+func ChangeRows(ctx context.Context, tx *db.Tx, add [][]string, remove []StoredRow) (Change, error) {
 	if len(add)+len(remove) == 0 {
 		return Change{}, nil
 	}
@@ -119,8 +120,8 @@ func changePolicy(ctx context.Context, tx *db.Tx, add [][]string, remove []store
 	var d delta
 	ids := make([]int64, len(remove))
 	for i, r := range remove {
-		ids[i] = r.id
-		d.Removed = append(d.Removed, r.values)
+		ids[i] = r.ID
+		d.Removed = append(d.Removed, r.Values)
 	}
 	// A role's permission may have an extended row too, as openedx-authz lets one be made for any rule.
 	if _, err := db.ExecIn(ctx, tx, "DELETE FROM "+extendedTable+" WHERE casbin_rule_id IN (?...)", ids, nil); err != nil {
@@ -144,22 +145,56 @@ func changePolicy(ctx context.Context, tx *db.Tx, add [][]string, remove []store
 	return bump(ctx, tx, version, d, loose)
 }
 
-// storedRow is a row of casbin_rule that is no assignment.
-type storedRow struct {
-	id     int64
-	values []string // ptype, v0, v1 …, without the empty ones at the end
+// StoredRow is a row of casbin_rule that is no assignment.
+type StoredRow struct {
+	ID     int64
+	Values []string // ptype, v0, v1 …, without the empty ones at the end
 }
 
-// storedRows returns the rows that are no assignments, in the order of their ids: permissions of roles, and
+// StoredRows returns the rows that are no assignments, in the order of their ids: permissions of roles, and
 // implications.
-func storedRows(ctx context.Context, q db.Querier) ([]storedRow, error) {
-	return db.All(ctx, q, "SELECT id, ptype, v0, v1, v2, v3, v4, v5 FROM "+ruleTable+" WHERE ptype <> 'g' ORDER BY id", nil, func(r *db.Row) (storedRow, error) {
-		p := storedRow{values: make([]string, 7)}
-		v := p.values
-		err := r.Scan(&p.id, &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6])
-		for len(p.values) > 0 && p.values[len(p.values)-1] == "" {
-			p.values = p.values[:len(p.values)-1]
+func StoredRows(ctx context.Context, q db.Querier) ([]StoredRow, error) {
+	return db.All(ctx, q, "SELECT id, ptype, v0, v1, v2, v3, v4, v5 FROM "+ruleTable+" WHERE ptype <> 'g' ORDER BY id", nil, func(r *db.Row) (StoredRow, error) {
+		p := StoredRow{Values: make([]string, 7)}
+		v := p.Values
+		err := r.Scan(&p.ID, &v[0], &v[1], &v[2], &v[3], &v[4], &v[5], &v[6])
+		for len(p.Values) > 0 && p.Values[len(p.Values)-1] == "" {
+			p.Values = p.Values[:len(p.Values)-1]
 		}
 		return p, err
 	})
+}
+
+// Lock makes the transaction the only one that changes the policy, until it ends; every function that changes it does so
+// first. It is for callers that read before they decide what to change (authz.md §7).
+func Lock(ctx context.Context, tx *db.Tx) error {
+	_, err := lock(ctx, tx)
+	return err
+}
+
+// AssignedRoles returns how many assignments there are of each of the roles, without those of which there are none. It
+// reads the whole table.
+func AssignedRoles(ctx context.Context, q db.Querier, roles []string) (map[string]int, error) {
+	rules, err := rulesWhere(ctx, q, "v1", roleKeys(roles))
+	if err != nil {
+		return nil, err
+	}
+	n := map[string]int{}
+	for _, r := range rules {
+		n[r.grant().Role]++
+	}
+	return n, nil
+}
+
+// UnassignRoles takes roles back from everybody. The results are the grants that there were.
+func UnassignRoles(ctx context.Context, tx *db.Tx, roles []string, o Options) (*Written, error) {
+	return unassignWhere(ctx, tx, "v1", roleKeys(roles), o)
+}
+
+func roleKeys(roles []string) []string {
+	keys := make([]string, len(roles))
+	for i, r := range roles {
+		keys[i] = rolePrefix + r
+	}
+	return keys
 }

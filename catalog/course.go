@@ -168,3 +168,23 @@ func FindRun(ctx context.Context, q db.Querier, key keys.Course) (Run, error) {
 func RunsOf(ctx context.Context, q db.Querier, id CourseID) ([]Run, error) {
 	return db.All(ctx, q, selectRun+` WHERE r.catalog_course_id = ? ORDER BY r.id`, []any{id}, scanRun)
 }
+
+// Spelling returns how the catalog spells the short name of an organization: as it is given if there is one of that name,
+// else as the only one that differs from it by letter case alone. found is false where there is neither, and where there
+// are several of the latter; spelled then is the name as it was given.
+func Spelling(ctx context.Context, q db.Querier, name string) (spelled string, found bool, err error) {
+	all, err := db.All(ctx, q, `SELECT short_name FROM organizations_organization WHERE LOWER(short_name) = LOWER(?) ORDER BY id`,
+		[]any{name}, db.Value[string])
+	if err != nil {
+		return name, false, err
+	}
+	for _, s := range all {
+		if s == name {
+			return name, true, nil
+		}
+	}
+	if len(all) == 1 {
+		return all[0], true, nil
+	}
+	return name, false, nil
+}

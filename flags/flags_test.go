@@ -74,7 +74,9 @@ func raw(t *testing.T, d *db.DB, s Scope, date time.Time, enabled bool, choice s
 	table := s.table()
 	err := d.Update(t.Context(), func(tx *db.Tx) error {
 		return tx.Insert(t.Context(), table.name, []string{"change_date", "enabled", "waffle_flag", "override_choice", "note", table.key}, 1,
-			func(_ int, v []any) { v[0], v[1], v[2], v[3], v[4], v[5] = date, enabled, Authoring, choice, "", s.String() })
+			func(_ int, v []any) {
+				v[0], v[1], v[2], v[3], v[4], v[5] = date, enabled, Authoring, choice, "", s.String()
+			})
 	})
 	if err != nil {
 		t.Fatal(err)

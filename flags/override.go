@@ -7,6 +7,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/keys"
 )
 
 // overrideTable is one of the two tables of overrides.
@@ -41,7 +42,10 @@ func (o *Override) in() (on, ok bool) { return o.On, o.Enabled && !o.Odd }
 // scope returns the scope of a key of the table.
 func (t *overrideTable) scope(key string) Scope {
 	if t == &courseOverrides {
-		return Scope{course: key}
+		if k, err := keys.ParseCourse(key); err == nil {
+			return Scope{course: key, of: k.Org()}
+		}
+		return Scope{course: key} // of an older form, or by hand
 	}
 	return Scope{org: key}
 }

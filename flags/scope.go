@@ -19,7 +19,10 @@ const (
 )
 
 // Scope says what a value of a flag is for: one course, one organization, or everybody, which is the zero Scope.
-type Scope struct{ course, org string }
+type Scope struct {
+	course, org string
+	of          string // the organization in the course's key
+}
 
 // ForCourse returns the scope of a course run. Keys of libraries are Usage: no flag is read for them.
 func ForCourse(key keys.Course) (Scope, error) {
@@ -30,7 +33,7 @@ func ForCourse(key keys.Course) (Scope, error) {
 	if !key.IsCourse() {
 		return Scope{}, fault.Errorf(fault.Usage, key.String(), "flags are set for courses and organizations, not for libraries")
 	}
-	return Scope{course: key.String()}, db.CheckIdentifier(key.String(), maxOverride)
+	return Scope{course: key.String(), of: key.Org()}, db.CheckIdentifier(key.String(), maxOverride)
 }
 
 // ForOrg returns the scope of an organization, by its short name.
@@ -49,6 +52,9 @@ func (s Scope) Course() string { return s.course }
 
 // Org returns the name of the organization, "" when the scope is another.
 func (s Scope) Org() string { return s.org }
+
+// CourseOrg returns the name of the course's organization, "" when the scope is another.
+func (s Scope) CourseOrg() string { return s.of }
 
 // String returns the course key, the organization's name, or "" for everybody.
 func (s Scope) String() string { return s.course + s.org }

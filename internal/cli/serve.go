@@ -3,23 +3,17 @@ package cli
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
-	"io/fs"
 	"log/slog"
 	"net"
-	"net/netip"
-	"net/url"
-	"os"
-	"path/filepath"
-	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/openlectern/lectern/api"
 	"github.com/openlectern/lectern/app"
-	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/authz"
 )
 
 // served is the document that serve prints when it takes requests: the lines that scripts wait for, or JSON.
@@ -44,6 +38,7 @@ type serving struct {
 	metricsToken            string // a file
 	logFormat               string
 	drain                   time.Duration
+	recognising
 }
 
 func (c *cli) serveCommand() *cobra.Command {
@@ -72,6 +67,7 @@ It ends when it is told to (SIGTERM, SIGINT): requests that are being answered c
 	fl.StringSliceVar(&f.origins, "allow-origin", nil, "further `origins` of clients that may call with the user's cookies, such as https://apps.example.org")
 	fl.StringVar(&f.adminConsole, "admin-console", "", "`folder` of the built admin console, served at /admin-console/")
 	fl.StringVar(&f.authoring, "authoring", "", "`folder` of the built authoring client, served at /authoring/")
+	f.recognising.add(fl)
 	fl.StringSliceVar(&f.metricsFrom, "metrics-from", nil, "`networks` that may read /metrics, besides this machine")
 	fl.StringVar(&f.metricsToken, "metrics-token", "", "`file` with a token that lets anybody read /metrics")
 	fl.StringVar(&f.logFormat, "log-format", "text", "how the log on the standard error is written: `text` or json")
@@ -113,140 +109,76 @@ func (c *cli) serve(ctx context.Context, f serving) (err error) {
 	if conf.Public, err = publicURL(f.public, l.Addr()); err != nil {
 		return err
 	}
-	a, err := app.OpenAnyAge(ctx, c.config(making))
+	var statements atomic.Uint64
+	open := c.config(making)
+	open.OnStatement = func(string) { statements.Add(1) }
+	a, err := app.OpenAnyAge(ctx, open)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, a.Close()) }()
-	conf.Store = a
-	conf.Checks = []api.Check{{Name: "database", Probe: a.Ready}}
-	s, err := api.New(conf)
+	b, err := c.assemble(a, &f, conf, &statements)
 	if err != nil {
 		return err
 	}
-	s.Refresh(ctx)
-	if err := c.print(served{Listening: conf.Public.String()}); err != nil {
+	d := served{Listening: b.public.String()}
+	if a.Ready(ctx) == nil {
+		text, err := a.FirstLink(ctx)
+		if err != nil {
+			return err
+		}
+		d.SignIn = linkTo(b.public, text)
+		if err := b.engine.Refresh(ctx); err != nil { // it knows the first user, too
+			return err
+		}
+	}
+	b.server.Refresh(ctx)
+	return c.run(ctx, b, a, l, &f, d)
+}
+
+// run says where the server is, what is not as it should be, and serves.
+func (c *cli) run(ctx context.Context, b *assembled, a *app.App, l net.Listener, f *serving, d served) error {
+	notReady := b.server.Ready()
+	if err := c.print(d); err != nil {
 		return err
 	}
-	if err := s.Ready(); err != nil {
-		c.warn("not ready: %v", err)
-		if next := nextOf(err); next != "" {
+	if notReady != nil {
+		c.warn("not ready: %v", notReady)
+		if next := nextOf(notReady); next != "" {
 			c.warn("  next: %s", next)
 		}
 	}
-	if insecure(conf.Public) {
-		c.warn("%s is plain http on another name than localhost: passwords and cookies can be read on the way, and browsers drop cookies that are meant for https", conf.Public)
-		c.warn("  next: put a proxy with a certificate before the server, and say so: --public-url https://%s --trusted-proxies ADDRESS", conf.Public.Hostname())
+	if insecure(b.public) {
+		c.warn("%s is plain http on another name than localhost: passwords and cookies can be read on the way, and browsers drop cookies that are meant for https", b.public)
+		c.warn("  next: put a proxy with a certificate before the server, and say so: --public-url https://%s --trusted-proxies ADDRESS", b.public.Hostname())
 	}
-	return s.Serve(ctx, l, f.drain)
-}
-
-// warn says on the standard error what is not as it should be, though the server runs.
-func (c *cli) warn(format string, args ...any) {
-	fmt.Fprintf(c.env.Stderr, "lectern: "+format+"\n", args...)
-}
-
-func nextOf(err error) string {
-	var f *fault.Error
-	if errors.As(err, &f) {
-		return f.Next
-	}
-	return ""
-}
-
-func (c *cli) logger(format string) (*slog.Logger, error) {
-	o := &slog.HandlerOptions{Level: slog.LevelInfo}
-	var w io.Writer = c.env.Stderr
-	if c.global.quiet {
-		o.Level = slog.LevelError
-	}
-	switch format {
-	case "text":
-		return slog.New(slog.NewTextHandler(w, o)), nil
-	case "json":
-		return slog.New(slog.NewJSONHandler(w, o)), nil
-	}
-	return nil, usage("--log-format", "%q is neither text nor json", format)
-}
-
-// listen takes the address. The name localhost means one address, lest another program has the port on the other.
-func listen(ctx context.Context, address string) (net.Listener, error) {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return nil, usage("--listen", "%q is no address with a port", address).WithNext("write it like localhost:8080, or like :8080 for all addresses of this machine")
-	}
-	if host == "localhost" {
-		host = "127.0.0.1"
-	}
-	l, err := new(net.ListenConfig).Listen(ctx, "tcp", net.JoinHostPort(host, port))
-	if err != nil {
-		return nil, fault.Errorf(fault.Unavailable, "--listen", "cannot listen on %s: %w", address, err).
-			WithNext("see which program has the port, or take a free one: --listen localhost:0")
-	}
-	return l, nil
-}
-
-// publicURL is what a person says, or else localhost with the port of the listener.
-func publicURL(said string, at net.Addr) (*url.URL, error) {
-	if said != "" {
-		return api.ParseOrigin("--public-url", said)
-	}
-	ap, err := netip.ParseAddrPort(at.String())
-	if err != nil {
-		return nil, fmt.Errorf("address of the listener: %w", err)
-	}
-	host := "localhost"
-	if !ap.Addr().IsLoopback() && !ap.Addr().IsUnspecified() {
-		host = ap.Addr().String()
-	}
-	return api.ParseOrigin("--listen", "http://"+net.JoinHostPort(host, fmt.Sprint(ap.Port())))
-}
-
-// insecure reports whether browsers refuse cookies that are marked for secure connections only.
-func insecure(u *url.URL) bool {
-	host := u.Hostname()
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") || u.Scheme == "https" {
-		return false
-	}
-	a, err := netip.ParseAddr(host)
-	return err != nil || !a.IsLoopback()
-}
-
-func readToken(file string) (string, error) {
-	if file == "" {
-		return "", nil
-	}
-	b, err := os.ReadFile(file)
-	if err != nil {
-		return "", err
-	}
-	token := strings.TrimSpace(string(b))
-	if len(token) < 16 {
-		return "", usage("--metrics-token", "the token in %s has less than 16 characters", file).WithNext("make one with: openssl rand -hex 32")
-	}
-	return token, nil
-}
-
-// clientFolders are the folders of built clients, opened so that nothing outside them can be reached.
-type clientFolders struct{ roots []*os.Root }
-
-// open returns the files of a folder, nil for none given.
-func (r *clientFolders) open(flag, dir string) (fs.FS, error) {
-	if dir == "" {
-		return nil, nil //nolint:nilnil // there is none
-	}
-	root, err := os.OpenRoot(dir)
-	if err != nil {
-		return nil, fault.Errorf(fault.Usage, flag, "cannot open %s: %w", filepath.ToSlash(dir), err).WithNext("give the folder dist of a built client")
-	}
-	r.roots = append(r.roots, root)
-	return root.FS(), nil
-}
-
-func (r *clientFolders) close() error {
-	var err error
-	for _, root := range r.roots {
-		err = errors.Join(err, root.Close())
-	}
+	b.log.LogAttrs(ctx, slog.LevelInfo, "listening", slog.String("url", b.public.String()), slog.String("address", l.Addr().String()))
+	background, stop := context.WithCancel(ctx)
+	var wait sync.WaitGroup
+	wait.Go(func() { c.beside(background, b, a, notReady != nil) })
+	err := b.server.Serve(ctx, l, f.drain)
+	stop()
+	wait.Wait()
 	return err
+}
+
+// beside does what goes on while requests are answered, until ctx ends.
+func (c *cli) beside(ctx context.Context, b *assembled, a *app.App, late bool) {
+	var wait sync.WaitGroup
+	defer wait.Wait()
+	wait.Go(func() { b.engine.Watch(ctx, authz.DefaultPause) }) // it goes on where there are no tables yet
+	select {
+	case <-ctx.Done():
+		return
+	case <-b.server.FirstReady():
+	}
+	if late {
+		if err := c.sayFirst(ctx, a, b.public); err != nil {
+			c.warn("no first user could be made: %v", err)
+		}
+		_ = b.engine.Refresh(ctx) // it knows the first user sooner than by watching
+	}
+	b.people.KeepSwept(ctx, func(err error) {
+		b.log.LogAttrs(ctx, slog.LevelWarn, "old sessions stay", slog.String("error", err.Error()))
+	})
 }

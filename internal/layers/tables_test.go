@@ -53,23 +53,34 @@ var owners = map[string]string{
 	"organizations_organizationcourse":                   "catalog",
 	"organizations_historicalorganization":               "catalog",
 	"organizations_historicalorganizationcourse":         "catalog",
-	"auth_user":                "user",
-	"casbin_rule":              "authz",
-	"student_courseaccessrole": "authz/legacy",
+	"auth_user":                               "user",
+	"student_courseaccessrole":                "authz/legacy",
+	"casbin_rule":                             "authz",
+	"student_courseaccessrole":                "authz/legacy",
+	"openedx_authz_authzpermissioncategory":   "authz/definitions",
+	"openedx_authz_authzpermissiondefinition": "authz/definitions",
+	"openedx_authz_authzroledefinition":       "authz/definitions",
+	"openedx_authz_authzrolepermission":       "authz/definitions",
+	"openedx_authz_authzcategorysource":       "authz/definitions",
+	"openedx_authz_authzpermissionsource":     "authz/definitions",
+	"openedx_authz_authzrolesource":           "authz/definitions",
+	"openedx_authz_authzrolepermissionsource": "authz/definitions",
 }
 
-// prefixes says the same of tables of which all with one beginning are one package's.
+// prefixes says the same of tables of which all others with one beginning are one package's.
 var prefixes = map[string]string{"openedx_authz_": "authz", "waffle_": "flags"}
 
 // ownerOf returns the package whose table it is.
 func ownerOf(table string) (string, bool) {
+	if owner, known := owners[table]; known {
+		return owner, true
+	}
 	for prefix, owner := range prefixes {
 		if strings.HasPrefix(table, prefix) {
 			return owner, true
 		}
 	}
-	owner, known := owners[table]
-	return owner, known
+	return "", false
 }
 
 // families matches the tables of Open edX that must be in owners, lectern those of our own, whose owner is the one

@@ -1,0 +1,136 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/url"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/openlectern/lectern/api"
+	authzapi "github.com/openlectern/lectern/api/authz"
+	"github.com/openlectern/lectern/app"
+	"github.com/openlectern/lectern/authz"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/flags"
+	"github.com/openlectern/lectern/signin"
+)
+
+// assembled are the parts of a server that go on beside answering requests.
+type assembled struct {
+	server *api.Server
+	engine *authz.Engine
+	people *signin.Service
+	public *url.URL
+	log    *slog.Logger
+}
+
+// assemble puts the server together on a store.
+func (c *cli) assemble(a *app.App, f *serving, conf api.Config, statements *atomic.Uint64) (*assembled, error) {
+	people, service, err := f.handlers(a, c.env.Getenv, conf.Public, f.origins)
+	if err != nil {
+		return nil, err
+	}
+	engine := authz.NewEngine(a.DB)
+	permissions := authzapi.New(authzapi.Config{DB: a.DB, Engine: engine, Flags: authoringFlag(a.DB), Person: people.Person, Log: conf.Log})
+	conf.Store, conf.Auth = a, people
+	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount}
+	conf.Checks = []api.Check{{Name: "database", Probe: usable(a, engine)}, {Name: "policy", Probe: current(engine)}}
+	conf.Collectors = []prometheus.Collector{
+		prometheus.NewCounterFunc(prometheus.CounterOpts{
+			Name: "lectern_db_statements_total", Help: "Statements, and batches of bulk ones, sent to the database.",
+		}, func() float64 { return float64(statements.Load()) }),
+		policyCollector{engine},
+	}
+	s, err := api.New(conf)
+	return &assembled{server: s, engine: engine, people: service, public: conf.Public, log: conf.Log}, err
+}
+
+// authoringFlag returns a reader of the flag for course authoring, that reads it again only when it has changed.
+func authoringFlag(d *db.DB) func(context.Context) (*flags.State, error) {
+	var held atomic.Pointer[flags.State]
+	return func(ctx context.Context) (s *flags.State, err error) {
+		if s = held.Load(); s != nil {
+			if changed, err := s.Changed(ctx, d); err == nil && !changed {
+				return s, nil
+			}
+		}
+		err = d.View(ctx, func(tx *db.Tx) (err error) {
+			s, err = flags.Load(ctx, tx, flags.Authoring)
+			return err
+		})
+		if err == nil {
+			held.Store(s)
+		}
+		return s, err
+	}
+}
+
+// lookEvery is how often the tables themselves are looked at while all is well; else it is asked only whether the database
+// answers.
+const lookEvery = 30 * time.Second
+
+// usable returns the check that requests can be answered: the database answers and has today's tables, and permissions
+// have been read once, as everything would be denied before. It is asked from one goroutine at a time.
+func usable(a *app.App, e *authz.Engine) func(context.Context) error {
+	var looked time.Time // when all was well
+	return func(ctx context.Context) error {
+		if time.Since(looked) < lookEvery {
+			if err := a.Ping(ctx); err != nil {
+				looked = time.Time{}
+				return err
+			}
+			return nil
+		}
+		if err := a.Ready(ctx); err != nil {
+			return err
+		}
+		if !e.Loaded() {
+			return fault.Errorf(fault.Refused, "permissions", "they are being read").WithNext("wait")
+		}
+		looked = time.Now()
+		return nil
+	}
+}
+
+// maxStale is how old permissions may be before /readyz says so. Those of a server that keeps up are half a second old.
+const maxStale = 5 * time.Second
+
+// current returns the check that permissions are no staler than promised.
+func current(e *authz.Engine) func(context.Context) error {
+	return func(context.Context) error {
+		stale, err := e.Staleness()
+		if e.Loaded() && stale <= maxStale {
+			return nil
+		}
+		return errors.Join(fault.Errorf(fault.Unavailable, "policy", "it is %s old", stale.Round(time.Millisecond)), err)
+	}
+}
+
+// policyCollector tells of the permissions in use.
+type policyCollector struct{ engine *authz.Engine }
+
+var (
+	staleDesc  = prometheus.NewDesc("lectern_policy_staleness_seconds", "How long ago it was last certain that the permissions in use are current.", nil, nil)
+	policyDesc = prometheus.NewDesc("lectern_policy_info", "The version of the permissions in use.", []string{"version"}, nil)
+)
+
+// Describe names the series.
+func (c policyCollector) Describe(to chan<- *prometheus.Desc) {
+	to <- staleDesc
+	to <- policyDesc
+}
+
+// Collect sends them, when there are permissions at all.
+func (c policyCollector) Collect(to chan<- prometheus.Metric) {
+	if !c.engine.Loaded() {
+		return
+	}
+	stale, _ := c.engine.Staleness()
+	to <- prometheus.MustNewConstMetric(staleDesc, prometheus.GaugeValue, stale.Seconds())
+	to <- prometheus.MustNewConstMetric(policyDesc, prometheus.GaugeValue, 1, c.engine.Index().Version().String())
+}
