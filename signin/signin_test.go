@@ -676,3 +676,46 @@ func TestRefusalsTakeEqualTime(t *testing.T) {
 		}
 	}
 }
+
+func BenchmarkBySession(b *testing.B) {
+	d := dbtest.Ready(b, db.SQLite, tables)
+	ring, err := keyring.Open(filepath.Join(b.TempDir(), keyring.FileName))
+	if err != nil {
+		b.Fatal(err)
+	}
+	s := New(d, ring, "https://lectern.example.org")
+	var session Session
+	err = d.Update(b.Context(), func(tx *db.Tx) error {
+		u, err := user.Create(b.Context(), tx, user.New{Username: "jo", Email: "jo@example.org"})
+		if err != nil {
+			return err
+		}
+		c, _, err := user.CredentialByID(b.Context(), tx, u.ID)
+		if err != nil {
+			return err
+		}
+		session, err = begin(b.Context(), tx, c, ByPassword, "")
+		return err
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("session", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.BySession(b.Context(), session.Cookie); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+	token, err := s.Issuer.Issue(session.User, session.digest)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("web token", func(b *testing.B) {
+		for b.Loop() {
+			if _, err := s.ByWebToken(b.Context(), token.Text); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
