@@ -62,7 +62,7 @@ It ends when it is told to (SIGTERM, SIGINT): requests that are being answered c
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.listen, "listen", "localhost:8080", "`address` to listen on, host:port; port 0 takes a free one")
-	fl.StringVar(&f.public, "public-url", "", "where browsers find the server, as a `URL` without a path (default http://localhost and the port)")
+	fl.StringVar(&f.public, "public-url", "", "where browsers find the server, as a `URL` without a path ($LECTERN_PUBLIC_URL, default http://localhost and the port)")
 	fl.StringSliceVar(&f.proxies, "trusted-proxies", nil, "`networks` of proxies whose X-Forwarded-For and X-Request-Id are believed")
 	fl.StringSliceVar(&f.origins, "allow-origin", nil, "further `origins` of clients that may call with the user's cookies, such as https://apps.example.org")
 	fl.StringVar(&f.adminConsole, "admin-console", "", "`folder` of the built admin console, served at /admin-console/")
@@ -106,6 +106,9 @@ func (c *cli) serve(ctx context.Context, f serving) (err error) {
 		return err
 	}
 	defer func() { _ = l.Close() }() // Serve has closed it, unless it was not reached
+	if f.public == "" {
+		f.public = c.env.Getenv("LECTERN_PUBLIC_URL")
+	}
 	if conf.Public, err = publicURL(f.public, l.Addr()); err != nil {
 		return err
 	}
