@@ -232,3 +232,19 @@ func FuzzQuery(f *testing.F) {
 		}
 	})
 }
+
+// TestOldNames sends the fields of release 1.23 where they are asked for, and not else.
+func TestOldNames(t *testing.T) {
+	t.Parallel()
+	readSeed(t)
+	d := dbtest.Ready(t, db.SQLite, seeded)
+	usual, old := newSite(t, d, nil), newSite(t, d, func(c *authzapi.Config) { c.OldNames = true })
+	for path, field := range map[string]string{"users/": `"assignation_count":3`, "users/alice/assignments/": `"is_superadmin":false`} {
+		if got := usual.send("root", http.MethodGet, path, nil).Body.String(); strings.Contains(got, field) {
+			t.Errorf("%s: %s", path, got)
+		}
+		if got := old.send("root", http.MethodGet, path, nil).Body.String(); !strings.Contains(got, field) {
+			t.Errorf("%s with old names: %s", path, got)
+		}
+	}
+}

@@ -36,7 +36,8 @@ func (c *cli) assemble(a *app.App, f *serving, conf api.Config, statements *atom
 		return nil, err
 	}
 	engine := authz.NewEngine(a.DB)
-	permissions := authzapi.New(authzapi.Config{DB: a.DB, Engine: engine, Flags: authoringFlag(a.DB), Person: people.Person, Log: conf.Log})
+	permissions := authzapi.New(authzapi.Config{DB: a.DB, Engine: engine, Flags: authoringFlag(a.DB), Person: people.Person, Log: conf.Log,
+		OfferedOnly: f.hideUnflagged, OldNames: f.oldNames})
 	conf.Store, conf.Auth = a, people
 	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount}
 	conf.Checks = []api.Check{{Name: "database", Probe: usable(a, engine)}, {Name: "policy", Probe: current(engine)}}

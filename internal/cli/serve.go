@@ -34,6 +34,7 @@ type serving struct {
 	listen, public          string
 	proxies, origins        []string
 	adminConsole, authoring string
+	hideUnflagged, oldNames bool
 	metricsFrom             []string
 	metricsToken            string // a file
 	logFormat               string
@@ -68,6 +69,8 @@ It ends when it is told to (SIGTERM, SIGINT): requests that are being answered c
 	fl.StringVar(&f.adminConsole, "admin-console", "", "`folder` of the built admin console, served at /admin-console/")
 	fl.StringVar(&f.authoring, "authoring", "", "`folder` of the built authoring client, served at /authoring/")
 	f.recognising.add(fl)
+	fl.BoolVar(&f.hideUnflagged, "authz-hide-unflagged", false, "let /api/authz/v1 give and take roles, and allow anything, in courses whose flag for authoring is on only")
+	fl.BoolVar(&f.oldNames, "authz-old-names", false, "let /api/authz/v1 send the fields that were renamed or dropped since openedx-authz 1.23, too")
 	fl.StringSliceVar(&f.metricsFrom, "metrics-from", nil, "`networks` that may read /metrics, besides this machine")
 	fl.StringVar(&f.metricsToken, "metrics-token", "", "`file` with a token that lets anybody read /metrics")
 	fl.StringVar(&f.logFormat, "log-format", "text", "how the log on the standard error is written: `text` or json")
