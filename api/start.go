@@ -11,8 +11,8 @@ import (
 
 // Store is what this package asks of package app.
 type Store interface {
-	// Account returns what viewer may see of a person; NotFound when there is none of that name.
-	Account(ctx context.Context, viewer, name string) (app.Account, error)
+	// Account returns what viewer may see of the person of that name; NotFound when there is none.
+	Account(ctx context.Context, viewer Person, name string) (app.Account, error)
 }
 
 // start answers the calls that both stock clients make when a page opens (stock-clients.md §2 to §5).
@@ -116,7 +116,7 @@ type profileImage struct {
 
 func (s start) account(w http.ResponseWriter, r *http.Request) {
 	viewer, _ := s.Auth.Person(r.Context())
-	a, err := s.Store.Account(r.Context(), viewer.Username, r.PathValue("username"))
+	a, err := s.Store.Account(r.Context(), viewer, r.PathValue("username"))
 	if err != nil {
 		WriteError(w, r, err)
 		return

@@ -223,8 +223,21 @@ func TestNobodyMayAnything(t *testing.T) {
 			_, err := a.AddUser(ctx, user.New{Username: "x", Email: "x@example.org", Superuser: true})
 			return err
 		},
-		"Users": func(a *App, _ Config) error { _, err := a.Users(ctx); return err },
-		"Flag":  func(a *App, _ Config) error { _, err := a.Flag(ctx, FlagRef{Name: "x"}); return err },
+		"AddUserWithLink": func(a *App, _ Config) error {
+			_, _, err := a.AddUserWithLink(ctx, user.New{Username: "x", Email: "x@example.org", Superuser: true})
+			return err
+		},
+		"SignInLink":  func(a *App, _ Config) error { _, _, err := a.SignInLink(ctx, "jo"); return err },
+		"SetPassword": func(a *App, _ Config) error { _, err := a.SetPassword(ctx, "jo", "a lectern stands"); return err },
+		"DisableUser": func(a *App, _ Config) error { _, err := a.DisableUser(ctx, "jo"); return err },
+		"EnableUser":  func(a *App, _ Config) error { _, err := a.EnableUser(ctx, "closed"); return err },
+		"NewToken":    func(a *App, _ Config) error { _, _, err := a.NewToken(ctx, "jo", "x", 0); return err },
+		"RevokeToken": func(a *App, _ Config) error { return a.RevokeToken(ctx, "jo", 1) },
+		"Tokens":      func(a *App, _ Config) error { _, err := a.Tokens(ctx, "jo"); return err },
+		"FirstLink":   func(a *App, _ Config) error { _, err := a.FirstLink(ctx); return err },
+		"Account":     func(a *App, _ Config) error { _, err := a.Account(ctx, "jo"); return err },
+		"Users":       func(a *App, _ Config) error { _, err := a.Users(ctx); return err },
+		"Flag":        func(a *App, _ Config) error { _, err := a.Flag(ctx, FlagRef{Name: "x"}); return err },
 		"SetFlag": func(a *App, _ Config) error {
 			_, err := a.SetFlag(ctx, FlagRef{Name: "x"}, FlagChange{On: true})
 			return err

@@ -40,6 +40,9 @@ func (a *App) SignIn(public string) (*signin.Service, error) {
 
 // FirstLink makes the first user and what signs it in once, "" where there are users already (signin.FirstLink).
 func (a *App) FirstLink(ctx context.Context) (text string, err error) {
+	if err := a.may(ctx, "FirstLink"); err != nil {
+		return "", err
+	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
 		text, err = signin.FirstLink(ctx, tx)
 		return err
@@ -64,6 +67,9 @@ func (a *App) named(ctx context.Context, name string, fn func(tx *db.Tx, u user.
 // SignInLink makes what signs a user in once, within an hour, to set a password. A disabled user is Refused.
 // In a dry run text is "".
 func (a *App) SignInLink(ctx context.Context, name string) (u user.User, text string, err error) {
+	if err := a.may(ctx, "SignInLink"); err != nil {
+		return u, "", err
+	}
 	u, err = a.named(ctx, name, func(tx *db.Tx, u user.User) (err error) {
 		if !u.Active {
 			return disabled(name)
@@ -79,6 +85,9 @@ func (a *App) SignInLink(ctx context.Context, name string) (u user.User, text st
 
 // SetPassword gives a user a password, which ends the user's sessions, tokens and links. One that is too easy is Invalid.
 func (a *App) SetPassword(ctx context.Context, name, plain string) (user.User, error) {
+	if err := a.may(ctx, "SetPassword"); err != nil {
+		return user.User{}, err
+	}
 	u, err := user.ByName(ctx, a.DB, name)
 	if err != nil {
 		return u, err
@@ -92,11 +101,17 @@ func (a *App) SetPassword(ctx context.Context, name, plain string) (user.User, e
 
 // DisableUser keeps a user from signing in, and ends the user's sessions, tokens and links.
 func (a *App) DisableUser(ctx context.Context, name string) (user.User, error) {
+	if err := a.may(ctx, "DisableUser"); err != nil {
+		return user.User{}, err
+	}
 	return a.active(ctx, name, false)
 }
 
 // EnableUser lets a user sign in again, with the password from before.
 func (a *App) EnableUser(ctx context.Context, name string) (user.User, error) {
+	if err := a.may(ctx, "EnableUser"); err != nil {
+		return user.User{}, err
+	}
 	return a.active(ctx, name, true)
 }
 
@@ -114,6 +129,9 @@ func (a *App) active(ctx context.Context, name string, active bool) (user.User, 
 // NewToken makes a token with which programs act as a user; text is shown this once. life 0 is for ever.
 // In a dry run text and id are zero.
 func (a *App) NewToken(ctx context.Context, name, label string, life time.Duration) (text string, t signin.Token, err error) {
+	if err := a.may(ctx, "NewToken"); err != nil {
+		return "", t, err
+	}
 	_, err = a.named(ctx, name, func(tx *db.Tx, u user.User) (err error) {
 		text, t, err = signin.NewToken(ctx, tx, u.ID, label, life)
 		return err
@@ -126,12 +144,18 @@ func (a *App) NewToken(ctx context.Context, name, label string, life time.Durati
 
 // RevokeToken ends a token of a user.
 func (a *App) RevokeToken(ctx context.Context, name string, id int64) error {
+	if err := a.may(ctx, "RevokeToken"); err != nil {
+		return err
+	}
 	_, err := a.named(ctx, name, func(tx *db.Tx, u user.User) error { return signin.Revoke(ctx, tx, u.ID, id) })
 	return err
 }
 
 // Tokens lists the tokens of a user, without their texts.
 func (a *App) Tokens(ctx context.Context, name string) (all []signin.Token, err error) {
+	if err := a.may(ctx, "Tokens"); err != nil {
+		return nil, err
+	}
 	err = a.View(ctx, func(tx *db.Tx) error {
 		u, err := user.ByName(ctx, tx, name)
 		if err != nil {

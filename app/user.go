@@ -22,6 +22,9 @@ func (a *App) AddUser(ctx context.Context, n user.New) (out user.User, err error
 
 // AddUserWithLink is AddUser, and makes what signs the user in once, within an hour, to set a password.
 func (a *App) AddUserWithLink(ctx context.Context, n user.New) (out user.User, text string, err error) {
+	if err := a.may(ctx, "AddUserWithLink"); err != nil {
+		return out, "", err
+	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
 		if out, err = user.Create(ctx, tx, n); err != nil {
 			return err
