@@ -224,17 +224,16 @@ func TestNobodyMayAnything(t *testing.T) {
 			return err
 		},
 		"AddUserWithLink": func(a *App, _ Config) error {
-			_, _, err := a.AddUserWithLink(ctx, user.New{Username: "x", Email: "x@example.org", Superuser: true})
+			_, _, err := a.AddUserWithLink(ctx, user.New{Username: "x", Email: "x@example.org"})
 			return err
 		},
+		"SetPassword": func(a *App, _ Config) error { _, err := a.SetPassword(ctx, "jo", "lamp-house-9-stairs"); return err },
 		"SignInLink":  func(a *App, _ Config) error { _, _, err := a.SignInLink(ctx, "jo"); return err },
-		"SetPassword": func(a *App, _ Config) error { _, err := a.SetPassword(ctx, "jo", "a lectern stands"); return err },
 		"DisableUser": func(a *App, _ Config) error { _, err := a.DisableUser(ctx, "jo"); return err },
-		"EnableUser":  func(a *App, _ Config) error { _, err := a.EnableUser(ctx, "closed"); return err },
+		"EnableUser":  func(a *App, _ Config) error { _, err := a.EnableUser(ctx, "jo"); return err },
 		"NewToken":    func(a *App, _ Config) error { _, _, err := a.NewToken(ctx, "jo", "x", 0); return err },
 		"RevokeToken": func(a *App, _ Config) error { return a.RevokeToken(ctx, "jo", 1) },
 		"Tokens":      func(a *App, _ Config) error { _, err := a.Tokens(ctx, "jo"); return err },
-		"FirstLink":   func(a *App, _ Config) error { _, err := a.FirstLink(ctx); return err },
 		"Account":     func(a *App, _ Config) error { _, err := a.Account(ctx, "jo"); return err },
 		"Users":       func(a *App, _ Config) error { _, err := a.Users(ctx); return err },
 		"Flag":        func(a *App, _ Config) error { _, err := a.Flag(ctx, FlagRef{Name: "x"}); return err },
@@ -479,6 +478,40 @@ func TestWatchedGateAsksTwice(t *testing.T) {
 	}
 	stop()
 	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
+// Staff cannot make themselves superusers, nor take over one's account.
+func TestStaffAreNoSuperusers(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	s := newSite(t, db.SQLite)
+	staff := s.person("staff", true)
+	if _, err := s.app.AddUser(ctx, user.New{Username: "root", Email: "root@example.org", Superuser: true}); err != nil {
+		t.Fatal(err)
+	}
+	u, err := user.ByName(ctx, s.app.DB, "root")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, call := range map[string]func(a *App) error{
+		"add": func(a *App) error {
+			_, err := a.AddUser(ctx, user.New{Username: a.actor.name + "2", Email: a.actor.name + "@x.org", Superuser: true})
+			return err
+		},
+		"password": func(a *App) error { _, err := a.SetPassword(ctx, "root", "lamp-house-9-stairs"); return err },
+		"link":     func(a *App) error { _, _, err := a.SignInLink(ctx, "root"); return err },
+		"token":    func(a *App) error { _, _, err := a.NewToken(ctx, "root", "x", 0); return err },
+	} {
+		if err := call(staff); !fault.Is(err, fault.Denied) {
+			t.Errorf("%s by staff: %v", name, err)
+		}
+		if err := call(s.app.As(Person(u))); err != nil {
+			t.Errorf("%s by a superuser: %v", name, err)
+		}
+	}
+	if _, err := staff.SetPassword(ctx, "staff", "lamp-house-9-stairs"); err != nil {
 		t.Error(err)
 	}
 }

@@ -99,3 +99,37 @@ func (a *App) own(ctx context.Context, tx *db.Tx, t thing) error {
 	_, err = legacy.Add(ctx, tx, rows)
 	return err
 }
+
+// mayAccount asks about a use case of operators that gives power over an account: over a superuser's only superusers have
+// it, or staff could become what they are not.
+func (a *App) mayAccount(ctx context.Context, name, target string) error {
+	if err := a.may(ctx, name); err != nil || a.actor.system {
+		return err
+	}
+	u, err := user.ByName(ctx, a.DB, target)
+	if fault.Is(err, fault.NotFound) {
+		return nil // which the use case tells
+	}
+	if err != nil || !u.Superuser {
+		return err
+	}
+	return a.maySuper(ctx, name)
+}
+
+// mayAdd asks about making an account, for which the same holds.
+func (a *App) mayAdd(ctx context.Context, name string, n user.New) error {
+	if err := a.may(ctx, name); err != nil || a.actor.system || !n.Superuser {
+		return err
+	}
+	return a.maySuper(ctx, name)
+}
+
+func (a *App) maySuper(ctx context.Context, name string) error {
+	who, err := a.guard().standing(ctx, a.actor, name)
+	if err != nil || who.Superuser {
+		return err
+	}
+	e := fault.Errorf(fault.Denied, who.Username, "this is for superusers").WithNext("ask one of them, or leave out --as where you operate the system")
+	e.Data = Denied{who.Username, name, "*"}
+	return e
+}

@@ -15,12 +15,6 @@ import (
 // without are exported functions of the package that are no use cases, and why.
 var without = map[string]string{
 	"Open":           "opens the store for an actor, whom it looks up",
-	"OpenAnyAge":     "opens the store for the system operator",
-	"Ready":          "looks at tables only, and makes them where a server starts",
-	"HasPermissions": "looks at tables only",
-	"Ping":           "tells nothing but that the database answers",
-	"SignIn":         "is about who somebody is, before anybody can ask what they may",
-	"SecretFile":     "of a configuration",
 	"Close":          "ends what Open began",
 	"As":             "says who the actor is",
 	"Actor":          "tells who the actor is",
@@ -32,6 +26,13 @@ var without = map[string]string{
 	"Engine":         "answers about permissions; who asks says for whom",
 	"Update":         "the transaction that use cases run in",
 	"OK":             "of a result",
+	"OpenAnyAge":     "opens the store for nobody",
+	"Ready":          "makes tables when a server starts",
+	"HasPermissions": "looks at tables only",
+	"Ping":           "asks whether the database answers",
+	"SecretFile":     "of a configuration",
+	"SignIn":         "says who somebody is, before which nobody may do anything",
+	"FirstLink":      "makes the first user when a server starts",
 	"Blocked":        "asks whether tables are being changed; tells no content",
 	"Validate":       "reads an archive that the caller has, and no store",
 	"VerifyBackup":   "reads an archive that the caller has, and no store",
@@ -109,7 +110,7 @@ func receiver(f *ast.FuncDecl) string {
 }
 
 // gates are the functions by which use cases ask.
-var gates = []string{"may", "mayCourse", "mayBlocks", "mayMake", "mayRestore", "visible", "onDatabase", "onPlan"}
+var gates = []string{"may", "mayCourse", "mayBlocks", "mayMake", "mayRestore", "mayAccount", "mayAdd", "visible", "onDatabase", "onPlan"}
 
 // asks reports whether the function calls one of gates with its own name.
 func asks(f *ast.FuncDecl, name string) bool {

@@ -11,7 +11,8 @@ import (
 
 // OpenAnyAge opens the store to write, as [Open] does, but also where the database's tables are not today's: a server
 // starts and says what is wrong, rather than that it is started again and again. Until [App.Ready] has returned nil once,
-// nothing else may be done with it. A SQLite database that does not exist is made.
+// nothing else may be done with it; use cases run as somebody, by [App.As]. A SQLite database that does not exist is made. The store is nobody's: every request works
+// with it [App.As] who is signed in.
 func OpenAnyAge(ctx context.Context, c Config) (*App, error) {
 	database, where := c.paths()
 	files, err := openFiles(where)
@@ -22,8 +23,8 @@ func OpenAnyAge(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{secret: c.SecretFile(), actor: System()}
-	a.DB, a.Files, a.gate = d, files, newGate(d)
+	a := &App{secret: c.SecretFile(), gate: newGate(d)}
+	a.DB, a.Files = d, files
 	return a, nil
 }
 

@@ -40,9 +40,6 @@ func (a *App) SignIn(public string) (*signin.Service, error) {
 
 // FirstLink makes the first user and what signs it in once, "" where there are users already (signin.FirstLink).
 func (a *App) FirstLink(ctx context.Context) (text string, err error) {
-	if err := a.may(ctx, "FirstLink"); err != nil {
-		return "", err
-	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
 		text, err = signin.FirstLink(ctx, tx)
 		return err
@@ -67,7 +64,7 @@ func (a *App) named(ctx context.Context, name string, fn func(tx *db.Tx, u user.
 // SignInLink makes what signs a user in once, within an hour, to set a password. A disabled user is Refused.
 // In a dry run text is "".
 func (a *App) SignInLink(ctx context.Context, name string) (u user.User, text string, err error) {
-	if err := a.may(ctx, "SignInLink"); err != nil {
+	if err := a.mayAccount(ctx, "SignInLink", name); err != nil {
 		return u, "", err
 	}
 	u, err = a.named(ctx, name, func(tx *db.Tx, u user.User) (err error) {
@@ -85,7 +82,7 @@ func (a *App) SignInLink(ctx context.Context, name string) (u user.User, text st
 
 // SetPassword gives a user a password, which ends the user's sessions, tokens and links. One that is too easy is Invalid.
 func (a *App) SetPassword(ctx context.Context, name, plain string) (user.User, error) {
-	if err := a.may(ctx, "SetPassword"); err != nil {
+	if err := a.mayAccount(ctx, "SetPassword", name); err != nil {
 		return user.User{}, err
 	}
 	u, err := user.ByName(ctx, a.DB, name)
@@ -101,7 +98,7 @@ func (a *App) SetPassword(ctx context.Context, name, plain string) (user.User, e
 
 // DisableUser keeps a user from signing in, and ends the user's sessions, tokens and links.
 func (a *App) DisableUser(ctx context.Context, name string) (user.User, error) {
-	if err := a.may(ctx, "DisableUser"); err != nil {
+	if err := a.mayAccount(ctx, "DisableUser", name); err != nil {
 		return user.User{}, err
 	}
 	return a.active(ctx, name, false)
@@ -109,7 +106,7 @@ func (a *App) DisableUser(ctx context.Context, name string) (user.User, error) {
 
 // EnableUser lets a user sign in again, with the password from before.
 func (a *App) EnableUser(ctx context.Context, name string) (user.User, error) {
-	if err := a.may(ctx, "EnableUser"); err != nil {
+	if err := a.mayAccount(ctx, "EnableUser", name); err != nil {
 		return user.User{}, err
 	}
 	return a.active(ctx, name, true)
@@ -129,7 +126,7 @@ func (a *App) active(ctx context.Context, name string, active bool) (user.User, 
 // NewToken makes a token with which programs act as a user; text is shown this once. life 0 is for ever.
 // In a dry run text and id are zero.
 func (a *App) NewToken(ctx context.Context, name, label string, life time.Duration) (text string, t signin.Token, err error) {
-	if err := a.may(ctx, "NewToken"); err != nil {
+	if err := a.mayAccount(ctx, "NewToken", name); err != nil {
 		return "", t, err
 	}
 	_, err = a.named(ctx, name, func(tx *db.Tx, u user.User) (err error) {
@@ -144,7 +141,7 @@ func (a *App) NewToken(ctx context.Context, name, label string, life time.Durati
 
 // RevokeToken ends a token of a user.
 func (a *App) RevokeToken(ctx context.Context, name string, id int64) error {
-	if err := a.may(ctx, "RevokeToken"); err != nil {
+	if err := a.mayAccount(ctx, "RevokeToken", name); err != nil {
 		return err
 	}
 	_, err := a.named(ctx, name, func(tx *db.Tx, u user.User) error { return signin.Revoke(ctx, tx, u.ID, id) })
@@ -153,7 +150,7 @@ func (a *App) RevokeToken(ctx context.Context, name string, id int64) error {
 
 // Tokens lists the tokens of a user, without their texts.
 func (a *App) Tokens(ctx context.Context, name string) (all []signin.Token, err error) {
-	if err := a.may(ctx, "Tokens"); err != nil {
+	if err := a.mayAccount(ctx, "Tokens", name); err != nil {
 		return nil, err
 	}
 	err = a.View(ctx, func(tx *db.Tx) error {

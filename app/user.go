@@ -10,7 +10,7 @@ import (
 
 // AddUser makes the row of a person, whom changes can then be made as.
 func (a *App) AddUser(ctx context.Context, n user.New) (out user.User, err error) {
-	if err := a.may(ctx, "AddUser"); err != nil {
+	if err := a.mayAdd(ctx, "AddUser", n); err != nil {
 		return out, err
 	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
@@ -22,7 +22,7 @@ func (a *App) AddUser(ctx context.Context, n user.New) (out user.User, err error
 
 // AddUserWithLink is AddUser, and makes what signs the user in once, within an hour, to set a password.
 func (a *App) AddUserWithLink(ctx context.Context, n user.New) (out user.User, text string, err error) {
-	if err := a.may(ctx, "AddUserWithLink"); err != nil {
+	if err := a.mayAdd(ctx, "AddUserWithLink", n); err != nil {
 		return out, "", err
 	}
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
