@@ -75,6 +75,11 @@ func (s start) routes(rt *Router) {
 		}
 		return d, nil
 	})
+	// Browsers ask for it by themselves, on the pages of the stock clients too.
+	rt.Handle(Route{Method: http.MethodGet, Path: "/favicon.ico", Access: Open, Early: true, Quiet: true, Handler: http.RedirectHandler(assetPath+logo, http.StatusFound), Operation: &huma.Operation{
+		OperationID: "favicon", Tags: []string{tagServer}, Summary: "The way to the picture of browser tabs",
+		Responses: map[string]*huma.Response{"302": {Description: "To " + assetPath + logo + "."}},
+	}})
 	rt.Handle(Route{Method: http.MethodGet, Path: "/", Access: Open, Early: true, Handler: http.HandlerFunc(s.landing), Operation: &huma.Operation{
 		OperationID: "landing", Tags: []string{tagServer}, Summary: "A page that says what is here",
 		Responses: map[string]*huma.Response{"200": {Description: "HTML.", Content: map[string]*huma.MediaType{"text/html": {Schema: &huma.Schema{Type: huma.TypeString}}}}},
