@@ -113,6 +113,7 @@ var useCases = map[string]Permission{
 	"NewToken":          {who: operators},
 	"RevokeToken":       {who: operators},
 	"Tokens":            {who: operators},
+	"Account":           {who: signedIn},
 	"Flag":              {who: operators},
 	"SetFlag":           {who: operators},
 	"FlagHistory":       {who: operators},

@@ -134,7 +134,11 @@ func (c *cli) serve(ctx context.Context, f serving) (err error) {
 			return err
 		}
 		d.SignIn = linkTo(b.public, text)
-		if err := b.engine.Refresh(ctx); err != nil { // it knows the first user, too
+		there, err := a.HasPermissions(ctx)
+		if err == nil && there {
+			err = b.engine.Refresh(ctx) // it knows the first user, too
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -172,7 +176,7 @@ func (c *cli) run(ctx context.Context, b *assembled, a *app.App, l net.Listener,
 func (c *cli) beside(ctx context.Context, b *assembled, a *app.App, late bool) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
-	wait.Go(func() { b.engine.Watch(ctx, authz.DefaultPause) }) // it goes on where there are no tables yet
+	wait.Go(func() { watch(ctx, b, a) })
 	select {
 	case <-ctx.Done():
 		return
@@ -187,4 +191,17 @@ func (c *cli) beside(ctx context.Context, b *assembled, a *app.App, late bool) {
 	b.people.KeepSwept(ctx, func(err error) {
 		b.log.LogAttrs(ctx, slog.LevelWarn, "old sessions stay", slog.String("error", err.Error()))
 	})
+}
+
+// watch keeps what permissions are decided by current until ctx ends. It goes on where there are no tables yet.
+func watch(ctx context.Context, b *assembled, a *app.App) {
+	for ctx.Err() == nil {
+		if err := a.Watch(ctx, authz.DefaultPause); err != nil && b.server.Ready() == nil {
+			b.log.LogAttrs(ctx, slog.LevelWarn, "permissions cannot be read", slog.String("error", err.Error()))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(authz.DefaultPause):
+		}
+	}
 }
