@@ -119,7 +119,7 @@ func (k *asker) may(ctx context.Context, action string, t thing) (bool, error) {
 		return false, nil // nothing that permissions are for
 	case k.who.Admin() && !k.g.tables.Load():
 		return true, nil // the policy, which knows super admins, is not there
-	case t.library:
+	case t.library, t.assigned:
 		return k.index.Allowed(k.who.Username, action, t.name)
 	case t.course.IsZero():
 		return false, nil
@@ -143,6 +143,9 @@ type thing struct {
 	name    string
 	course  keys.Course // zero for others
 	library bool        // name is the key of a library
+	// assigned is set where assignments alone decide, whatever the flag says: for changing assignments, and for scopes that
+	// are more than one course.
+	assigned bool
 }
 
 // theCourse returns a course or legacy library as a thing; all branches are one.
@@ -413,3 +416,15 @@ func (a *App) Watch(ctx context.Context, every time.Duration) error {
 
 // Engine returns the permissions engine of the store, which [App.Watch] keeps current.
 func (a *App) Engine() *authz.Engine { return a.guard().engine }
+
+// Authoring returns the flag that decides which side of permissions counts for a course (flags.Authoring), as fresh as the
+// answers of the gate are.
+func (a *App) Authoring(ctx context.Context) (*flags.State, error) {
+	g := a.guard()
+	if !g.watched.Load() || g.flag.Load() == nil {
+		if err := g.refreshFlag(ctx); err != nil {
+			return nil, err
+		}
+	}
+	return g.flag.Load().State, nil
+}

@@ -234,6 +234,7 @@ func TestNobodyMayAnything(t *testing.T) {
 		"NewToken":    func(a *App, _ Config) error { _, _, err := a.NewToken(ctx, "jo", "x", 0); return err },
 		"RevokeToken": func(a *App, _ Config) error { return a.RevokeToken(ctx, "jo", 1) },
 		"Tokens":      func(a *App, _ Config) error { _, err := a.Tokens(ctx, "jo"); return err },
+		"Account":     func(a *App, _ Config) error { _, err := a.Account(ctx, "jo"); return err },
 		"Users":       func(a *App, _ Config) error { _, err := a.Users(ctx); return err },
 		"Flag":        func(a *App, _ Config) error { _, err := a.Flag(ctx, FlagRef{Name: "x"}); return err },
 		"SetFlag": func(a *App, _ Config) error {

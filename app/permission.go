@@ -53,6 +53,8 @@ const (
 	viewLibrary   = "content_libraries.view_library"
 	editLibrary   = "content_libraries.edit_library_content"
 	deleteLibrary = "content_libraries.delete_library"
+
+	manageLibraryTeam = "content_libraries.manage_library_team"
 )
 
 // useCases says of every use case whom it is for: one that is not here fails. There is no permission to delete a course
@@ -111,10 +113,22 @@ var useCases = map[string]Permission{
 	"NewToken":          {who: operators},
 	"RevokeToken":       {who: operators},
 	"Tokens":            {who: operators},
+	"Account":           {who: signedIn},
 	"Flag":              {who: operators},
 	"SetFlag":           {who: operators},
 	"FlagHistory":       {who: operators},
 	"FlagStates":        {who: signedIn},
+
+	// Who may do what.
+	"Assign":          on(manageTeam, manageLibraryTeam),
+	"Unassign":        on(manageTeam, manageLibraryTeam),
+	"CheckPermission": {who: operators},
+	"Explain":         {who: operators},
+	"Assignments":     {who: operators},
+	"Roles":           {who: signedIn},
+	"TeamAudit":       {who: operators},
+	"SeedPolicy":      {who: operators},
+	"LoadDefinitions": {who: operators},
 
 	// On databases of any age.
 	"Init":         {who: operators},

@@ -112,6 +112,7 @@ const (
 	InvalidName  Reason = "invalid_name"   // no name of a user or role
 	KeyTooLong   Reason = "key_too_long"   // the database has no room for its key (authz.md §15, D13)
 	UserNotFound Reason = "user_not_found" // nobody has that name
+	RoleNotFound Reason = "role_not_found" // no permission goes with the role there; only who looks at roles says so
 	CaseConflict Reason = "case_conflict"  // the database takes it for another grant, which differs by case
 )
 

@@ -106,16 +106,6 @@ func (l list) chunk(e entry) int {
 	return max(i-1, 0)
 }
 
-// has reports whether the assignment is there.
-func (l list) has(other, role uint32) bool {
-	for _, e := range l.of(other) {
-		if e.role == role {
-			return true
-		}
-	}
-	return false
-}
-
 // with returns the list with e, and whether it was not there before.
 func (l list) with(e entry) (list, bool) {
 	if l.chunks == nil {

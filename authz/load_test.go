@@ -14,7 +14,7 @@ import (
 func TestGoldenLoadFor(t *testing.T) {
 	t.Parallel()
 	rows := shipped(t)
-	dbtest.EachReady(t, tables, func(t *testing.T, d *db.DB) {
+	dbtest.EachReady(t, exact, func(t *testing.T, d *db.DB) {
 		ctx := t.Context()
 		mine := map[string]*authz.Index{}
 		golden.Lines(t, "authz/decisions.jsonl", func(line []byte) {

@@ -16,6 +16,7 @@ type options struct {
 	n        int
 	only     string
 	python   string
+	authzPy  string
 	peerRuns int
 	peers    string // folder of the peers' scripts
 	oldPy    string // Python with the packages of Ulmo
@@ -49,6 +50,7 @@ func start(ctx context.Context) error {
 	flag.StringVar(&o.python, "python", "", "Python with the peers' packages; empty: they are not run")
 	flag.IntVar(&o.peerRuns, "peer-runs", 1, "runs of each job of the peers, which take minutes")
 	flag.StringVar(&o.peers, "peers-dir", "benchmarks/peers", "the peers' scripts")
+	flag.StringVar(&o.authzPy, "authz-python", "", "Python with openedx-authz 1.35.0; empty: it is not run")
 	flag.StringVar(&o.oldPy, "old-python", "", "Python with openedx-learning 0.30.2, which makes the site that is migrated; empty: none is")
 	flag.StringVar(&o.server, "mariadb", "", "URL of a MariaDB server to migrate a site on as well; its database "+serverDatabase+" is REPLACED")
 	flag.StringVar(&o.readme, "readme", "benchmarks/README.md", "where results go; empty: nowhere")

@@ -24,25 +24,27 @@ type piece struct {
 	name  string // in the table
 	ours  string
 	exact bool // Check must agree
+	perOp bool // compared by the operation, as the two do not do the same number
 }
 
 var allPeers = []peer{
-	{"keys", "keys_parse.py", nil, []piece{{"keys_parse", "keys", "keys", true}}},
-	{"create", "content_create.py", nil, []piece{{"content_create", "create", "create", false}}},
-	{"create-each", "content_create.py", []string{"--context", "each"}, []piece{{"content_create", "create-each", "create-each", false}}},
-	{"edit", "content_edit_publish.py", nil, []piece{{"content_edit", "edit", "edit", false}, {"content_publish", "publish", "publish", false}}},
+	{"keys", "keys_parse.py", nil, []piece{{"keys_parse", "keys", "keys", true, false}}},
+	{"authz", "casbin_check.py", nil, []piece{{line: "casbin_check", name: "authz check", ours: "authz check", perOp: true}}},
+	{"create", "content_create.py", nil, []piece{{"content_create", "create", "create", false, false}}},
+	{"create-each", "content_create.py", []string{"--context", "each"}, []piece{{"content_create", "create-each", "create-each", false, false}}},
+	{"edit", "content_edit_publish.py", nil, []piece{{"content_edit", "edit", "edit", false, false}, {"content_publish", "publish", "publish", false, false}}},
 	{"edit-each", "content_edit_publish.py", []string{"--context", "each", "--edits", strconv.Itoa(someEdits)},
-		[]piece{{"content_edit", "edit-each", "edit-each", false}}},
-	{"outline", "content_read_outline.py", []string{"--way", "api"}, []piece{{"content_read_outline", "outline, by the package's API", "outline draft", false}}},
-	{"outline", "content_read_outline.py", []string{"--way", "orm"}, []piece{{"content_read_outline", "outline, by hand-written queries", "outline draft", false}}},
-	{"backup", "lp_dump.py", []string{"--out", peerArchive}, []piece{{"lp_dump", "backup", "backup", false}}},
-	{"backup", "lp_load.py", []string{"--archive", peerArchive}, []piece{{"lp_load", "restore", "restore", false}}},
+		[]piece{{"content_edit", "edit-each", "edit-each", false, false}}},
+	{"outline", "content_read_outline.py", []string{"--way", "api"}, []piece{{"content_read_outline", "outline, by the package's API", "outline draft", false, false}}},
+	{"outline", "content_read_outline.py", []string{"--way", "orm"}, []piece{{"content_read_outline", "outline, by hand-written queries", "outline draft", false, false}}},
+	{"backup", "lp_dump.py", []string{"--out", peerArchive}, []piece{{"lp_dump", "backup", "backup", false, false}}},
+	{"backup", "lp_load.py", []string{"--archive", peerArchive}, []piece{{"lp_load", "restore", "restore", false, false}}},
 	{"migrate", "migrate.py", []string{"--phase", "new", "--db", filledSite}, migratePieces("sqlite")},
 	{"migrate", "migrate.py", []string{"--old-python", oldPython, "--db", serverSite}, migratePieces("mysql")},
 }
 
 func migratePieces(engine string) []piece {
-	return []piece{{"migrate_names", "migrate names " + engine, "migrate names " + engine, false}, {"migrate", "migrate " + engine, "migrate " + engine, false}}
+	return []piece{{"migrate_names", "migrate names " + engine, "migrate names " + engine, false, false}, {"migrate", "migrate " + engine, "migrate " + engine, false, false}}
 }
 
 // Words that stand for what is known later.
@@ -65,19 +67,25 @@ func (o options) runPeers(ctx context.Context, r *results, chosen []job) error {
 				continue
 			}
 			args := append([]string{filepath.Join(o.peers, p.script), "--n", strconv.Itoa(o.size(chosen[i]))}, p.args...)
-			if p.job == "keys" {
+			switch p.job {
+			case "keys":
 				args = append(args, "--keys", o.keys)
-			} else {
+			case "authz": // has no database
+			default:
 				args = append(args, "--cache", cache)
 			}
-			if slices.Contains(args, serverSite) && o.server == "" {
+			python := o.python
+			if p.job == "authz" {
+				python = o.authzPy
+			}
+			if slices.Contains(args, serverSite) && o.server == "" || python == "" {
 				continue
 			}
 			if err := o.known(args, cache, o.size(chosen[i])); err != nil {
 				return err
 			}
 			say("peer %s, run %d of %d", p.pieces[0].name, run+1, o.peerRuns)
-			lines, err := linesOf(exec.CommandContext(ctx, o.python, args...))
+			lines, err := linesOf(exec.CommandContext(ctx, python, args...))
 			if err != nil {
 				return err
 			}

@@ -154,8 +154,12 @@ func (r *results) comparison() string {
 			}
 			t, u := median(theirs, cpuOf), median(ours, cpuOf)
 			note := ""
+			if x.perOp { // theirs are too few to measure ours by
+				t, u = t/float64(theirs[0].Ops), u/float64(ours[0].Ops)
+				note = ", each"
+			}
 			if x.exact && theirs[0].Check != ours[0].Check {
-				note = " (NOT the same result)"
+				note += " (NOT the same result)"
 			}
 			peak := func(l *Line) float64 { return l.Peak }
 			fmt.Fprintf(&b, "| %s%s | %s | %s | **%s** | %s | %s | %.0f | %.0f |\n", x.name, note, seconds(t), seconds(u), figure(t/u),
@@ -218,6 +222,9 @@ func plural(n int, word string) string {
 func seconds(v float64) string {
 	if v == 0 {
 		return ""
+	}
+	if v < 0.001 {
+		return fmt.Sprintf("%.2g", v)
 	}
 	return fmt.Sprintf("%.3f", v)
 }

@@ -68,7 +68,7 @@ func (p *Plan) refusal() error {
 	for _, b := range p.Blocked {
 		roles = append(roles, fmt.Sprintf("%s (%d assignments)", b.Role, b.Assignments))
 	}
-	return &fault.Error{Kind: fault.Refused, Thing: "definitions of roles", Data: p.Blocked,
+	return &fault.Error{Kind: fault.Refused, Thing: "definitions of roles", Data: map[string]any{"roles": p.Blocked},
 		Text: "these roles would lose their last permission while people hold them: " + strings.Join(roles, ", "),
 		Next: "give these people other roles first, or load with --force, which takes the roles from them"}
 }

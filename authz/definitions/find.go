@@ -112,5 +112,5 @@ func complaint(problems []Problem) error {
 	for i, p := range problems {
 		lines[i] = p.String()
 	}
-	return &fault.Error{Kind: fault.Invalid, Thing: "definitions of roles", Text: strings.Join(lines, "\n"), Next: "nothing was loaded: correct the files", Data: problems}
+	return &fault.Error{Kind: fault.Invalid, Thing: "definitions of roles", Text: strings.Join(lines, "\n"), Next: "nothing was loaded: correct the files", Data: map[string]any{"problems": problems}}
 }

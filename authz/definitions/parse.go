@@ -18,10 +18,10 @@ const maxFile = 1 << 20
 
 // Problem is something wrong with a file, or, as a warning, something in it that has no effect.
 type Problem struct {
-	File    string // "" where it is about several
-	Line    int    // 0 where it is about the whole file
-	Text    string
-	Warning bool
+	File    string `json:"file"` // "" where it is about several
+	Line    int    `json:"line"` // 0 where it is about the whole file
+	Text    string `json:"text"`
+	Warning bool   `json:"warning"`
 }
 
 func (p Problem) String() string {

@@ -14,8 +14,8 @@ import (
 
 // Blocked is a role that would lose its last permission while people hold it.
 type Blocked struct {
-	Role        string
-	Assignments int
+	Role        string `json:"role"`
+	Assignments int    `json:"assignments"`
 }
 
 // Edit is a change to the definitions beside the rows.

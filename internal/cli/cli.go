@@ -10,6 +10,7 @@ import (
 	"errors"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -50,8 +51,16 @@ func Main(ctx context.Context, env Env) int {
 	if err == nil {
 		return 0
 	}
+	if answer, ok := errors.AsType[ended](err); ok {
+		return int(answer)
+	}
 	return c.fail(ctx, cmd.CommandPath(), err)
 }
+
+// ended is the error of a command that has printed its document and ends with this status all the same.
+type ended int
+
+func (e ended) Error() string { return "ended with status " + strconv.Itoa(int(e)) }
 
 func newCLI(env Env) *cli { return &cli{env: env, documents: map[*cobra.Command]document{}} }
 
@@ -100,7 +109,7 @@ Try it first: lectern demo`,
 	f.StringVar(&c.global.db, "db", "", "database: a SQLite `file`, mysql://user:pass@host:port/name or postgres://… ($LECTERN_DB)")
 	f.StringVar(&c.global.data, "data", "", "`folder` of lectern.db and media where those are not named ($LECTERN_DATA, default ./"+app.DefaultData+")")
 	f.StringVar(&c.global.media, "media", "", "`folder` of media files, or s3://bucket/prefix?endpoint=host:port&region=name (default beside the database)")
-	f.StringVar(&c.global.user, "as", "", "`name` of the user whom history shall name")
+	f.StringVar(&c.global.user, "as", "", "`name` of the user who does it: history names the user, whose permissions count (default: the operator of the system)")
 	f.BoolVar(&c.global.json, "json", false, "print one JSON document")
 	f.BoolVarP(&c.global.quiet, "quiet", "q", false, "print nothing but errors and, with --json, the document")
 	f.BoolVar(&c.global.noProgress, "no-progress", false, "show no progress")
@@ -108,7 +117,7 @@ Try it first: lectern demo`,
 	f.BoolVar(&c.global.dryRun, "dry-run", false, "show what would be done, and do nothing")
 	root.AddCommand(
 		c.courseCommand(courses), c.courseCommand(libraries), c.blockCommand(),
-		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.flagCommand(), c.secretCommand(), c.keyCommand(),
+		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.secretCommand(), c.flagCommand(), c.authzCommand(), c.keyCommand(),
 		c.eventsCommand(), c.webhookCommand(),
 	)
 	for _, v := range []verb{{c.serveCommand(), served{}}, {c.demoCommand(), demonstrated{}}, {c.versionCommand(), versionInfo{}}} {
