@@ -164,6 +164,8 @@ func TestGateFirst(t *testing.T) {
 		{"alice", http.MethodPut, "roles/users/", `{"scopes": ["lib:OpenedX:CSPROB", "lib:OpenedX:Physics-1"], "scope": "lib:OpenedX:CSPROB"}`, 403},
 		{"alice", http.MethodPut, "roles/users/", `{"scopes": ["lib:OpenedX:CSPROB", "global:x"]}`, 400},
 		{"nobody", http.MethodDelete, "roles/users/?scope=lib:OpenedX:CSPROB", ``, 403},
+		{"alice", http.MethodDelete, "roles/users/?scope=lib:OpenedX:Physics-1&users=bob&role=library_author", `{"scope": "lib:OpenedX:CSPROB"}`, 403},
+		{"alice", http.MethodGet, "roles/users/?scope=lib:OpenedX:Physics-1", `{"scope": "lib:OpenedX:CSPROB"}`, 403},
 		{"nobody", http.MethodPost, "users/validate/", `[`, 403},
 		{"nobody", http.MethodGet, "users/?sort_by=age", ``, 403},
 		{"nobody", http.MethodGet, "roles/?scope=nope", ``, 403},
