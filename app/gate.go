@@ -29,7 +29,7 @@ type gate struct {
 	engine  *authz.Engine
 	flag    atomic.Pointer[flagState]
 	legacy  atomic.Pointer[legacy.Policy]
-	tables  atomic.Bool // those of permissions are there, and of today
+	names   atomic.Pointer[tableNames]
 	watched atomic.Bool // somebody keeps policy and flag current
 }
 
@@ -37,6 +37,26 @@ type gate struct {
 type flagState struct {
 	*flags.State
 	at time.Time
+}
+
+// tableNames are the tables that the database has, and when that was read: to ask a server for them costs more than
+// most questions do.
+type tableNames struct {
+	names map[string]bool
+	at    time.Time
+}
+
+// tables returns the tables that the database has, or had up to a minute ago. Tables are made and do not go.
+func (g *gate) tables(ctx context.Context) (map[string]bool, error) {
+	if n := g.names.Load(); n != nil && time.Since(n.at) < reread {
+		return n.names, nil
+	}
+	now := time.Now()
+	names, err := inspect.Names(ctx, g.db)
+	if err == nil {
+		g.names.Store(&tableNames{names, now})
+	}
+	return names, err
 }
 
 // reread is how old the flag may get even where nothing seems to have changed: what is altered by hand does not show.
@@ -57,12 +77,9 @@ func (g *gate) refresh(ctx context.Context) error {
 	if err := g.refreshFlag(ctx); err != nil {
 		return err
 	}
-	if !g.tables.Load() {
-		names, err := inspect.Names(ctx, g.db)
-		if err != nil || !names[definitions.NewestTable] {
-			return err // nobody has assignments
-		}
-		g.tables.Store(true)
+	names, err := g.tables(ctx)
+	if err != nil || !names[definitions.NewestTable] {
+		return err // nobody has assignments
 	}
 	return g.engine.Refresh(ctx)
 }
@@ -91,6 +108,7 @@ type asker struct {
 	policy   *legacy.Policy
 	flag     *flags.State
 	everyone bool // the flag is on for the person where nothing overrides it
+	tables   map[string]bool
 	rows     []legacy.Row
 	read     bool // rows were
 }
@@ -102,13 +120,17 @@ func (g *gate) ask(ctx context.Context, who user.Standing, fresh bool) (*asker, 
 			return nil, err
 		}
 	}
+	names, err := g.tables(ctx)
+	if err != nil {
+		return nil, err
+	}
 	x := g.engine.Index()
 	p := g.legacy.Load()
 	if p == nil || p.Index() != x {
 		p = legacy.NewPolicy(x)
 		g.legacy.Store(p)
 	}
-	k := &asker{g: g, who: who, index: x, policy: p, flag: g.flag.Load().State}
+	k := &asker{g: g, who: who, index: x, policy: p, flag: g.flag.Load().State, tables: names}
 	k.everyone = k.flag.Active(flags.Request{Person: &flags.Person{ID: int64(who.ID), Staff: who.Staff, Superuser: who.Superuser, Groups: who.Groups}})
 	return k, nil
 }
@@ -118,7 +140,7 @@ func (k *asker) may(ctx context.Context, action string, t thing) (bool, error) {
 	switch {
 	case action == "", t.name == "":
 		return false, nil // nothing that permissions are for
-	case k.who.Admin() && !k.g.tables.Load():
+	case k.who.Admin() && !k.tables[definitions.NewestTable]:
 		return true, nil // the policy, which knows super admins, is not there
 	case t.library:
 		return k.index.Allowed(k.who.Username, action, t.name)
@@ -130,7 +152,7 @@ func (k *asker) may(ctx context.Context, action string, t thing) (bool, error) {
 		return k.index.AllowedRaw("user^"+k.who.Username, "act^"+action, "course-v1^"+t.name)
 	}
 	if !k.read {
-		rows, err := legacy.OfUser(ctx, k.g.db, k.who.ID)
+		rows, err := legacy.OfUser(ctx, k.g.db, k.who.ID, k.tables)
 		if err != nil {
 			return false, err
 		}
@@ -202,10 +224,19 @@ func onlyOperators(who, name string) error {
 	return e
 }
 
+// account reads the standing of an account.
+func (g *gate) account(ctx context.Context, q db.Querier, id user.ID) (user.Standing, error) {
+	names, err := g.tables(ctx)
+	if err != nil {
+		return user.Standing{}, err
+	}
+	return user.StandingOf(ctx, q, id, names)
+}
+
 // standing reads the account of the actor. Nobody, and accounts that are not in use, are Denied.
 func (g *gate) standing(ctx context.Context, actor Actor, name string) (s user.Standing, err error) {
 	if actor.id != 0 {
-		s, err = user.StandingOf(ctx, g.db, actor.id)
+		s, err = g.account(ctx, g.db, actor.id)
 	}
 	switch {
 	case actor.id == 0 || fault.Is(err, fault.NotFound):
@@ -286,16 +317,17 @@ func mayOperate(ctx context.Context, d *db.DB, username, name string) error {
 	if username == "" {
 		return nil
 	}
-	if there, err := user.There(ctx, d); err != nil {
+	g := newGate(d)
+	if names, err := g.tables(ctx); err != nil {
 		return err
-	} else if !there {
+	} else if !user.There(names) {
 		return noUsers(username)
 	}
 	u, err := user.ByName(ctx, d, username)
 	if err != nil {
 		return err
 	}
-	a := App{actor: Person(u)}
+	a := App{actor: Person(u), gate: g}
 	a.DB = d
 	return a.may(ctx, name)
 }
@@ -317,7 +349,11 @@ func (a *App) mayAlso(ctx context.Context, name string, t thing) error {
 	if useCases[name].also != creators || t.name == "" {
 		return onlyOperators(who.Username, name)
 	}
-	rows, err := legacy.OfUser(ctx, g.db, who.ID)
+	names, err := g.tables(ctx)
+	if err != nil {
+		return err
+	}
+	rows, err := legacy.OfUser(ctx, g.db, who.ID, names)
 	if err != nil || legacy.Creates(rows, t.org()) {
 		return err
 	}
