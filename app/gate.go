@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/openlectern/lectern/authz"
-	"github.com/openlectern/lectern/authz/definitions"
 	"github.com/openlectern/lectern/authz/legacy"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
@@ -78,7 +77,7 @@ func (g *gate) refresh(ctx context.Context) error {
 		return err
 	}
 	names, err := g.tables(ctx)
-	if err != nil || !names[definitions.NewestTable] {
+	if err != nil || !names[authz.NewestTable] {
 		return err // nobody has assignments
 	}
 	return g.engine.Refresh(ctx)
@@ -140,7 +139,7 @@ func (k *asker) may(ctx context.Context, action string, t thing) (bool, error) {
 	switch {
 	case action == "", t.name == "":
 		return false, nil // nothing that permissions are for
-	case k.who.Admin() && !k.tables[definitions.NewestTable]:
+	case k.who.Admin() && !k.tables[authz.NewestTable]:
 		return true, nil // the policy, which knows super admins, is not there
 	case t.library:
 		return k.index.Allowed(k.who.Username, action, t.name)

@@ -190,6 +190,27 @@ var lectern = []Table{
 		Columns: []Column{id8, {Name: "issuer", Type: key(255)}, {Name: "subject", Type: key(255)}, ref4("user_id", "auth_user", Drop), created},
 		Indexes: []Index{unique("lectern_identity_uniq_issuer_subject", "issuer", "subject")},
 	},
+	{
+		// Long work, of servers and of commands alike. Arguments, progress, result, files and error are JSON. Who works on a
+		// job holds the lease that is named after its uuid and attempt.
+		Name: "lectern_job",
+		Columns: []Column{id8, {Name: "uuid", Type: uuid, Unique: true}, {Name: "kind", Type: key(64)}, {Name: "thing", Type: key(500)},
+			{Name: "status", Type: key(16)}, {Name: "foreground", Type: boolean}, {Name: "place", Type: key(64)},
+			{Name: "attempt", Type: int4}, {Name: "spare", Type: int4}, {Name: "cancel", Type: boolean}, {Name: "worker", Type: key(255)},
+			{Name: "arguments", Type: longText}, {Name: "progress", Type: longText}, {Name: "result", Type: longText, Null: true},
+			{Name: "files", Type: longText}, {Name: "error", Type: longText, Null: true}, created,
+			{Name: "started", Type: timestamp, Null: true}, {Name: "finished", Type: timestamp, Null: true},
+			{Name: "created_by_id", Type: int4, Null: true, Index: true, Ref: "auth_user", Rule: Clear}},
+		Indexes: []Index{
+			index("lectern_job_status", "status", "id"),
+			index("lectern_job_finished", "finished"),
+		},
+	},
+	{
+		Name:    "lectern_joblog",
+		Columns: []Column{id8, ref8("job_id", "lectern_job", Drop), {Name: "at", Type: timestamp}, {Name: "line", Type: longText}},
+		Indexes: []Index{index("lectern_joblog_job", "job_id", "id")},
+	},
 }
 
 // LibraryPermissions is the table in which a take-over keeps rows of the time before openedx-authz that it could not move.
