@@ -104,7 +104,6 @@ type asker struct {
 	g        *gate
 	who      user.Standing
 	index    *authz.Index
-	policy   *legacy.Policy
 	flag     *flags.State
 	everyone bool // the flag is on for the person where nothing overrides it
 	tables   map[string]bool
@@ -114,24 +113,50 @@ type asker struct {
 
 // ask makes ready to answer for a person. With fresh everything is what the database holds now.
 func (g *gate) ask(ctx context.Context, who user.Standing, fresh bool) (*asker, error) {
-	if fresh || !g.watched.Load() || g.flag.Load() == nil {
-		if err := g.refresh(ctx); err != nil {
-			return nil, err
-		}
-	}
-	names, err := g.tables(ctx)
-	if err != nil {
+	k := &asker{g: g, who: who}
+	var err error
+	if k.index, err = g.policyFor(ctx, who.Username, fresh); err != nil {
 		return nil, err
 	}
-	x := g.engine.Index()
+	if k.tables, err = g.tables(ctx); err != nil {
+		return nil, err
+	}
+	k.flag = g.flag.Load().State
+	k.everyone = k.flag.Active(flags.Request{Person: &flags.Person{ID: int64(who.ID), Staff: who.Staff, Superuser: who.Superuser, Groups: who.Groups}})
+	return k, nil
+}
+
+// policyFor returns the policy to answer for one person by, and sees that the flag is not older than it: of the engine where
+// that is watched, else read for this person alone, as commands ask little and end.
+func (g *gate) policyFor(ctx context.Context, username string, fresh bool) (x *authz.Index, err error) {
+	if g.watched.Load() && g.flag.Load() != nil {
+		if fresh {
+			err = g.refresh(ctx)
+		}
+		return g.engine.Index(), err
+	}
+	if err := g.refreshFlag(ctx); err != nil {
+		return nil, err
+	}
+	names, err := g.tables(ctx)
+	if err != nil || !names[authz.NewestTable] {
+		return authz.NewIndex(nil), err // nobody has assignments
+	}
+	err = g.db.View(ctx, func(tx *db.Tx) (err error) {
+		x, err = authz.LoadFor(ctx, tx, username)
+		return err
+	})
+	return x, err
+}
+
+// byRows returns the answers by legacy rows that go with a policy.
+func (g *gate) byRows(x *authz.Index) *legacy.Policy {
 	p := g.legacy.Load()
 	if p == nil || p.Index() != x {
 		p = legacy.NewPolicy(x)
 		g.legacy.Store(p)
 	}
-	k := &asker{g: g, who: who, index: x, policy: p, flag: g.flag.Load().State, tables: names}
-	k.everyone = k.flag.Active(flags.Request{Person: &flags.Person{ID: int64(who.ID), Staff: who.Staff, Superuser: who.Superuser, Groups: who.Groups}})
-	return k, nil
+	return p
 }
 
 // may reports whether the person may do an action on a thing.
@@ -157,7 +182,7 @@ func (k *asker) may(ctx context.Context, action string, t thing) (bool, error) {
 		}
 		k.rows, k.read = rows, true
 	}
-	return k.policy.Allowed(k.who.Username, k.rows, action, course)
+	return k.g.byRows(k.index).Allowed(k.who.Username, k.rows, action, course)
 }
 
 // thing is what an action is done to.
