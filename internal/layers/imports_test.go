@@ -116,7 +116,6 @@ var outside = []rule{
 	{"github.com/johannesboyne/...", nil, "a pretended object store, for tests"},
 	{"github.com/danielgtaylor/...", []string{"api/..."}, "typed operations over HTTP"},
 	{"github.com/prometheus/...", []string{"api/...", "internal/cli/..."}, "domain packages count nothing; they say what they know"},
-	{"github.com/casbin/...", []string{"benchmarks/..."}, "another engine of permissions, to compare with"},
 	{"github.com/spf13/...", []string{"internal/cli/...", "cmd/..."}, "domain packages know no flags"},
 	{"golang.org/x/term", []string{"internal/cli/...", "cmd/..."}, "domain packages know no terminal"},
 	{"archive/...", []string{"olx/archive", "content/backup", "modulestore/..."}, "hostile archives are handled in one place per format"},
