@@ -29,6 +29,9 @@ func TestGoldenAuthzCrash(t *testing.T) {
 				t.Parallel()
 				end := goldendb.AuthzEndOf(t, e, name)
 				c := crash{engine: e, url: dbtest.URL(t, e), migrate: migrating(Options{}), proven: proven, sparing: e == db.MySQL}
+				if e == db.PostgreSQL && !thorough() {
+					c.stride = 11 // what a transaction undoes is undone alike
+				}
 				before := loadAuthz(t, c.url, name)
 				c.sane = func(st schema.State) bool { return st.Authz != "A0" && !strings.HasPrefix(st.Authz, "X") }
 				c.ended = func(t *testing.T, d *db.DB) {
