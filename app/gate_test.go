@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -512,6 +513,41 @@ func TestStaffAreNoSuperusers(t *testing.T) {
 		}
 	}
 	if _, err := staff.SetPassword(ctx, "staff", "lamp-house-9-stairs"); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is kept in memory is not read again while it is watched.
+func TestWatchedGateAsksLittle(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, db.SQLite)
+	jo := s.person("jo", false)
+	s.assign(jo, "course_staff", sample.CourseKey)
+	s.flag(s.thisCourse, FlagChange{On: true})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var n atomic.Int64
+	conf := s.conf
+	conf.OnStatement = func(string) { n.Add(1) }
+	a := open(t, conf)
+	ended := make(chan error)
+	go func() { ended <- a.Watch(ctx, time.Hour) }()
+	for !a.gate.watched.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	me, least := a.As(jo.actor), int64(1000)
+	for range 20 { // in the first ones there may be the engine's own look
+		before := n.Load()
+		if err := me.mayCourse(ctx, "Publish", s.key); err != nil {
+			t.Fatal(err)
+		}
+		least = min(least, n.Load()-before)
+	}
+	if least > 3 {
+		t.Errorf("a question took %d statements: the account, retirement and groups are 3", least)
+	}
+	stop()
+	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 }

@@ -67,8 +67,9 @@ func (a *App) Account(ctx context.Context, name string) (acc Account, err error)
 			return err
 		}
 		acc = Account{Username: u.Username, Name: u.Name, Email: u.Email, Active: u.Active}
-		if !a.guard().tables.Load() {
-			return nil // profiles come with them
+		names, err := a.guard().tables(ctx)
+		if err != nil || !names[authz.NewestTable] {
+			return err // profiles come with them
 		}
 		people, err := user.People(ctx, tx, []string{name})
 		if p := people[name]; p.Name != "" {

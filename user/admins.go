@@ -38,6 +38,18 @@ func Admins(ctx context.Context, q db.Querier) (all []Admin, shared []string, er
 	for _, t := range texts {
 		wanted[t] = true
 	}
+	if wanted[""] { // as many may have no address; two are enough to know
+		n := 0
+		err := q.Query(ctx, "SELECT u.id FROM auth_user u WHERE u.email = '' AND "+stays+" LIMIT 2", nil, func(*db.Row) error {
+			n++
+			return nil
+		})
+		if err != nil {
+			return nil, nil, err
+		}
+		by[""] = n
+	}
+	texts = slices.DeleteFunc(texts, func(t string) bool { return t == "" })
 	seen := map[ID]bool{}
 	for _, column := range []string{"username", "email"} {
 		err = db.QueryIn(ctx, q, "SELECT u.id, u.username, u.email FROM auth_user u WHERE u."+column+" IN (?...) AND "+stays, texts, nil, func(r *db.Row) error {
@@ -51,7 +63,7 @@ func Admins(ctx context.Context, q db.Querier) (all []Admin, shared []string, er
 			}
 			seen[id] = true
 			by[name]++
-			if email != name {
+			if email != name && email != "" {
 				by[email]++
 			}
 			return nil
@@ -60,12 +72,12 @@ func Admins(ctx context.Context, q db.Querier) (all []Admin, shared []string, er
 			return nil, nil, err
 		}
 	}
-	for _, t := range texts {
+	for t := range wanted {
 		if by[t] > 1 {
 			shared = append(shared, t)
-			by[t] = 0
 		}
 	}
+	slices.Sort(shared)
 	return all, shared, nil
 }
 
