@@ -242,17 +242,38 @@ func TestNobodyMayAnything(t *testing.T) {
 			_, err := a.SetFlag(ctx, FlagRef{Name: "x"}, FlagChange{On: true})
 			return err
 		},
-		"FlagHistory":  func(a *App, _ Config) error { _, err := a.FlagHistory(ctx, FlagRef{Name: "x"}); return err },
-		"FlagStates":   func(a *App, _ Config) error { _, err := a.FlagStates(ctx, "x"); return err },
-		"Init":         func(_ *App, c Config) error { _, err := Init(ctx, c); return err },
-		"Status":       func(_ *App, c Config) error { _, err := Status(ctx, c); return err },
-		"PlanTakeover": func(_ *App, c Config) error { _, err := PlanTakeover(ctx, c, Takeover{}); return err },
-		"Migrate":      func(_ *App, c Config) error { _, err := Migrate(ctx, c, Takeover{}); return err },
-		"Rehearse":     func(_ *App, c Config) error { _, err := Rehearse(ctx, c, Takeover{}); return err },
-		"RevertNames":  func(_ *App, c Config) error { _, err := RevertNames(ctx, c, Takeover{}); return err },
-		"DropOwn":      func(_ *App, c Config) error { _, err := DropOwn(ctx, c, Takeover{}); return err },
-		"Verify":       func(_ *App, c Config) error { _, err := Verify(ctx, c, VerifyOptions{}); return err },
-		"Repair":       func(_ *App, c Config) error { _, err := Repair(ctx, c, VerifyOptions{}); return err },
+		"FlagHistory": func(a *App, _ Config) error { _, err := a.FlagHistory(ctx, FlagRef{Name: "x"}); return err },
+		"FlagStates":  func(a *App, _ Config) error { _, err := a.FlagStates(ctx, "x"); return err },
+		"CheckPermission": func(a *App, _ Config) error {
+			_, err := a.CheckPermission(ctx, "closed", viewCourse, sample.CourseKey)
+			return err
+		},
+		"Explain": func(a *App, _ Config) error {
+			_, _, err := a.Explain(ctx, "closed", viewCourse, sample.CourseKey)
+			return err
+		},
+		"Assign": func(a *App, _ Config) error {
+			_, err := a.Assign(ctx, []authz.Grant{{User: "jo", Role: "course_admin", Scope: sample.CourseKey}}, TeamChange{})
+			return err
+		},
+		"Unassign": func(a *App, _ Config) error {
+			_, err := a.Unassign(ctx, []authz.Grant{{User: "jo", Role: "course_admin", Scope: sample.CourseKey}}, TeamChange{})
+			return err
+		},
+		"Assignments":     func(a *App, _ Config) error { _, err := a.Assignments(ctx, authz.Exact{}); return err },
+		"Roles":           func(a *App, _ Config) error { _, err := a.Roles(ctx); return err },
+		"TeamAudit":       func(a *App, _ Config) error { _, err := a.TeamAudit(ctx, authz.AuditFilter{}); return err },
+		"SeedPolicy":      func(a *App, _ Config) error { _, err := a.SeedPolicy(ctx, false); return err },
+		"LoadDefinitions": func(a *App, _ Config) error { _, _, err := a.LoadDefinitions(ctx, nil, false); return err },
+		"Init":            func(_ *App, c Config) error { _, err := Init(ctx, c); return err },
+		"Status":          func(_ *App, c Config) error { _, err := Status(ctx, c); return err },
+		"PlanTakeover":    func(_ *App, c Config) error { _, err := PlanTakeover(ctx, c, Takeover{}); return err },
+		"Migrate":         func(_ *App, c Config) error { _, err := Migrate(ctx, c, Takeover{}); return err },
+		"Rehearse":        func(_ *App, c Config) error { _, err := Rehearse(ctx, c, Takeover{}); return err },
+		"RevertNames":     func(_ *App, c Config) error { _, err := RevertNames(ctx, c, Takeover{}); return err },
+		"DropOwn":         func(_ *App, c Config) error { _, err := DropOwn(ctx, c, Takeover{}); return err },
+		"Verify":          func(_ *App, c Config) error { _, err := Verify(ctx, c, VerifyOptions{}); return err },
+		"Repair":          func(_ *App, c Config) error { _, err := Repair(ctx, c, VerifyOptions{}); return err },
 	} {
 		p := useCases[name]
 		for who, a := range map[string]*App{"jo": jo, "closed": closed, "": s.app.As(Actor{})} {
