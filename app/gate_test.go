@@ -21,6 +21,7 @@ import (
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/flags"
 	"github.com/openlectern/lectern/internal/dbtest"
+	"github.com/openlectern/lectern/job"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/sample"
 	"github.com/openlectern/lectern/user"
@@ -241,6 +242,14 @@ func TestNobodyMayAnything(t *testing.T) {
 			return err
 		},
 		"FlagHistory":  func(a *App, _ Config) error { _, err := a.FlagHistory(ctx, FlagRef{Name: "x"}); return err },
+		"Jobs":         func(a *App, _ Config) error { _, err := a.Jobs(ctx, job.Filter{}); return err },
+		"Job":          func(a *App, _ Config) error { _, err := a.Job(ctx, 1); return err },
+		"JobLog":       func(a *App, _ Config) error { _, err := a.JobLog(ctx, 1); return err },
+		"JobFile":      func(a *App, _ Config) error { _, _, err := a.JobFile(ctx, 1, "x"); return err },
+		"CancelJob":    func(a *App, _ Config) error { _, err := a.CancelJob(ctx, 1); return err },
+		"RetryJob":     func(a *App, _ Config) error { _, err := a.RetryJob(ctx, 1); return err },
+		"StartJob":     func(a *App, _ Config) error { _, err := a.StartJob(ctx, NewJob{Kind: BackupAllJob}); return err },
+		"WorkJobs":     func(a *App, _ Config) error { return a.WorkJobs(ctx, JobWorker{Once: true}) },
 		"FlagStates":   func(a *App, _ Config) error { _, err := a.FlagStates(ctx, "x"); return err },
 		"Init":         func(_ *App, c Config) error { _, err := Init(ctx, c); return err },
 		"Status":       func(_ *App, c Config) error { _, err := Status(ctx, c); return err },

@@ -116,6 +116,16 @@ var useCases = map[string]Permission{
 	"FlagHistory":       {who: operators},
 	"FlagStates":        {who: signedIn},
 
+	// Jobs: everybody has their own, operators all. To start one takes the permission of what it does.
+	"Jobs":      {who: signedIn},
+	"Job":       {who: signedIn},
+	"JobLog":    {who: signedIn},
+	"JobFile":   {who: signedIn},
+	"CancelJob": {who: signedIn},
+	"RetryJob":  {who: signedIn},
+	"StartJob":  {who: signedIn},
+	"WorkJobs":  {who: operators},
+
 	// On databases of any age.
 	"Init":         {who: operators},
 	"Status":       {who: operators},

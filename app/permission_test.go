@@ -32,6 +32,7 @@ var without = map[string]string{
 	"SecretFile":   "of a configuration",
 	"SignIn":       "says who somebody is, before which nobody may do anything",
 	"FirstLink":    "makes the first user when a server starts",
+	"Recorded":     "writes down that a command does a use case, which asks",
 	"Account":      "is told who asks, and tells what that person may know",
 	"Blocked":      "asks whether tables are being changed; tells no content",
 	"Validate":     "reads an archive that the caller has, and no store",
@@ -110,7 +111,7 @@ func receiver(f *ast.FuncDecl) string {
 }
 
 // gates are the functions by which use cases ask.
-var gates = []string{"may", "mayCourse", "mayBlocks", "mayMake", "mayRestore", "mayAccount", "mayAdd", "visible", "onDatabase", "onPlan"}
+var gates = []string{"may", "mayCourse", "mayBlocks", "mayMake", "mayRestore", "mayAccount", "mayAdd", "mayJob", "visible", "onDatabase", "onPlan"}
 
 // asks reports whether the function calls one of gates with its own name.
 func asks(f *ast.FuncDecl, name string) bool {

@@ -217,3 +217,15 @@ func finishedBefore(ctx context.Context, q db.Querier, before, elsewhere time.Ti
 	}
 	return list, nil
 }
+
+// Known returns which of the uuids are those of jobs.
+func Known(ctx context.Context, q db.Querier, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	known := map[uuid.UUID]bool{}
+	err := db.QueryIn(ctx, q, "SELECT uuid FROM lectern_job WHERE uuid IN (?...)", ids, nil, func(r *db.Row) error {
+		var id uuid.UUID
+		err := r.Scan(&id)
+		known[id] = true
+		return err
+	})
+	return known, err
+}

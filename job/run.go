@@ -220,9 +220,10 @@ func (r *Run) end(ctx context.Context, cause error, out Outcome, err error) Job 
 	j.Files = []File{}
 	if out.Result != nil {
 		b, merr := json.Marshal(out.Result)
-		if merr != nil {
+		switch {
+		case merr != nil:
 			err = errors.Join(err, merr)
-		} else {
+		case string(b) != "null": // a pointer to nothing
 			j.Result = b
 		}
 	}

@@ -207,7 +207,7 @@ var lectern = []Table{
 		},
 	},
 	{
-		Name: "lectern_joblog",
+		Name:    "lectern_joblog",
 		Columns: []Column{id8, ref8("job_id", "lectern_job", Drop), {Name: "at", Type: timestamp}, {Name: "line", Type: longText}},
 		Indexes: []Index{index("lectern_joblog_job", "job_id", "id")},
 	},

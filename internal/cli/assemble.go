@@ -12,6 +12,7 @@ import (
 
 	"github.com/openlectern/lectern/api"
 	authzapi "github.com/openlectern/lectern/api/authz"
+	"github.com/openlectern/lectern/api/jobs"
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/db"
@@ -38,7 +39,7 @@ func (c *cli) assemble(a *app.App, f *serving, conf api.Config, statements *atom
 	engine := authz.NewEngine(a.DB)
 	permissions := authzapi.New(authzapi.Config{DB: a.DB, Engine: engine, Flags: authoringFlag(a.DB), Person: people.Person, Log: conf.Log})
 	conf.Store, conf.Auth = a, people
-	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount}
+	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount, (&jobs.API{Store: a, Person: people.Person}).Mount}
 	conf.Checks = []api.Check{{Name: "database", Probe: usable(a, engine)}, {Name: "policy", Probe: current(engine)}}
 	conf.Collectors = []prometheus.Collector{
 		prometheus.NewCounterFunc(prometheus.CounterOpts{

@@ -178,6 +178,7 @@ func (c *cli) beside(ctx context.Context, b *assembled, a *app.App, late bool) {
 			c.warn("no first user could be made: %v", err)
 		}
 	}
+	wait.Go(func() { work(ctx, b.log, a) })
 	b.people.KeepSwept(ctx, func(err error) {
 		b.log.LogAttrs(ctx, slog.LevelWarn, "old sessions stay", slog.String("error", err.Error()))
 	})

@@ -30,6 +30,7 @@ var rules = []rule{
 	{"api/signin", []string{"api", "signin/...", "user"}, "what requests show, and the pages to sign in with"},
 	{"api/authz", []string{"api", "app", "authz", "authz/scope", "authz/things", "catalog", "content/publishing", "db", "flags", "user"},
 		"openedx-authz's endpoints, each one question to the policy and a few about names; the one use case in it is a role given or taken"},
+	{"api/jobs", []string{"api", "app", "job", "user"}, "long work as package app does it, and the states it can be in"},
 	{"api/...", []string{"app", "api/..."}, "HTTP is one more way to call the use cases"},
 	{"app", []string{
 		"modulestore/...", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
