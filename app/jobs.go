@@ -46,16 +46,11 @@ func (a *App) Jobs(ctx context.Context, f job.Filter) ([]Job, error) {
 	if !all {
 		f.By = int64(a.actor.id)
 	}
-	var out []Job
-	err = a.View(ctx, func(tx *db.Tx) error {
-		list, err := a.jobs.List(ctx, tx, f)
-		if err != nil {
-			return err
-		}
-		out, err = namedJobs(ctx, tx, list)
-		return err
-	})
-	return out, err
+	list, err := a.jobs.List(ctx, f)
+	if err != nil {
+		return nil, err
+	}
+	return namedJobs(ctx, a.DB, list)
 }
 
 // allJobs reports whether the actor sees the jobs of others.
@@ -73,13 +68,13 @@ func (a *App) mayJob(ctx context.Context, name string, id int64) (job.Job, error
 	if err := a.may(ctx, name); err != nil {
 		return job.Job{}, err
 	}
-	j, err := a.jobs.Get(ctx, a.DB, id)
+	j, err := a.jobs.Get(ctx, id)
 	if err != nil {
 		return j, err
 	}
 	all, err := a.allJobs(ctx, name)
 	if err == nil && !all && j.By != int64(a.actor.id) {
-		_, err = a.jobs.Get(ctx, a.DB, 0) // there is none, and that error is it
+		_, err = a.jobs.Get(ctx, 0) // there is none, and that error is it
 		var f *fault.Error
 		if errors.As(err, &f) {
 			f.Thing = jobName(id)
@@ -132,7 +127,7 @@ func (a *App) JobLog(ctx context.Context, id int64) ([]job.Line, error) {
 	if _, err := a.mayJob(ctx, "JobLog", id); err != nil {
 		return nil, err
 	}
-	return a.jobs.Log(ctx, a.DB, id)
+	return a.jobs.Log(ctx, id)
 }
 
 // CancelJob asks for the end of a job.
@@ -276,7 +271,7 @@ type JobWorker struct {
 	Trouble func(error)          // told what keeps it from its work; may be nil
 }
 
-// WorkJobs does jobs of the queue until ctx ends.
+// WorkJobs does jobs of the queue until ctx ends. It runs once at a time in a store.
 func (a *App) WorkJobs(ctx context.Context, w JobWorker) error {
 	if err := a.may(ctx, "WorkJobs"); err != nil || a.dryRun {
 		return err
@@ -331,8 +326,9 @@ func jobName(id int64) string { return "job " + strconv.FormatInt(id, 10) }
 // notedWithin is how long a command that only reads waits until it may write down that it works.
 const notedWithin = 2 * time.Second
 
-// Recorded lets fn do what a command does, and keeps it as a job that others see and can cancel: its context ends then. What fn returns
-// is the job's result. Nothing is kept in a dry run, nor where the database cannot be written.
+// Recorded lets fn do what a command does, and keeps it as a job that others see and can cancel: the context of fn ends
+// then. What fn returns is the job's result. Nothing is kept in a dry run, nor where the database cannot be written, or not
+// soon, by a command that only reads.
 func (a *App) Recorded(ctx context.Context, kind, about string, progress Progress, fn func(context.Context, Progress) (any, error)) error {
 	q, done, err := a.recorder(ctx)
 	if err != nil || q == nil {
@@ -357,7 +353,9 @@ func (a *App) Recorded(ctx context.Context, kind, about string, progress Progres
 	case recorded && end.Status == job.Cancelled && ctx.Err() == nil && err != nil:
 		err = &fault.Error{Kind: fault.Interrupted, Thing: jobName(end.ID), Text: "somebody has cancelled it", Next: "see who else works on this: lectern job list", Err: err}
 	}
-	_, _ = q.SweepSome(ctx, sweptWithCommand) // for sites without a server; what fails now is swept another time
+	if q.Within == 0 {
+		_, _ = q.SweepSome(ctx, sweptWithCommand) // for sites without a server; what fails now is swept another time
+	}
 	return err
 }
 
@@ -377,5 +375,7 @@ func (a *App) recorder(ctx context.Context) (q *job.Queue, done func(), err erro
 	if err != nil {
 		return nil, nil, err
 	}
-	return newQueue(d, a.folder), func() { _ = d.Close() }, nil
+	q = newQueue(d, a.folder)
+	q.Within = notedWithin
+	return q, func() { _ = d.Close() }, nil
 }

@@ -2,12 +2,14 @@ package app
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/openlectern/lectern/authz/legacy"
 	"github.com/openlectern/lectern/db"
@@ -210,4 +212,53 @@ func TestPlace(t *testing.T) {
 		t.Errorf("a file of another place: %v", err)
 	}
 	s.made(other, got, got.Files[0].Name)
+}
+
+// TestCancelBusy cancels a command that keeps everybody else from writing, from another process: of the row nothing can be
+// written before the command's transaction ends, and yet it hears of it.
+func TestCancelBusy(t *testing.T) {
+	t.Parallel()
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		t.Parallel()
+		s := newSite(t, e)
+		other, reader := open(t, s.conf), open(t, Config{DB: s.conf.DB, Data: s.conf.Data})
+		busy := make(chan struct{})
+		ended := make(chan error, 1)
+		go func() {
+			ended <- s.app.Recorded(t.Context(), ImportCourseJob, "big", nil, func(ctx context.Context, _ Progress) (any, error) {
+				return nil, s.app.Update(ctx, func(tx *db.Tx) error {
+					if _, err := tx.Exec(ctx, "UPDATE auth_user SET first_name = 'x'"); err != nil {
+						return err
+					}
+					close(busy)
+					<-ctx.Done()
+					return ctx.Err()
+				})
+			})
+		}()
+		<-busy
+		// Who only reads does not wait for it.
+		began := time.Now()
+		err := reader.Recorded(t.Context(), ExportCourseJob, "small", nil, func(context.Context, Progress) (any, error) { return nil, nil })
+		if took := time.Since(began); err != nil || took > 20*time.Second {
+			t.Errorf("a reader needed %s, %v", took, err)
+		}
+		list, err := other.Jobs(t.Context(), job.Filter{Status: []job.Status{job.Running}, Kind: ImportCourseJob})
+		if err != nil || len(list) != 1 {
+			t.Fatalf("%v, %v", list, err)
+		}
+		began = time.Now()
+		if got, err := other.CancelJob(t.Context(), list[0].ID); err != nil || !got.Cancel {
+			t.Errorf("%+v, %v", got, err)
+		}
+		if err := <-ended; !fault.Is(err, fault.Interrupted) || !strings.Contains(err.Error(), "cancelled") {
+			t.Errorf("it ended with %v", err)
+		}
+		if took := time.Since(began); took > 15*time.Second {
+			t.Errorf("it ended after %s", took)
+		}
+		if got, err := other.Job(t.Context(), list[0].ID); err != nil || got.Status != job.Cancelled {
+			t.Errorf("%+v, %v", got, err)
+		}
+	})
 }

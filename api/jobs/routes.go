@@ -45,7 +45,7 @@ func (a *API) as(ctx context.Context) *app.App {
 }
 
 type listing struct {
-	Status []string `query:"status" doc:"Only jobs in one of these states." enum:"queued,running,done,failed,cancelled"`
+	Status []string `query:"status,explode" doc:"Only jobs in one of these states." enum:"queued,running,done,failed,cancelled"`
 	Kind   string   `query:"kind" maxLength:"64" doc:"Only jobs of a kind."`
 	Limit  int      `query:"limit" minimum:"1" maximum:"500" default:"50"`
 	Before int64    `query:"before" minimum:"0" doc:"Only jobs with a smaller number, for the next page."`

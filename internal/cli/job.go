@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strings"
@@ -72,10 +71,10 @@ func (d jobList) text(w *textWriter) {
 // shownJob is the document of one job.
 type shownJob struct {
 	jobLine
-	Arguments json.RawMessage `json:"arguments"`
-	Result    json.RawMessage `json:"result"` // what the command of that name prints, or near to it; null for none
-	Files     []job.File      `json:"files"`
-	Log       []logLine       `json:"log"`
+	Arguments any        `json:"arguments"`
+	Result    any        `json:"result"` // what the command of that name prints, or near to it; null for none
+	Files     []job.File `json:"files"`
+	Log       []logLine  `json:"log"`
 }
 
 type logLine struct {
@@ -84,7 +83,10 @@ type logLine struct {
 }
 
 func newShownJob(j app.Job, log []job.Line) shownJob {
-	d := shownJob{newJobLine(j), j.Arguments, j.Result, j.Files, make([]logLine, len(log))}
+	d := shownJob{jobLine: newJobLine(j), Arguments: j.Arguments, Files: j.Files, Log: make([]logLine, len(log))}
+	if j.Result != nil {
+		d.Result = j.Result
+	}
 	for i, l := range log {
 		d.Log[i] = logLine{stamp(l.At), l.Text}
 	}
