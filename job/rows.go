@@ -13,6 +13,9 @@ import (
 	"github.com/openlectern/lectern/db"
 )
 
+// Table is the table of jobs, for who has to know whether a database has it.
+const Table = "lectern_job"
+
 const columns = "id, uuid, kind, thing, status, foreground, place, attempt, spare, cancel, worker, arguments, progress, result, files, " +
 	"error, created, started, finished, created_by_id"
 
