@@ -78,12 +78,12 @@ func sqlitePath(url string) (path string, ok bool) {
 type App struct {
 	content.Store
 	By     publishing.UserID // whom changes are made as
+	secret string            // file of keys
 	actor  Actor             // whose permissions count
 	gate   *gate
 	jobs   *job.Queue
 	folder jobFolder
 	reopen func(context.Context) (*db.DB, error) // the database to write, where it is open to read; nil where it is not
-	secret string                                // file of keys
 	dryRun bool
 	temp   string // folder of a throw-away database, "" otherwise
 }
@@ -95,7 +95,7 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{dryRun: c.DryRun, actor: System(), secret: c.SecretFile()}
+	a := &App{dryRun: c.DryRun, secret: c.SecretFile(), actor: System()}
 	if c.DryRun && c.Write && !c.Existing {
 		if err := a.throwAway(&database); err != nil {
 			return nil, err

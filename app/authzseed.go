@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/openlectern/lectern/authz"
-	"github.com/openlectern/lectern/authz/definitions"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/schema/inspect"
 )
@@ -15,7 +14,7 @@ func permissions(ctx context.Context, d *db.DB) error {
 	unused := false
 	err := d.View(ctx, func(tx *db.Tx) error {
 		names, err := inspect.Names(ctx, tx)
-		if err != nil || !names[definitions.NewestTable] {
+		if err != nil || !names[authz.NewestTable] {
 			return err
 		}
 		unused, err = authz.Unused(ctx, tx)

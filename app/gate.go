@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/openlectern/lectern/authz"
-	"github.com/openlectern/lectern/authz/definitions"
 	"github.com/openlectern/lectern/authz/legacy"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
@@ -59,7 +58,7 @@ func (g *gate) refresh(ctx context.Context) error {
 	}
 	if !g.tables.Load() {
 		names, err := inspect.Names(ctx, g.db)
-		if err != nil || !names[definitions.NewestTable] {
+		if err != nil || !names[authz.NewestTable] {
 			return err // nobody has assignments
 		}
 		g.tables.Store(true)

@@ -39,3 +39,14 @@ func (a *admins) has(key string) bool {
 	_, ok := a.by[key]
 	return ok
 }
+
+// word says what kind of super admin a name or address is of; "" where it is of none.
+func (a *admins) word(key string) string {
+	switch i, ok := a.by[key]; {
+	case !ok:
+		return ""
+	case a.all[i].Superuser:
+		return "superuser"
+	}
+	return "staff"
+}

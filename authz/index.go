@@ -28,6 +28,7 @@ type Index struct {
 	wide     wide
 	count    int    // assignments
 	next     uint32 // place in the order of rows of the next assignment
+	tolerant bool   // see Tolerant
 }
 
 // Tags of scopes.

@@ -52,6 +52,9 @@ func (x *Index) grants(seats []seat) ([]Grant, error) {
 	gs := make([]Grant, 0, len(seats))
 	for _, s := range inOrder(seats) {
 		if _, err := x.kind(s.domain); err != nil {
+			if x.tolerant {
+				continue
+			}
 			return nil, err
 		}
 		gs = append(gs, x.grant(s))
@@ -189,6 +192,9 @@ func (x *Index) AssignmentsIn(sc string) ([]InScope, error) {
 	at := map[uint32]int{}
 	for _, s := range inOrder(x.seatsIn(d[0])) {
 		i, known := at[s.sub]
+		if x.tolerant && !strings.HasPrefix(x.names.text(s.sub), userPrefix) {
+			continue
+		}
 		g := x.grant(s)
 		if !known {
 			i = len(teams)
@@ -296,6 +302,9 @@ func (x *Index) scopesFor(user, action string) ([]uint32, error) {
 	var ids []uint32
 	for _, s := range inOrder(x.seatsOf(x.names.find(userKey(user)))) {
 		if _, err := x.kind(s.domain); err != nil {
+			if x.tolerant {
+				continue
+			}
 			return nil, err
 		}
 		has, known := lists[s.role]

@@ -43,6 +43,9 @@ func Seed(ctx context.Context, tx *db.Tx, clear bool, o Options) (*Seeded, error
 	return s, s.change(ctx, tx, s.Added, nil)
 }
 
+// NewestTable is a table that only today's tables of permissions have (authz.md §10, 0011): where it is, all are.
+const NewestTable = "openedx_authz_authzschemasource"
+
 // Unused reports whether a database with today's tables has neither a rule nor a version of its policy: nobody has used
 // it for permissions yet.
 func Unused(ctx context.Context, q db.Querier) (bool, error) {

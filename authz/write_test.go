@@ -244,3 +244,43 @@ func TestAssignRefused(t *testing.T) {
 		}
 	})
 }
+
+// TestLetterCase has grants that differ by case alone: two where the database tells them apart, else a conflict.
+func TestLetterCase(t *testing.T) {
+	t.Parallel()
+	dbtest.EachReady(t, site, func(t *testing.T, d *db.DB) {
+		small, large := authz.Grant{"alice", "library_user", "lib:OpenedX:none"}, authz.Grant{"alice", "library_user", "lib:OpenedX:NONE"}
+		w, err := do(d, authz.Assign, authz.Options{KeepGoing: true}, small, large)
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := do(d, authz.Assign, authz.Options{KeepGoing: true}, large)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, wantAgain, wantGone := "added added", "present", "removed"
+		if d.Engine().MySQLFamily() {
+			want, wantAgain, wantGone = "added failed", "failed", "absent"
+			if w.Results[1].Err.Reason != authz.CaseConflict || !fault.Is(w.Results[1].Err, fault.Conflict) {
+				t.Errorf("the second: %v", w.Results[1].Err)
+			}
+			if _, err := do(d, authz.Assign, authz.Options{}, large); !fault.Is(err, fault.Conflict) {
+				t.Errorf("alone: %v", err)
+			}
+		}
+		gone, err := do(d, authz.Unassign, authz.Options{}, large)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := []string{outcomes(w), outcomes(again), outcomes(gone)}; cmp.Diff([]string{want, wantAgain, wantGone}, got) != "" {
+			t.Errorf("outcomes %q, want %q, %q, %q", got, want, wantAgain, wantGone)
+		}
+		if s := read(t, d); len(s.Rows) != 1 || !strings.Contains(s.Rows[0], "none") {
+			t.Errorf("left: %q", s.Rows)
+		}
+		// Another person's grant shares the scope's row with it.
+		if _, err := do(d, authz.Assign, authz.Options{}, authz.Grant{"bob", "library_user", "lib:OpenedX:NONE"}); err != nil {
+			t.Error(err)
+		}
+	})
+}

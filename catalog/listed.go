@@ -14,24 +14,26 @@ type Listed struct {
 // EachCourse calls fn for every course there is, in no order: those with an overview row, and the runs of the catalog
 // that have none (authz.md §17).
 func EachCourse(ctx context.Context, q db.Querier, fn func(Listed) error) error {
-	scan := func(r *db.Row) error {
+	overviews := map[string]bool{} // compared here: the collations of the two columns differ on the MySQL family
+	err := q.Query(ctx, `SELECT id, org, display_name FROM course_overviews_courseoverview`, nil, func(r *db.Row) error {
 		l, err := scanListed(r)
 		if err != nil {
 			return err
 		}
+		overviews[l.Key] = true
 		return fn(l)
-	}
-	if err := q.Query(ctx, `SELECT id, org, display_name FROM course_overviews_courseoverview`, nil, scan); err != nil {
+	})
+	if err != nil {
 		return err
 	}
-	// The collations of the two keys differ on the MySQL family, so they are compared as bytes there.
-	same := "v.id = r.course_key"
-	if q.Engine().MySQLFamily() {
-		same = "v.id = CONVERT(r.course_key USING utf8mb4)"
-	}
 	return q.Query(ctx, `SELECT r.course_key, o.short_name, r.title FROM openedx_catalog_courserun r
-		JOIN openedx_catalog_catalogcourse c ON c.id = r.catalog_course_id JOIN organizations_organization o ON o.id = c.org_id
-		WHERE NOT EXISTS (SELECT 1 FROM course_overviews_courseoverview v WHERE `+same+`)`, nil, scan)
+		JOIN openedx_catalog_catalogcourse c ON c.id = r.catalog_course_id JOIN organizations_organization o ON o.id = c.org_id`, nil, func(r *db.Row) error {
+		l, err := scanListed(r)
+		if err != nil || overviews[l.Key] {
+			return err
+		}
+		return fn(l)
+	})
 }
 
 // Library is a row of content_libraries_contentlibrary.

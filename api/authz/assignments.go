@@ -131,7 +131,7 @@ func listMembers(c *call) (int, any, error) {
 		if err != nil {
 			return nil, d, nil, err
 		}
-		sortGroups(s, groups)
+		sortGroups(s, d, groups)
 		groups = groups[w.from:w.to]
 		members := make([]Member, len(groups))
 		shown := make([]*person, len(groups))
@@ -180,8 +180,24 @@ func wholeNumber(s string) string {
 	return s
 }
 
-func sortGroups(s sorting, groups []group) {
-	slices.SortStableFunc(groups, func(a, b group) int { return s.compare(a.who.key(s.by), b.who.key(s.by)) })
+// sortGroups orders groups by a text of the people; of equal ones the first stays first.
+func sortGroups(s sorting, d directory, groups []group) {
+	compare := func(a, b *person) int { return s.compare(a.key(s.by), b.key(s.by)) }
+	if d.kept {
+		by := slices.Index(personTexts, s.by)
+		compare = func(a, b *person) int {
+			if s.desc {
+				a, b = b, a
+			}
+			return cmp.Compare(a.ranks[by], b.ranks[by])
+		}
+	}
+	slices.SortFunc(groups, func(a, b group) int {
+		if c := compare(a.who, b.who); c != 0 {
+			return c
+		}
+		return cmp.Compare(a.at, b.at)
+	})
 }
 
 // again answers with what run makes of the people it finds. Where they were read a while ago and somebody on the page has
@@ -228,7 +244,7 @@ func listAssignments(c *call) (int, any, error) {
 		if err != nil {
 			return nil, d, nil, err
 		}
-		rows := s.rows(sight, groups, w)
+		rows := s.rows(sight, d, groups, w)
 		list := make([]TeamAssignment, len(rows))
 		shown := make([]*person, len(rows))
 		for i, r := range rows {
@@ -249,11 +265,11 @@ type row struct {
 
 // rows returns the lines of a window of the list that the groups make. By a text of the people it orders these, not
 // their assignments, which stay together.
-func (s sorting) rows(sight *authz.Sight, groups []group, w window) []row {
+func (s sorting) rows(sight *authz.Sight, d directory, groups []group, w window) []row {
 	rows := make([]row, 0, w.to-w.from)
 	switch s.by {
 	case "full_name", "username", "email":
-		sortGroups(s, groups)
+		sortGroups(s, d, groups)
 		from, to := w.from, w.to
 		for _, g := range groups {
 			if from < g.count && to > 0 {
@@ -268,23 +284,25 @@ func (s sorting) rows(sight *authz.Sight, groups []group, w window) []row {
 		return rows
 	}
 	type keyed struct {
-		row
 		key        string
-		group, nth int
+		group, nth int32
 	}
 	all := make([]keyed, 0, w.count)
 	fold := keyOnce(s.by)
 	for i, g := range groups {
 		for n, h := range sight.Grants(g.at) {
-			all = append(all, keyed{row{g.who, h}, fold(h.Role, h.Scope), i, n})
+			all = append(all, keyed{fold(h.Role, h.Scope), int32(i), int32(n)})
 		}
 	}
-	// Ties stay in the order they came.
 	slices.SortFunc(all, func(a, b keyed) int {
-		return cmp.Or(s.compare(a.key, b.key), cmp.Compare(a.group, b.group), cmp.Compare(a.nth, b.nth))
+		if c := s.compare(a.key, b.key); c != 0 {
+			return c
+		}
+		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.nth, b.nth)) // ties stay in the order they came
 	})
 	for _, k := range all[w.from:w.to] {
-		rows = append(rows, k.row)
+		g := groups[k.group]
+		rows = append(rows, row{g.who, sight.Grants(g.at)[k.nth]})
 	}
 	return rows
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openlectern/lectern/api"
 	"github.com/openlectern/lectern/authz"
+	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/flags"
 )
@@ -56,7 +57,7 @@ func (o *operation) answer(a *API, w http.ResponseWriter, r *http.Request) (int,
 		w.Header().Set("WWW-Authenticate", `JWT realm="api"`)
 		return 0, nil, errAnonymous
 	}
-	c := &call{API: a, ctx: r.Context(), w: w, r: r, who: who, query: parseQuery(r.URL.RawQuery), ix: a.engine.Index()}
+	c := &call{API: a, ctx: r.Context(), w: w, r: r, who: who, query: parseQuery(r.URL.RawQuery), ix: a.engine.Index().Tolerant()}
 	if a.offeredOnly {
 		var err error
 		if c.hide, err = a.flags(c.ctx); err != nil {
@@ -74,8 +75,11 @@ func (a *API) explain(r *http.Request, o *operation, err error) (int, any) {
 	if p := (*problem)(nil); errors.As(err, &p) {
 		return p.status, p.body
 	}
+	if unclear(err) {
+		return errDenied.status, errDenied.body
+	}
 	status, text := http.StatusInternalServerError, "Internal Server Error"
-	if k := fault.KindOf(err); k == fault.Unavailable || k == fault.Conflict || k == fault.Interrupted {
+	if k := fault.KindOf(err); k == fault.Unavailable || k == fault.Interrupted || errors.Is(err, db.ErrRetry) {
 		status, text = http.StatusServiceUnavailable, "The database cannot be used now. Try again."
 	}
 	if r.Context().Err() == nil {
@@ -86,6 +90,10 @@ func (a *API) explain(r *http.Request, o *operation, err error) (int, any) {
 	}
 	return status, detail{text}
 }
+
+// unclear reports whether a question to the policy has no answer because the caller's name is another person's e-mail
+// address: then nothing is allowed (authz.md §4.1).
+func unclear(err error) bool { return fault.Is(err, fault.Conflict) && !errors.Is(err, db.ErrRetry) }
 
 // address returns the absolute address of the request without its query.
 func (c *call) address() string { return api.Absolute(c.ctx, c.r.URL.EscapedPath()) }

@@ -2,6 +2,8 @@ package authzapi
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/openlectern/lectern/db"
@@ -12,10 +14,14 @@ import (
 type person struct {
 	user.Person
 	username, name, email string
+	ranks                 [3]int32 // of those who are kept: place among all by each of personTexts, equal for equal texts
 }
 
+// personTexts are what people can be ordered by.
+var personTexts = []string{"username", "full_name", "email"}
+
 func lowered(p user.Person) *person {
-	return &person{p, strings.ToLower(p.Username), strings.ToLower(p.Name), strings.ToLower(p.Email)}
+	return &person{Person: p, username: strings.ToLower(p.Username), name: strings.ToLower(p.Name), email: strings.ToLower(p.Email)}
 }
 
 // matches reports whether a search term in lower case is in one of the texts (authz.md §12.3, §12.8, §12.11).
@@ -46,6 +52,16 @@ func readPeople(store *db.DB) func(context.Context) (map[string]*person, error) 
 			all[p.Username] = lowered(p)
 			return nil
 		})
+		list := slices.Collect(maps.Values(all))
+		for i, by := range personTexts {
+			slices.SortFunc(list, func(a, b *person) int { return strings.Compare(a.key(by), b.key(by)) })
+			for n, p := range list {
+				p.ranks[i] = int32(n)
+				if n > 0 && p.key(by) == list[n-1].key(by) {
+					p.ranks[i] = list[n-1].ranks[i]
+				}
+			}
+		}
 		return all, err
 	}
 }

@@ -18,6 +18,9 @@ type Role struct {
 func listRoles(c *call) (int, any, error) {
 	f := faults{}
 	s := c.readScope(f)
+	if k := s.Kind(); k == scope.Generic || k == scope.BasePlatform { // the reference fails on them (D8)
+		f.add("scope", isNoScope)
+	}
 	if err := f.err(); err != nil {
 		return 0, nil, err
 	}
@@ -43,7 +46,7 @@ func listRoles(c *call) (int, any, error) {
 	return http.StatusOK, pageOf(c, w, page), nil
 }
 
-// readScope reads the scope that the query must name: a library, a course, or a set of them, there or not.
+// readScope reads the scope that the query must name, of something that is there or not.
 func (c *call) readScope(f faults) scope.Scope {
 	key, ok := c.query.get("scope")
 	if !ok {
@@ -56,7 +59,7 @@ func (c *call) readScope(f faults) scope.Scope {
 		return scope.Scope{}
 	}
 	s, err := scope.Parse(key)
-	if err != nil || s.Kind() == scope.Generic || s.Kind() == scope.BasePlatform { // of these the reference fails (D8)
+	if err != nil {
 		f.add("scope", isNoScope)
 	}
 	return s

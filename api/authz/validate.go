@@ -41,7 +41,7 @@ func validateMe(c *call) (int, any, error) {
 		v.Action = q.action
 		if q.asked {
 			v.Scope = q.scope.Key()
-			if v.Allowed, err = c.ix.Allowed(c.who.Username, q.action, q.scope.Key()); err != nil {
+			if v.Allowed, err = c.ix.Allowed(c.who.Username, q.action, q.scope.Key()); err != nil && !unclear(err) {
 				return 0, nil, err
 			}
 			v.Allowed = v.Allowed && c.offered(q.scope)
@@ -49,7 +49,7 @@ func validateMe(c *call) (int, any, error) {
 		}
 		allowed, known := anywhere[q.action]
 		if !known {
-			if allowed, err = c.ix.AllowedAnywhere(c.who.Username, q.action); err != nil {
+			if allowed, err = c.ix.AllowedAnywhere(c.who.Username, q.action); err != nil && !unclear(err) {
 				return 0, nil, err
 			}
 			anywhere[q.action] = allowed

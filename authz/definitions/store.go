@@ -5,14 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/db"
 )
 
-// NewestTable is a table that only today's tables of permissions have (authz.md §10, 0011): where it is, all are.
-const NewestTable = sourceTable
-
 const (
-	sourceTable     = "openedx_authz_authzschemasource"
+	sourceTable     = authz.NewestTable
 	categoryTable   = "openedx_authz_authzpermissioncategory"
 	permissionTable = "openedx_authz_authzpermissiondefinition"
 	roleTable       = "openedx_authz_authzroledefinition"

@@ -108,7 +108,7 @@ Try it first: lectern demo`,
 	f.BoolVar(&c.global.dryRun, "dry-run", false, "show what would be done, and do nothing")
 	root.AddCommand(
 		c.courseCommand(courses), c.courseCommand(libraries), c.blockCommand(),
-		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.secretCommand(), c.flagCommand(), c.keyCommand(),
+		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.flagCommand(), c.secretCommand(), c.keyCommand(),
 		c.eventsCommand(), c.webhookCommand(), c.jobCommand(),
 	)
 	for _, v := range []verb{{c.serveCommand(), served{}}, {c.demoCommand(), demonstrated{}}, {c.versionCommand(), versionInfo{}}} {

@@ -121,26 +121,24 @@ func (c *cli) serve(ctx context.Context, f serving) (err error) {
 	if err != nil {
 		return err
 	}
-	if a.Ready(ctx) == nil {
-		if err := b.engine.Refresh(ctx); err != nil {
-			return err
-		}
-	}
-	b.server.Refresh(ctx)
-	return c.run(ctx, b, a, l, &f)
-}
-
-// run says where the server is, what is not as it should be, and serves.
-func (c *cli) run(ctx context.Context, b *assembled, a *app.App, l net.Listener, f *serving) error {
 	d := served{Listening: b.public.String()}
-	notReady := b.server.Ready()
-	if notReady == nil {
+	if a.Ready(ctx) == nil {
 		text, err := a.FirstLink(ctx)
 		if err != nil {
 			return err
 		}
 		d.SignIn = linkTo(b.public, text)
+		if err := b.engine.Refresh(ctx); err != nil { // it knows the first user, too
+			return err
+		}
 	}
+	b.server.Refresh(ctx)
+	return c.run(ctx, b, a, l, &f, d)
+}
+
+// run says where the server is, what is not as it should be, and serves.
+func (c *cli) run(ctx context.Context, b *assembled, a *app.App, l net.Listener, f *serving, d served) error {
+	notReady := b.server.Ready()
 	if err := c.print(d); err != nil {
 		return err
 	}
@@ -154,6 +152,7 @@ func (c *cli) run(ctx context.Context, b *assembled, a *app.App, l net.Listener,
 		c.warn("%s is plain http on another name than localhost: passwords and cookies can be read on the way, and browsers drop cookies that are meant for https", b.public)
 		c.warn("  next: put a proxy with a certificate before the server, and say so: --public-url https://%s --trusted-proxies ADDRESS", b.public.Hostname())
 	}
+	b.log.LogAttrs(ctx, slog.LevelInfo, "listening", slog.String("url", b.public.String()), slog.String("address", l.Addr().String()))
 	background, stop := context.WithCancel(ctx)
 	var wait sync.WaitGroup
 	wait.Go(func() { c.beside(background, b, a, notReady != nil) })
@@ -177,6 +176,7 @@ func (c *cli) beside(ctx context.Context, b *assembled, a *app.App, late bool) {
 		if err := c.sayFirst(ctx, a, b.public); err != nil {
 			c.warn("no first user could be made: %v", err)
 		}
+		_ = b.engine.Refresh(ctx) // it knows the first user sooner than by watching
 	}
 	wait.Go(func() { work(ctx, b.log, a) })
 	b.people.KeepSwept(ctx, func(err error) {

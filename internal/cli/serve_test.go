@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/cookiejar"
+	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -297,3 +299,163 @@ func TestServeJSON(t *testing.T) {
 }
 
 func openStore(path string) (*db.DB, error) { return db.Open(context.Background(), path, db.Options{}) }
+
+// browser is a person with a browser: it keeps cookies, and follows redirects.
+func browser(t *testing.T) *http.Client {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &http.Client{Jar: jar, Timeout: 30 * time.Second}
+}
+
+// send sends a request with the header pairs and returns the answer's status, where it came from in the end, and its body.
+func send(t *testing.T, c *http.Client, method, address, body string, headers ...string) (status int, at, answer string) {
+	t.Helper()
+	r, err := http.NewRequestWithContext(t.Context(), method, address, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	res, err := c.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := io.ReadAll(res.Body)
+	if err := errors.Join(err, res.Body.Close()); err != nil {
+		t.Error(err)
+	}
+	return res.StatusCode, res.Request.URL.Path, string(b)
+}
+
+// token asks for the token against forged requests, as the stock clients do before their first write.
+func token(t *testing.T, c *http.Client, base string) string {
+	t.Helper()
+	var doc struct {
+		Token string `json:"csrfToken"`
+	}
+	_, _, body := send(t, c, "GET", base+"/csrf/api/v1/token", "")
+	if err := json.Unmarshal([]byte(body), &doc); err != nil || doc.Token == "" {
+		t.Fatalf("token: %v, %s", err, body)
+	}
+	return doc.Token
+}
+
+// TestServeSignsIn is the first day of a site: the printed link, a password, the calls of the admin console, another server.
+func TestServeSignsIn(t *testing.T) {
+	t.Parallel()
+	data := filepath.Join(t.TempDir(), "data")
+	s := serve(t, "--data", data)
+	link, ok := strings.CutPrefix(s.line(), "sign in once at "+s.url)
+	if !ok {
+		t.Fatalf("the second line is no link of this server: %s", link)
+	}
+	admin := browser(t)
+	if status, at, body := send(t, admin, "GET", s.url+link, ""); status != 200 || at != "/signin/password" {
+		t.Fatalf("the link leads to %d %s %s", status, at, body)
+	}
+	if status, _, _ := send(t, browser(t), "GET", s.url+link, ""); status != 403 {
+		t.Errorf("the link is good twice: %d", status)
+	}
+	const password = "a lectern stands in the hall"
+	form := url.Values{"new_password": {password}, "new_password_again": {password}, "csrfmiddlewaretoken": {token(t, admin, s.url)}, "next": {"/"}}
+	if status, at, body := send(t, admin, "POST", s.url+"/signin/password", form.Encode(), "Content-Type", "application/x-www-form-urlencoded"); status != 200 || at != "/" {
+		t.Fatalf("setting a password leads to %d %s %s", status, at, body)
+	}
+
+	// The calls of the admin console's team page (stock-clients.md §5).
+	api := s.url + "/api/authz/v1/"
+	for _, c := range []struct{ method, path, body, want string }{
+		{"GET", "waffle-flag-states/", "", `{"global":`},
+		{"GET", "orgs/?page=1&page_size=5", "", `{"count":`},
+		{"GET", "scopes/?scope_type=library&page=1&page_size=5", "", `{"count":0`},
+		{"GET", "assignments/?roles=library_admin,library_author,library_contributor,library_user&page_size=10&page=1", "", `{"count":0`},
+		{"POST", "permissions/validate/me", `[{"action":"content_libraries.manage_library_team"},{"action":"courses.manage_course_team"}]`, `"allowed":true`},
+		{"POST", "permissions/validate/me", `[]`, `[]`},
+	} {
+		headers := []string{"USE-JWT-COOKIE", "true", "Content-Type", "application/json"}
+		if c.method == "POST" {
+			headers = append(headers, "X-CSRFToken", token(t, admin, s.url))
+		}
+		if status, _, body := send(t, admin, c.method, api+c.path, c.body, headers...); status != 200 || !strings.Contains(body, c.want) {
+			t.Errorf("%s %s: %d %s", c.method, c.path, status, body)
+		}
+	}
+	if status, _, body := send(t, admin, "POST", api+"permissions/validate/me", `[]`, "Content-Type", "application/json"); status != 403 || !strings.Contains(body, "CSRF Failed") {
+		t.Errorf("a write without a token: %d %s", status, body)
+	}
+	if status, _, body := send(t, admin, "GET", s.url+"/api/user/v1/accounts/admin", ""); status != 200 || !strings.Contains(body, `"email":"admin@localhost"`) {
+		t.Errorf("account: %d %s", status, body)
+	}
+
+	// Another server on the same database and keys has no first line to print, knows the session, and sees what this one is told.
+	other := serve(t, "--data", data, "--public-url", s.url)
+	other.url = "http://" + other.listeningOn()
+	same := browser(t)
+	base, err := url.Parse(s.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	there, err := url.Parse(other.url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	same.Jar.SetCookies(there, admin.Jar.Cookies(base))
+	if status, _, body := send(t, same, "GET", other.url+"/api/lectern/v1/about", ""); status != 200 || !strings.Contains(body, `"user":"admin"`) {
+		t.Errorf("the other server does not know the session: %d %s", status, body)
+	}
+	if status, _, _ := send(t, admin, "POST", s.url+"/login_refresh", ""); status != 200 {
+		t.Errorf("refresh: %d", status)
+	}
+	if status, at, _ := send(t, admin, "GET", s.url+"/logout?redirect_url="+url.QueryEscape("https://evil.example/"), ""); status != 200 || at != "/" {
+		t.Errorf("signing out leads to %d %s", status, at)
+	}
+	if status, _, _ := send(t, same, "GET", other.url+"/api/authz/v1/assignments/", ""); status != 401 {
+		t.Errorf("signed out here, the other server still knows the session: %d", status)
+	}
+	if status, _, _ := send(t, admin, "POST", s.url+"/login_refresh", ""); status != 401 {
+		t.Errorf("refresh after signing out: %d", status)
+	}
+
+	// With the password, which an operator can take away.
+	form = url.Values{"username": {"admin"}, "password": {password}, "csrfmiddlewaretoken": {token(t, admin, s.url)}, "next": {s.url + "/readyz"}}
+	if status, at, body := send(t, admin, "POST", s.url+"/login", form.Encode(), "Content-Type", "application/x-www-form-urlencoded"); status != 200 || at != "/readyz" {
+		t.Errorf("signing in leads to %d %s %s", status, at, body)
+	}
+	if status, _, errs := run(t.Context(), t, nil, "user", "disable", "admin", "--data", data); status != 0 {
+		t.Fatal(errs)
+	}
+	if status, _, _ := send(t, admin, "GET", api+"assignments/", ""); status != 401 {
+		t.Errorf("disabled, and still in: %d", status)
+	}
+	if got := s.end(syscall.SIGTERM); got != 0 {
+		t.Errorf("status %d: %s", got, s.errs)
+	}
+	again := serve(t, "--data", data)
+	if err := again.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Error(err)
+	}
+	if rest, err := io.ReadAll(again.out); err != nil || len(rest) > 0 {
+		t.Errorf("with users there is a second line: %q, %v", rest, err)
+	}
+	if err := again.cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+// listeningOn returns the address that the process has, which its first line does not say where --public-url is given.
+func (s *serving) listeningOn() string {
+	s.t.Helper()
+	for range 200 {
+		if _, rest, ok := strings.Cut(s.errs.String(), "address="); ok {
+			address, _, _ := strings.Cut(rest, "\n")
+			return strings.TrimSpace(address)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	s.t.Fatalf("the log does not say where it listens: %s", s.errs)
+	return ""
+}

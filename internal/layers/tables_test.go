@@ -56,7 +56,6 @@ var owners = map[string]string{
 	"auth_user":                               "user",
 	"student_courseaccessrole":                "authz/legacy",
 	"casbin_rule":                             "authz",
-	"openedx_authz_authzschemasource":         "authz/definitions",
 	"openedx_authz_authzpermissioncategory":   "authz/definitions",
 	"openedx_authz_authzpermissiondefinition": "authz/definitions",
 	"openedx_authz_authzroledefinition":       "authz/definitions",

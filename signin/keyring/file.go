@@ -61,6 +61,7 @@ func Make(path string) error {
 // Rotate adds a new signing key and a new secret, which are used from now on, and returns their id. What was signed before
 // is still accepted. It makes the file where there is none.
 func Rotate(path string) (id string, err error) {
+	_, missing := os.Stat(path)
 	if err := Make(path); err != nil {
 		return "", err
 	}
@@ -68,10 +69,13 @@ func Rotate(path string) (id string, err error) {
 	if err != nil {
 		return "", err
 	}
-	if err := f.add(time.Now()); err != nil {
-		return "", err
+	if !errors.Is(missing, os.ErrNotExist) {
+		if err := f.add(time.Now()); err != nil {
+			return "", err
+		}
+		err = replace(path, f)
 	}
-	return f.Signing[len(f.Signing)-1].ID, replace(path, f)
+	return f.Signing[len(f.Signing)-1].ID, err
 }
 
 // Remove removes the keys of an id; what they signed is refused from then on. The newest cannot be removed.
