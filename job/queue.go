@@ -320,20 +320,22 @@ func (q *Queue) Settle(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	return q.settle(ctx, []Job{j})
+	_, err = q.settle(ctx, []Job{j})
+	return err
 }
 
-// settle does that for those of some jobs whose leases nobody holds.
-func (q *Queue) settle(ctx context.Context, list []Job) error {
+// settle does that for those of some jobs whose leases nobody holds, and says whether there was any.
+func (q *Queue) settle(ctx context.Context, list []Job) (any bool, err error) {
 	gone, err := q.gone(ctx, list)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var errs []error
 	for i := range list {
 		if j := &list[i]; gone[j.lease(j.Attempt)] {
-			errs = append(errs, q.bury(ctx, j))
+			buried, err := q.bury(ctx, j)
+			any, errs = any || buried, append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return any, errors.Join(errs...)
 }
