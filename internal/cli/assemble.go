@@ -26,6 +26,7 @@ type assembled struct {
 	server *api.Server
 	engine *authz.Engine
 	people *signin.Service
+	jobs   *prometheus.CounterVec // that have ended
 	public *url.URL
 	log    *slog.Logger
 }
@@ -41,14 +42,16 @@ func (c *cli) assemble(a *app.App, f *serving, conf api.Config, statements *atom
 	conf.Store, conf.Auth = a, people
 	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount, (&jobs.API{Store: a, Person: people.Person}).Mount}
 	conf.Checks = []api.Check{{Name: "database", Probe: usable(a, engine)}, {Name: "policy", Probe: current(engine)}}
+	ended := newJobCounter()
 	conf.Collectors = []prometheus.Collector{
+		ended,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "lectern_db_statements_total", Help: "Statements, and batches of bulk ones, sent to the database.",
 		}, func() float64 { return float64(statements.Load()) }),
 		policyCollector{engine},
 	}
 	s, err := api.New(conf)
-	return &assembled{server: s, engine: engine, people: service, public: conf.Public, log: conf.Log}, err
+	return &assembled{server: s, engine: engine, people: service, jobs: ended, public: conf.Public, log: conf.Log}, err
 }
 
 // authoringFlag returns a reader of the flag for course authoring, that reads it again only when it has changed.

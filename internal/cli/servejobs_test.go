@@ -125,6 +125,17 @@ func TestServeJobs(t *testing.T) {
 	if d.Status != "done" || d.By != "chris" || len(d.Files) != 1 || d.Result["course"] != sample.CourseKey {
 		t.Fatalf("%+v", d)
 	}
+	counted := false
+	for range 100 { // a moment after the row says so
+		_, body := c.get("/metrics")
+		if counted = strings.Contains(body, `lectern_jobs_ended_total{kind="course export",status="done"} 1`); counted {
+			break
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	if !counted {
+		t.Error("/metrics does not tell of the job")
+	}
 	var archive []byte
 	if status := c.send(http.MethodGet, d.Files[0].URL, "", nil, &archive); status != http.StatusOK || len(archive) != d.Files[0].Bytes {
 		t.Fatalf("%s: %d, %d bytes", d.Files[0].URL, status, len(archive))
