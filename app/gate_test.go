@@ -22,6 +22,7 @@ import (
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/flags"
 	"github.com/openlectern/lectern/internal/dbtest"
+	"github.com/openlectern/lectern/job"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/sample"
 	"github.com/openlectern/lectern/user"
@@ -274,6 +275,14 @@ func TestNobodyMayAnything(t *testing.T) {
 		"DropOwn":         func(_ *App, c Config) error { _, err := DropOwn(ctx, c, Takeover{}); return err },
 		"Verify":          func(_ *App, c Config) error { _, err := Verify(ctx, c, VerifyOptions{}); return err },
 		"Repair":          func(_ *App, c Config) error { _, err := Repair(ctx, c, VerifyOptions{}); return err },
+		"Jobs":            func(a *App, _ Config) error { _, err := a.Jobs(ctx, job.Filter{}); return err },
+		"Job":             func(a *App, _ Config) error { _, err := a.Job(ctx, 1); return err },
+		"JobLog":          func(a *App, _ Config) error { _, err := a.JobLog(ctx, 1); return err },
+		"JobFile":         func(a *App, _ Config) error { _, _, err := a.JobFile(ctx, 1, "x"); return err },
+		"CancelJob":       func(a *App, _ Config) error { _, err := a.CancelJob(ctx, 1); return err },
+		"RetryJob":        func(a *App, _ Config) error { _, err := a.RetryJob(ctx, 1); return err },
+		"StartJob":        func(a *App, _ Config) error { _, err := a.StartJob(ctx, NewJob{Kind: BackupAllJob}); return err },
+		"WorkJobs":        func(a *App, _ Config) error { return a.WorkJobs(ctx, JobWorker{Once: true}) },
 	} {
 		p := useCases[name]
 		for who, a := range map[string]*App{"jo": jo, "closed": closed, "": s.app.As(Actor{})} {

@@ -130,6 +130,16 @@ var useCases = map[string]Permission{
 	"SeedPolicy":      {who: operators},
 	"LoadDefinitions": {who: operators},
 
+	// Jobs: everybody has their own, operators all. To start one takes the permission of what it does.
+	"Jobs":      {who: signedIn},
+	"Job":       {who: signedIn},
+	"JobLog":    {who: signedIn},
+	"JobFile":   {who: signedIn},
+	"CancelJob": {who: signedIn},
+	"RetryJob":  {who: signedIn},
+	"StartJob":  {who: signedIn},
+	"WorkJobs":  {who: operators},
+
 	// On databases of any age.
 	"Init":         {who: operators},
 	"Status":       {who: operators},

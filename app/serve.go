@@ -24,7 +24,8 @@ func OpenAnyAge(ctx context.Context, c Config) (*App, error) {
 		return nil, err
 	}
 	a := &App{secret: c.SecretFile(), gate: newGate(d)}
-	a.DB, a.Files = d, files
+	a.DB, a.Files, a.folder = d, files, c.jobs()
+	a.jobs = newQueue(d, a.folder)
 	return a, nil
 }
 

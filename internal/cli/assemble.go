@@ -12,6 +12,7 @@ import (
 
 	"github.com/openlectern/lectern/api"
 	authzapi "github.com/openlectern/lectern/api/authz"
+	"github.com/openlectern/lectern/api/jobs"
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/db"
@@ -26,6 +27,7 @@ type assembled struct {
 	server *api.Server
 	engine *authz.Engine
 	people *signin.Service
+	jobs   *prometheus.CounterVec // that have ended
 	public *url.URL
 	log    *slog.Logger
 }
@@ -40,16 +42,18 @@ func (c *cli) assemble(a *app.App, f *serving, conf api.Config, statements *atom
 	permissions := authzapi.New(authzapi.Config{DB: a.DB, Engine: engine, Flags: authoringFlag(a.DB), Person: people.Person, Log: conf.Log,
 		OfferedOnly: f.hideUnflagged, OldNames: f.oldNames})
 	conf.Store, conf.Auth = store{a}, people
-	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount}
+	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount, (&jobs.API{Store: a, Person: people.Person}).Mount}
 	conf.Checks = []api.Check{{Name: "database", Probe: usable(a, engine)}, {Name: "policy", Probe: current(a, engine)}}
+	ended := newJobCounter()
 	conf.Collectors = []prometheus.Collector{
+		ended,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "lectern_db_statements_total", Help: "Statements, and batches of bulk ones, sent to the database.",
 		}, func() float64 { return float64(statements.Load()) }),
 		policyCollector{engine},
 	}
 	s, err := api.New(conf)
-	return &assembled{server: s, engine: engine, people: service, public: conf.Public, log: conf.Log}, err
+	return &assembled{server: s, engine: engine, people: service, jobs: ended, public: conf.Public, log: conf.Log}, err
 }
 
 // store lets the server call use cases as the person who asks.

@@ -188,6 +188,7 @@ func (c *cli) beside(ctx context.Context, b *assembled, a *app.App, late bool) {
 		}
 		_ = b.engine.Refresh(ctx) // it knows the first user sooner than by watching
 	}
+	wait.Go(func() { work(ctx, b, a) })
 	b.people.KeepSwept(ctx, func(err error) {
 		b.log.LogAttrs(ctx, slog.LevelWarn, "old sessions stay", slog.String("error", err.Error()))
 	})

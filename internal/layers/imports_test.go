@@ -29,6 +29,7 @@ var rules = []rule{
 	{"console/...", []string{"api", "app", "console/..."}, "pages show what the API's types say and the use cases do, and decide nothing"},
 	{"api/authz", []string{"api", "authz", "authz/scope", "authz/things", "catalog", "content/publishing", "db", "flags", "user"}, "openedx-authz's endpoints: each a question to the policy and the names for its answer"},
 	{"api/signin", []string{"api", "signin/...", "user"}, "what requests show, and the pages to sign in with"},
+	{"api/jobs", []string{"api", "app", "job", "user"}, "long work as package app does it, and the states it can be in"},
 	{"api/...", []string{"app", "api/..."}, "HTTP is one more way to call the use cases"},
 	{"app", []string{
 		"modulestore/...", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
