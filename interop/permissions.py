@@ -15,7 +15,7 @@ length of one is forgotten before it.
     assignments               every assignment with what belongs to it, by the models
     audit                     the audit as the admin site lists it
     admin                     the rules as the admin site lists and opens them
-    busy SEED N WORLD         N random changes among [users, roles, scopes]; what became of each
+    busy SEED N WORLD         N random changes among [users, roles, scopes]; what became of them
 """
 import json
 import random
@@ -234,20 +234,22 @@ def admin():
 
 
 def busy(seed, n, world):
-    """Gives and takes back at random. What is refused is not tried again, and nobody is told that it was done."""
+    """Gives and takes back at random among [users, roles, scopes]. What is refused is not tried again. Says which changes
+    were refused, and what was last said of each assignment: true for there; those of which a refusal says nothing are not
+    told of."""
     from openedx_authz.api.users import assign_role_to_user_in_scope, unassign_role_from_user
 
-    users, roles, scopes = json.loads(world)
-    pick, refused, done = random.Random(int(seed)), [], 0
+    pick, refused, told = random.Random(int(seed)), [], {}
     for _ in range(int(n)):
-        grant = pick.choice(users), pick.choice(roles), pick.choice(scopes)
-        change = pick.choice([assign_role_to_user_in_scope, assign_role_to_user_in_scope, unassign_role_from_user])
+        grant = tuple(pick.choice(of) for of in json.loads(world))
+        give = pick.random() < 0.6
         try:
-            change(*grant)
-            done += 1
+            if (assign_role_to_user_in_scope if give else unassign_role_from_user)(*grant):
+                told[grant] = give
         except Exception as e:  # from the database, or what the package makes of rows that have gone meanwhile
-            refused.append(f"{type(e).__name__}: {e}"[:200])
-    return {"done": done, "refused": refused}
+            told.pop(grant, None)
+            refused.append(f"{type(e).__name__}: {e}"[:150])
+    return {"told": [[*g, str(v)] for g, v in told.items()], "refused": refused}
 
 
 COMMANDS = {
