@@ -70,7 +70,7 @@ func permissionsInTurns(t *testing.T, d *db.DB, django *site) {
 	checked(t, django, "openedx_authz", "casbin_adapter")
 	django.ask(t, nil, "people")
 	p := &pair{d, watched(t, d), django}
-	p.agree(t, "with nothing assigned", questions(6))
+	p.agree(t, "with nothing assigned", questions(16))
 
 	const (
 		cs1, cs2, later, rerun = "course-v1:OpenedX+CS1+2026", "course-v1:OpenedX+CS2+2026", "course-v1:DemoX+Later+2026", "course-v1:DemoX+Rerun+2026"
@@ -82,9 +82,13 @@ func permissionsInTurns(t *testing.T, d *db.DB, django *site) {
 		{"ann", "library_user", demo}, {"eve", "course_admin", rerun}, {"root", "course_staff", "course-v1:*"}})
 
 	p.lectern(t, authz.Assign, "root", ours...)
-	p.agree(t, "after Lectern has assigned", questions(4))
+	p.agree(t, "after Lectern has assigned", questions(8))
 	p.python(t, "assign", "staffer", theirs...)
-	p.agree(t, "after Python has assigned", questions(1))
+	every := 1
+	if d.Engine() != db.SQLite { // all engines decide by the same rows, and each question takes Python 20 ms
+		every = 6
+	}
+	p.agree(t, "after Python has assigned", questions(every))
 	p.alike(t, slices.Concat(ours, theirs))
 
 	t.Log("each takes back what the other gave, and gives what is there already")
@@ -130,8 +134,6 @@ func permissionsInTurns(t *testing.T, d *db.DB, django *site) {
 
 	p.unseen(t)
 	p.defined(t)
-	checked(t, django, "openedx_authz", "casbin_adapter")
-
 	state, err := schema.Recognize(ctx, d)
 	if err != nil || state.Status != schema.Current {
 		t.Errorf("recognised as %+v, %v", state, err)
