@@ -22,11 +22,11 @@ import (
 // people is a store with one person.
 type people struct{}
 
-func (people) Account(_ context.Context, viewer, name string) (app.Account, error) {
+func (people) Account(_ context.Context, viewer api.Person, name string) (app.Account, error) {
 	if name != "ada" {
 		return app.Account{}, fault.Errorf(fault.NotFound, name, "no such user")
 	}
-	return app.Account{Username: "ada", Name: "Ada L.", Email: "ada@example.org", Active: true, Full: viewer == "ada"}, nil
+	return app.Account{Username: "ada", Name: "Ada L.", Email: "ada@example.org", Active: true, Full: viewer.Username == "ada"}, nil
 }
 
 // byHeader signs in who the header X-Test-User names.

@@ -44,6 +44,9 @@ func (rt *Router) admit(route *Route, next http.Handler) http.Handler {
 			next.ServeHTTP(w, r)
 		})
 	}
+	if route.Access == Anyone && rt.ready() != nil {
+		return next // only an Early one gets here, and who somebody is cannot be looked up
+	}
 	return rt.auth.Authenticate(rt.auth.CSRF(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, ok := rt.auth.Person(r.Context())
 		switch {

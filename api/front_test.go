@@ -168,6 +168,28 @@ func TestReadiness(t *testing.T) {
 	}
 }
 
+// lost is who looks people up in a database that is away.
+type lost struct{ byHeader }
+
+func (lost) Authenticate(http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { api.WriteError(w, r, errBroken) })
+}
+
+// TestEarlyKnowsNobody holds that what works on a database that is not ready looks nobody up in it.
+func TestEarlyKnowsNobody(t *testing.T) {
+	t.Parallel()
+	s := server(t, func(c *api.Config) {
+		c.Auth = lost{}
+		c.Checks = []api.Check{{Name: "database", Probe: func(context.Context) error { return errBroken }}}
+	})
+	s.Refresh(t.Context())
+	for path, want := range map[string]int{"/api/notifications/count/": 200, "/api/lectern/v1/about": 200, "/test/things/": 503} {
+		if w := call(s, "GET", path, ""); w.Code != want {
+			t.Errorf("%s gave %d %s, want %d", path, w.Code, w.Body, want)
+		}
+	}
+}
+
 func TestNotLookedYet(t *testing.T) {
 	t.Parallel()
 	s, err := api.New(api.Config{Store: people{}, Checks: []api.Check{{Name: "database", Probe: func(context.Context) error { return nil }}}})

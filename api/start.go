@@ -11,8 +11,8 @@ import (
 
 // Store is what this package asks of package app.
 type Store interface {
-	// Account returns what viewer may see of a person; NotFound when there is none of that name.
-	Account(ctx context.Context, viewer, name string) (app.Account, error)
+	// Account returns what viewer may see of the person of that name; NotFound when there is none.
+	Account(ctx context.Context, viewer Person, name string) (app.Account, error)
 }
 
 // start answers the calls that both stock clients make when a page opens (stock-clients.md §2 to §5).
@@ -75,6 +75,11 @@ func (s start) routes(rt *Router) {
 		}
 		return d, nil
 	})
+	// Browsers ask for it by themselves, on the pages of the stock clients too.
+	rt.Handle(Route{Method: http.MethodGet, Path: "/favicon.ico", Access: Open, Early: true, Quiet: true, Handler: http.RedirectHandler(assetPath+logo, http.StatusFound), Operation: &huma.Operation{
+		OperationID: "favicon", Tags: []string{tagServer}, Summary: "The way to the picture of browser tabs",
+		Responses: map[string]*huma.Response{"302": {Description: "To " + assetPath + logo + "."}},
+	}})
 	rt.Handle(Route{Method: http.MethodGet, Path: "/", Access: Open, Early: true, Handler: http.HandlerFunc(s.landing), Operation: &huma.Operation{
 		OperationID: "landing", Tags: []string{tagServer}, Summary: "A page that says what is here",
 		Responses: map[string]*huma.Response{"200": {Description: "HTML.", Content: map[string]*huma.MediaType{"text/html": {Schema: &huma.Schema{Type: huma.TypeString}}}}},
@@ -116,7 +121,7 @@ type profileImage struct {
 
 func (s start) account(w http.ResponseWriter, r *http.Request) {
 	viewer, _ := s.Auth.Person(r.Context())
-	a, err := s.Store.Account(r.Context(), viewer.Username, r.PathValue("username"))
+	a, err := s.Store.Account(r.Context(), viewer, r.PathValue("username"))
 	if err != nil {
 		WriteError(w, r, err)
 		return

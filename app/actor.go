@@ -25,7 +25,8 @@ func (a Actor) Name() string { return a.name }
 // As returns the store as an actor works with it: what changes are made as, and what is allowed. A server calls it for
 // every request. It costs nothing, shares everything with a, and must not be closed.
 func (a *App) As(actor Actor) *App {
-	return &App{Store: a.Store, By: publishing.UserID(actor.id), actor: actor, gate: a.gate, dryRun: a.dryRun, env: a.env}
+	return &App{Store: a.Store, By: publishing.UserID(actor.id), actor: actor, gate: a.gate, secret: a.secret, jobs: a.jobs, folder: a.folder,
+		dryRun: a.dryRun, env: a.env}
 }
 
 // Actor returns on whose behalf the store is open.

@@ -19,6 +19,7 @@ import (
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/job"
 	"github.com/openlectern/lectern/schema"
 	"github.com/openlectern/lectern/user"
 )
@@ -81,6 +82,9 @@ type App struct {
 	secret string            // file of keys
 	actor  Actor             // whose permissions count
 	gate   *gate
+	jobs   *job.Queue
+	folder jobFolder
+	reopen func(context.Context) (*db.DB, error) // the database to write, where it is open to read; nil where it is not
 	dryRun bool
 	env    func(string) string // may be nil
 	temp   string              // folder of a throw-away database, "" otherwise
@@ -103,7 +107,13 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(err, a.removeTemp())
 	}
-	a.DB, a.Files, a.gate = d, files, newGate(d)
+	a.DB, a.Files, a.gate, a.folder = d, files, newGate(d), c.jobs()
+	a.jobs = newQueue(d, a.folder)
+	if !c.Write {
+		a.reopen = func(ctx context.Context) (*db.DB, error) {
+			return db.Open(ctx, database, db.Options{Clock: c.Clock, OnStatement: c.OnStatement})
+		}
+	}
 	if c.DryRun {
 		a.Files = forgetful{a.Files}
 	}

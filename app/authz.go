@@ -18,7 +18,11 @@ func (a *App) policy(ctx context.Context) (*authz.Index, error) {
 	if err := g.refresh(ctx); err != nil {
 		return nil, err
 	}
-	if !g.tables.Load() {
+	names, err := g.tables(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if !names[authz.NewestTable] {
 		return nil, fault.Errorf(fault.Refused, a.DB.Name(), "the database does not have today's tables of permissions").
 			WithNext("see what is missing: lectern db status")
 	}

@@ -242,6 +242,9 @@ func (a *App) mayBlocks(ctx context.Context, name string, in keys.Course, ids []
 	if err != nil {
 		return err
 	}
+	if len(ids) == 0 {
+		return a.may(ctx, name, t)
+	}
 	asked := map[string]bool{}
 	for _, id := range ids {
 		action := cmp.Or(blockActions[id.Type], useCases[name].course)

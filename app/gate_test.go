@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,6 +22,7 @@ import (
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/flags"
 	"github.com/openlectern/lectern/internal/dbtest"
+	"github.com/openlectern/lectern/job"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/sample"
 	"github.com/openlectern/lectern/user"
@@ -234,23 +236,53 @@ func TestNobodyMayAnything(t *testing.T) {
 		"NewToken":    func(a *App, _ Config) error { _, _, err := a.NewToken(ctx, "jo", "x", 0); return err },
 		"RevokeToken": func(a *App, _ Config) error { return a.RevokeToken(ctx, "jo", 1) },
 		"Tokens":      func(a *App, _ Config) error { _, err := a.Tokens(ctx, "jo"); return err },
+		"Account":     func(a *App, _ Config) error { _, err := a.Account(ctx, "jo"); return err },
 		"Users":       func(a *App, _ Config) error { _, err := a.Users(ctx); return err },
 		"Flag":        func(a *App, _ Config) error { _, err := a.Flag(ctx, FlagRef{Name: "x"}); return err },
 		"SetFlag": func(a *App, _ Config) error {
 			_, err := a.SetFlag(ctx, FlagRef{Name: "x"}, FlagChange{On: true})
 			return err
 		},
-		"FlagHistory":  func(a *App, _ Config) error { _, err := a.FlagHistory(ctx, FlagRef{Name: "x"}); return err },
-		"FlagStates":   func(a *App, _ Config) error { _, err := a.FlagStates(ctx, "x"); return err },
-		"Init":         func(_ *App, c Config) error { _, err := Init(ctx, c); return err },
-		"Status":       func(_ *App, c Config) error { _, err := Status(ctx, c); return err },
-		"PlanTakeover": func(_ *App, c Config) error { _, err := PlanTakeover(ctx, c, Takeover{}); return err },
-		"Migrate":      func(_ *App, c Config) error { _, err := Migrate(ctx, c, Takeover{}); return err },
-		"Rehearse":     func(_ *App, c Config) error { _, err := Rehearse(ctx, c, Takeover{}); return err },
-		"RevertNames":  func(_ *App, c Config) error { _, err := RevertNames(ctx, c, Takeover{}); return err },
-		"DropOwn":      func(_ *App, c Config) error { _, err := DropOwn(ctx, c, Takeover{}); return err },
-		"Verify":       func(_ *App, c Config) error { _, err := Verify(ctx, c, VerifyOptions{}); return err },
-		"Repair":       func(_ *App, c Config) error { _, err := Repair(ctx, c, VerifyOptions{}); return err },
+		"FlagHistory": func(a *App, _ Config) error { _, err := a.FlagHistory(ctx, FlagRef{Name: "x"}); return err },
+		"FlagStates":  func(a *App, _ Config) error { _, err := a.FlagStates(ctx, "x"); return err },
+		"CheckPermission": func(a *App, _ Config) error {
+			_, err := a.CheckPermission(ctx, "closed", viewCourse, sample.CourseKey)
+			return err
+		},
+		"Explain": func(a *App, _ Config) error {
+			_, _, err := a.Explain(ctx, "closed", viewCourse, sample.CourseKey)
+			return err
+		},
+		"Assign": func(a *App, _ Config) error {
+			_, err := a.Assign(ctx, []authz.Grant{{User: "jo", Role: "course_admin", Scope: sample.CourseKey}}, TeamChange{})
+			return err
+		},
+		"Unassign": func(a *App, _ Config) error {
+			_, err := a.Unassign(ctx, []authz.Grant{{User: "jo", Role: "course_admin", Scope: sample.CourseKey}}, TeamChange{})
+			return err
+		},
+		"Assignments":     func(a *App, _ Config) error { _, err := a.Assignments(ctx, authz.Exact{}); return err },
+		"Roles":           func(a *App, _ Config) error { _, err := a.Roles(ctx); return err },
+		"TeamAudit":       func(a *App, _ Config) error { _, err := a.TeamAudit(ctx, authz.AuditFilter{}); return err },
+		"SeedPolicy":      func(a *App, _ Config) error { _, err := a.SeedPolicy(ctx, false); return err },
+		"LoadDefinitions": func(a *App, _ Config) error { _, _, err := a.LoadDefinitions(ctx, nil, false); return err },
+		"Init":            func(_ *App, c Config) error { _, err := Init(ctx, c); return err },
+		"Status":          func(_ *App, c Config) error { _, err := Status(ctx, c); return err },
+		"PlanTakeover":    func(_ *App, c Config) error { _, err := PlanTakeover(ctx, c, Takeover{}); return err },
+		"Migrate":         func(_ *App, c Config) error { _, err := Migrate(ctx, c, Takeover{}); return err },
+		"Rehearse":        func(_ *App, c Config) error { _, err := Rehearse(ctx, c, Takeover{}); return err },
+		"RevertNames":     func(_ *App, c Config) error { _, err := RevertNames(ctx, c, Takeover{}); return err },
+		"DropOwn":         func(_ *App, c Config) error { _, err := DropOwn(ctx, c, Takeover{}); return err },
+		"Verify":          func(_ *App, c Config) error { _, err := Verify(ctx, c, VerifyOptions{}); return err },
+		"Repair":          func(_ *App, c Config) error { _, err := Repair(ctx, c, VerifyOptions{}); return err },
+		"Jobs":            func(a *App, _ Config) error { _, err := a.Jobs(ctx, job.Filter{}); return err },
+		"Job":             func(a *App, _ Config) error { _, err := a.Job(ctx, 1); return err },
+		"JobLog":          func(a *App, _ Config) error { _, err := a.JobLog(ctx, 1); return err },
+		"JobFile":         func(a *App, _ Config) error { _, _, err := a.JobFile(ctx, 1, "x"); return err },
+		"CancelJob":       func(a *App, _ Config) error { _, err := a.CancelJob(ctx, 1); return err },
+		"RetryJob":        func(a *App, _ Config) error { _, err := a.RetryJob(ctx, 1); return err },
+		"StartJob":        func(a *App, _ Config) error { _, err := a.StartJob(ctx, NewJob{Kind: BackupAllJob}); return err },
+		"WorkJobs":        func(a *App, _ Config) error { return a.WorkJobs(ctx, JobWorker{Once: true}) },
 	} {
 		p := useCases[name]
 		for who, a := range map[string]*App{"jo": jo, "closed": closed, "": s.app.As(Actor{})} {
@@ -511,6 +543,41 @@ func TestStaffAreNoSuperusers(t *testing.T) {
 		}
 	}
 	if _, err := staff.SetPassword(ctx, "staff", "lamp-house-9-stairs"); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is kept in memory is not read again while it is watched.
+func TestWatchedGateAsksLittle(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, db.SQLite)
+	jo := s.person("jo", false)
+	s.assign(jo, "course_staff", sample.CourseKey)
+	s.flag(s.thisCourse, FlagChange{On: true})
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	var n atomic.Int64
+	conf := s.conf
+	conf.OnStatement = func(string) { n.Add(1) }
+	a := open(t, conf)
+	ended := make(chan error)
+	go func() { ended <- a.Watch(ctx, time.Hour) }()
+	for !a.gate.watched.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	me, least := a.As(jo.actor), int64(1000)
+	for range 20 { // in the first ones there may be the engine's own look
+		before := n.Load()
+		if err := me.mayCourse(ctx, "Publish", s.key); err != nil {
+			t.Fatal(err)
+		}
+		least = min(least, n.Load()-before)
+	}
+	if least > 3 {
+		t.Errorf("a question took %d statements: the account, retirement and groups are 3", least)
+	}
+	stop()
+	if err := <-ended; err != nil {
 		t.Error(err)
 	}
 }

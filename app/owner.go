@@ -73,7 +73,7 @@ func (a *App) own(ctx context.Context, tx *db.Tx, t thing) error {
 	if a.actor.system || t.name == "" {
 		return nil
 	}
-	who, err := user.StandingOf(ctx, tx, a.actor.id)
+	who, err := a.guard().account(ctx, tx, a.actor.id)
 	if err != nil || who.Admin() {
 		return err
 	}

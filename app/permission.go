@@ -113,6 +113,7 @@ var useCases = map[string]Permission{
 	"NewToken":          {who: operators},
 	"RevokeToken":       {who: operators},
 	"Tokens":            {who: operators},
+	"Account":           {who: signedIn},
 	"Flag":              {who: operators},
 	"SetFlag":           {who: operators},
 	"FlagHistory":       {who: operators},
@@ -134,6 +135,16 @@ var useCases = map[string]Permission{
 	"TeamAudit":       {who: operators},
 	"SeedPolicy":      {who: operators},
 	"LoadDefinitions": {who: operators},
+
+	// Jobs: everybody has their own, operators all. To start one takes the permission of what it does.
+	"Jobs":      {who: signedIn},
+	"Job":       {who: signedIn},
+	"JobLog":    {who: signedIn},
+	"JobFile":   {who: signedIn},
+	"CancelJob": {who: signedIn},
+	"RetryJob":  {who: signedIn},
+	"StartJob":  {who: signedIn},
+	"WorkJobs":  {who: operators},
 
 	// On databases of any age.
 	"Init":         {who: operators},

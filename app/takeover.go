@@ -6,11 +6,13 @@ import (
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/job"
 	"github.com/openlectern/lectern/lease"
 	"github.com/openlectern/lectern/schema"
 	"github.com/openlectern/lectern/schema/ddl"
 	"github.com/openlectern/lectern/schema/inspect"
 	"github.com/openlectern/lectern/schema/takeover"
+	"github.com/openlectern/lectern/user"
 )
 
 // Step is a step of a plan as people are told of it.
@@ -47,7 +49,33 @@ func Migrate(ctx context.Context, c Config, t Takeover) (*Database, error) {
 		return PlanTakeover(ctx, c, t)
 	}
 	c.Write, c.Existing = true, true
-	return onPlan(ctx, c, "Migrate", func(d *db.DB) (*takeover.Plan, error) { return takeover.Migrate(ctx, d, t.Options, t.run()) })
+	return onPlan(ctx, c, "Migrate", func(d *db.DB) (*takeover.Plan, error) {
+		began := time.Now()
+		p, err := takeover.Migrate(ctx, d, t.Options, t.run())
+		if err == nil {
+			noteMigration(ctx, d, c.User, began)
+		}
+		return p, err
+	})
+}
+
+// noteMigration writes a take-over down among the jobs, where there is a table of them by now: it cannot be kept there while
+// it lasts, as the tables are what it works on. Who works on them then is told by db status. That it is not noted is no
+// reason to say that it failed.
+func noteMigration(ctx context.Context, d *db.DB, username string, began time.Time) {
+	names, err := inspect.Names(ctx, d)
+	if err != nil || !names[job.Table] {
+		return
+	}
+	n := job.New{Kind: MigrateJob, Thing: d.Name(), Arguments: struct{}{}}
+	if username != "" {
+		u, err := user.ByName(ctx, d, username)
+		if err != nil {
+			return
+		}
+		n.By = int64(u.ID)
+	}
+	_ = job.Note(ctx, d, n, began, nil)
 }
 
 // Rehearse carries Migrate out on a copy of the tables that is removed again, and says how long each step took, what the

@@ -16,8 +16,9 @@ import (
 //
 // How far it may be behind: not at all for changes given to Apply; for those of other processes, the pause of Watch and
 // the time that one look takes (a small query, and the lists of changed rows), or the time of loading everything where
-// the writer left no list, as Python and plain SQL do. Changes of casbin_rule that give the policy no new version are not
-// seen, as between processes of the reference (authz.md §7). Who is a super admin has no version at all: Refresh always
+// the writer left no list, as Python and plain SQL do. Changes of casbin_rule that give the policy no new version (authz.md
+// §7) are seen when Watch loads everything for no other reason, which is every minute, or so seldom that it takes at most
+// a two-hundredth of the time; a list of changed rows says nothing of them. Who is a super admin has no version at all: Refresh always
 // asks, Watch asks so often that it takes at most a fiftieth of the time, so each time on most sites and every five
 // seconds where the table of users takes 100 ms to look through.
 type Engine struct {
@@ -31,6 +32,10 @@ type Engine struct {
 	admins struct {      // guarded by turn
 		read time.Time     // when they were last read
 		took time.Duration // how long that took
+	}
+	loads struct { // guarded by turn
+		began time.Time     // when everything was last loaded
+		took  time.Duration // how long that took
 	}
 
 	seen atomic.Int64          // when the last look that went well began, in nanoseconds since 1970; 0 before the first
@@ -115,6 +120,13 @@ const DefaultPause = 500 * time.Millisecond
 // adminShare bounds the part of Watch's time that goes into reading the super admins: one in so many.
 const adminShare = 50
 
+// How often Watch loads everything though no version asks for it: what some programs change without giving the policy a
+// version, such as the reference where a person leaves, would else stay in force for as long as this process runs.
+const (
+	loadPause = time.Minute
+	loadShare = 200 // one in so many parts of the time
+)
+
 // look compares the version and does what is to be done. The caller has the turn.
 func (e *Engine) look(ctx context.Context, admins bool) (err error) {
 	began := e.now()
@@ -126,6 +138,7 @@ func (e *Engine) look(ctx context.Context, admins bool) (err error) {
 	}()
 	var next *Index
 	var changed *adminRead
+	loaded := time.Duration(-1) // how long loading everything took, if it was done
 	err = e.db.View(ctx, func(tx *db.Tx) error {
 		current := e.current.Load()
 		version, err := Version(ctx, tx)
@@ -133,9 +146,10 @@ func (e *Engine) look(ctx context.Context, admins bool) (err error) {
 			return err
 		}
 		first := e.seen.Load() == 0
-		if version != current.version || first {
+		due := !admins && began.Sub(e.loads.began) >= max(loadPause, loadShare*e.loads.took)
+		if version != current.version || first || due {
 			var chain []Change
-			if !first {
+			if !first && !due {
 				if chain, err = changesBetween(ctx, tx, current.version, version); err != nil {
 					return err
 				}
@@ -145,8 +159,12 @@ func (e *Engine) look(ctx context.Context, admins bool) (err error) {
 				for _, c := range chain {
 					next = next.With(c.Version, c.Added, c.Removed)
 				}
-			} else if next, err = loadPolicy(ctx, tx, version); err != nil {
-				return err
+			} else {
+				loading := e.now()
+				if next, err = loadPolicy(ctx, tx, version); err != nil {
+					return err
+				}
+				loaded = e.now().Sub(loading)
 			}
 		}
 		if !admins && !first && began.Sub(e.admins.read) < adminShare*e.admins.took {
@@ -158,6 +176,9 @@ func (e *Engine) look(ctx context.Context, admins bool) (err error) {
 	})
 	if err != nil {
 		return err
+	}
+	if loaded >= 0 {
+		e.loads.began, e.loads.took = began, loaded
 	}
 	if changed != nil {
 		e.admins.read, e.admins.took = began, e.now().Sub(began)

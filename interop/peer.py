@@ -17,6 +17,8 @@ which apps the site has, see KINDS. Each line on stdin is a command, a JSON list
     dump REF FILE   writes a package to an archive
     load FILE REF   makes a package of an archive, and says what is in it, or what is wrong with the archive
 
+A site of the kind "authz" knows those of permissions.py, too.
+
 For each, one line on stdout has the answer in JSON: {"answer": …} or {"error": traceback}. Only what the packages offer
 to other programs is used, but for the digests.
 """
@@ -31,6 +33,8 @@ from datetime import datetime, timezone
 from urllib.parse import unquote, urlsplit
 
 import pymysql
+
+import permissions
 
 pymysql.install_as_MySQLdb()  # Django asks for mysqlclient, which needs a C compiler
 
@@ -61,6 +65,7 @@ KINDS = {
     "neighbours": CATALOG + ["openedx_tagging", "openedx_learning"],
     "lms": ["content_libraries"],
     "cms": ["content_libraries", "contentstore", "modulestore_migrator"],
+    "authz": CATALOG + permissions.APPS,
 }
 
 
@@ -81,7 +86,6 @@ def start(url, kind="catalog"):
         SECRET_KEY="interop",
         USE_TZ=True,
         TIME_ZONE="UTC",
-        DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
         DATABASES={"default": database(url)},
         INSTALLED_APPS=[
             "django.contrib.contenttypes",
@@ -96,6 +100,7 @@ def start(url, kind="catalog"):
                 "OPTIONS": {"location": os.environ.get("LECTERN_MEDIA", "")},
             }
         },
+        **({"DEFAULT_AUTO_FIELD": "django.db.models.BigAutoField"} if kind != "authz" else permissions.settings()),
     )
     import logging
 
@@ -124,7 +129,7 @@ def migrate():
     from django.core.management import call_command
 
     before = planned()
-    call_command("migrate", verbosity=0)
+    call_command("migrate", verbosity=0, run_syncdb=True)
     return before
 
 
@@ -406,10 +411,11 @@ COMMANDS = {
 def main():
     answers, sys.stdout = sys.stdout, sys.stderr  # nothing else may get between the answers
     start(*sys.argv[1:])
+    commands = COMMANDS | (permissions.COMMANDS if "authz" in sys.argv[2:] else {})
     for line in sys.stdin:
         name, *args = json.loads(line)
         try:
-            answer = {"answer": COMMANDS[name](*args)}
+            answer = {"answer": commands[name](*args)}
         except Exception:  # whatever it is, the other side must see it
             answer = {"error": traceback.format_exc()}
         print(json.dumps(answer), file=answers, flush=True)

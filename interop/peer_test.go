@@ -89,6 +89,13 @@ func startKind(t *testing.T, url, media, kind string) *site {
 // ask runs a command on the site and puts its answer into v, which may be nil.
 func (s *site) ask(t *testing.T, v any, command ...string) {
 	t.Helper()
+	s.tell(t, command...)
+	s.hear(t, v, command...)
+}
+
+// tell begins a command, whose answer [site.hear] waits for.
+func (s *site) tell(t *testing.T, command ...string) {
+	t.Helper()
 	line, err := json.Marshal(command)
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +103,12 @@ func (s *site) ask(t *testing.T, v any, command ...string) {
 	if _, err := s.in.Write(append(line, '\n')); err != nil {
 		t.Fatalf("%q: %v\n%s", command, err, s.errors)
 	}
-	line, err = s.out.ReadBytes('\n')
+}
+
+// hear waits for the answer to the command that was told last.
+func (s *site) hear(t *testing.T, v any, command ...string) {
+	t.Helper()
+	line, err := s.out.ReadBytes('\n')
 	if err != nil {
 		t.Fatalf("%q: peer.py has ended: %v", command, err)
 	}

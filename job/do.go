@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -15,10 +16,16 @@ import (
 // the error of the work as it is, and the job as it ended; where somebody cancels it the context of the work ends. When the
 // job could not be written down to begin with, nothing was done and recorded is false.
 func (q *Queue) Do(ctx context.Context, n New, work func(context.Context, *Run) (Outcome, error)) (end Job, recorded bool, err error) {
-	r, on, err := q.open(ctx, n)
+	opening, cancel := ctx, context.CancelFunc(func() {})
+	if q.Within > 0 {
+		opening, cancel = context.WithTimeout(ctx, q.Within)
+	}
+	j, l, err := q.open(opening, n)
+	cancel()
 	if err != nil {
 		return Job{}, false, err
 	}
+	r, on := q.begin(ctx, j, l)
 	end, err, written := r.do(ctx, on, work)
 	if q.Ended != nil && written == nil {
 		q.Ended(end, err)
@@ -33,20 +40,19 @@ func (q *Queue) Do(ctx context.Context, n New, work func(context.Context, *Run) 
 }
 
 // open writes a job that this process is at.
-func (q *Queue) open(ctx context.Context, n New) (*Run, context.Context, error) {
+func (q *Queue) open(ctx context.Context, n New) (j Job, l *lease.Lease, err error) {
 	if n.UUID == uuid.Nil {
 		id, err := uuid.NewV7()
 		if err != nil {
-			return nil, nil, err
+			return j, nil, err
 		}
 		n.UUID = id
 	}
 	// The lease comes first, so that there is never a row that runs without one.
-	l, err := lease.Take(ctx, q.DB, (&Job{UUID: n.UUID}).lease(1), lease.Options{What: fmt.Sprintf("%s of %s", n.Kind, thing(n.Thing)), Term: q.Term})
+	l, err = lease.Take(ctx, q.DB, (&Job{UUID: n.UUID}).lease(1), lease.Options{What: fmt.Sprintf("%s of %s", n.Kind, thing(n.Thing)), Term: q.Term})
 	if err != nil {
-		return nil, nil, err
+		return j, nil, err
 	}
-	var j Job
 	err = q.DB.Update(ctx, func(tx *db.Tx) (err error) {
 		now := tx.Now()
 		if j, err = n.job(now); err != nil {
@@ -56,8 +62,24 @@ func (q *Queue) open(ctx context.Context, n New) (*Run, context.Context, error) 
 		return insert(ctx, tx, &j)
 	})
 	if err != nil {
-		return nil, nil, errors.Join(err, l.Release(ctx))
+		return j, nil, errors.Join(err, l.Release(ctx))
 	}
-	r, on := q.begin(ctx, j, l)
-	return r, on, nil
+	return j, l, nil
+}
+
+// Note writes a job that has ended already, for work during which there was nowhere to write it. err is how it ended.
+func Note(ctx context.Context, d *db.DB, n New, began time.Time, err error) error {
+	return d.Update(ctx, func(tx *db.Tx) error {
+		now := tx.Now()
+		began := began.UTC().Truncate(time.Microsecond)
+		j, jerr := n.job(began)
+		if jerr != nil {
+			return jerr
+		}
+		j.Status, j.Foreground, j.Attempt, j.Spare, j.Started, j.Finished, j.Worker = Done, true, 1, 0, &began, &now, worker()
+		if err != nil {
+			j.Status, j.Error = Failed, describe(err, "it")
+		}
+		return insert(ctx, tx, &j)
+	})
 }

@@ -67,7 +67,7 @@ func (y *yard) add(q *job.Queue, n job.New) job.Job {
 
 func (y *yard) get(q *job.Queue, id int64) job.Job {
 	y.Helper()
-	j, err := q.Get(y.Context(), y.d, id)
+	j, err := q.Get(y.Context(), id)
 	if err != nil {
 		y.Fatal(err)
 	}

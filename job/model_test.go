@@ -79,8 +79,13 @@ func TestModel(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		defer cancel()
 		var workers, people sync.WaitGroup
+		calm.Store(true)
+		var stores []*db.DB
 		for range 3 {
-			d := y.open(db.Options{Fault: trip})
+			stores = append(stores, y.open(db.Options{Fault: trip}))
+		}
+		calm.Store(false)
+		for _, d := range stores {
 			workers.Go(func() {
 				for ctx.Err() == nil {
 					q := &job.Queue{DB: d, Kinds: kinds, Poll: 3 * time.Millisecond, Keep: -1}

@@ -45,6 +45,10 @@ type Queue struct {
 	Term    time.Duration // of leases; default that of package lease
 	Keep    time.Duration // how long jobs are kept when they have ended; default [DefaultKeep], negative: for ever
 
+	// Within is how long Do waits until it can write down that it begins, and a few times as long at the end; 0 is as long
+	// as transactions wait. It is for work that others' writing does not keep from being done.
+	Within time.Duration
+
 	// Remove removes the files of a job that is swept; nil when there are none.
 	Remove func(uuid.UUID) error
 	// Ask asks for the end of a job by another way than its row, which nobody can write while a long transaction has SQLite's
@@ -131,60 +135,77 @@ func (q *Queue) waker() chan struct{} {
 }
 
 // Get returns a job as it stands; NotFound when there is none.
-func (q *Queue) Get(ctx context.Context, r db.Querier, id int64) (Job, error) {
-	j, err := get(ctx, r, id)
+func (q *Queue) Get(ctx context.Context, id int64) (Job, error) {
+	j, err := get(ctx, q.DB, id)
 	if err != nil {
 		return j, err
 	}
 	one := []Job{j}
-	err = q.present(ctx, r, one)
+	err = q.present(ctx, one)
 	return one[0], err
 }
 
 // List returns jobs, the newest first.
-func (q *Queue) List(ctx context.Context, r db.Querier, f Filter) ([]Job, error) {
-	list, err := f.list(ctx, r)
+func (q *Queue) List(ctx context.Context, f Filter) ([]Job, error) {
+	list, err := f.list(ctx, q.DB)
 	if err != nil {
 		return nil, err
 	}
-	return list, q.present(ctx, r, list)
+	return list, q.present(ctx, list)
 }
 
 // Log returns the lines of a job's log, the oldest first.
-func (q *Queue) Log(ctx context.Context, r db.Querier, id int64) ([]Line, error) {
-	return lines(ctx, r, id)
-}
+func (q *Queue) Log(ctx context.Context, id int64) ([]Line, error) { return lines(ctx, q.DB, id) }
 
 // present makes of rows what is true: what this process runs is told from memory, and a job whose worker is gone is told
 // as what it becomes, though nobody has written that yet.
-func (q *Queue) present(ctx context.Context, r db.Querier, list []Job) error {
-	gone, err := q.gone(ctx, r, list)
+func (q *Queue) present(ctx context.Context, list []Job) error {
+	gone, err := q.gone(ctx, list)
 	if err != nil {
 		return err
 	}
+	// A lease goes after its row has ended. So rows are read once more, by a statement of its own that begins after the
+	// leases were seen: what still says running then is lost, and the rest has ended just now.
+	again := map[int64]Job{}
+	var ids []int64
+	for i := range list {
+		if j := &list[i]; gone[j.lease(j.Attempt)] {
+			ids = append(ids, j.ID)
+		}
+	}
+	err = db.QueryIn(ctx, q.DB, "SELECT "+columns+" FROM lectern_job WHERE id IN (?...)", ids, nil, func(r *db.Row) error {
+		j, err := scan(r)
+		again[j.ID] = j
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("jobs: %w", err)
+	}
 	for i := range list {
 		j := &list[i]
+		if now, ok := again[j.ID]; ok {
+			same := now.Status == Running && now.Attempt == j.Attempt
+			if *j = now; same {
+				j.lost(j.Created)
+				j.Finished = nil // nobody knows when
+			}
+		}
 		if run := q.running(j); run != nil {
 			j.Progress = run.now()
-			continue
-		}
-		if j.Status == Running && gone[j.lease(j.Attempt)] {
-			j.lost(j.Created)
-			j.Finished = nil // nobody knows when
 		}
 	}
 	return nil
 }
 
 // gone returns which leases of the running ones of jobs nobody holds.
-func (q *Queue) gone(ctx context.Context, r db.Querier, list []Job) (map[string]bool, error) {
+func (q *Queue) gone(ctx context.Context, list []Job) (map[string]bool, error) {
 	var names []string
 	for i := range list {
 		if j := &list[i]; j.Status == Running && q.running(j) == nil {
 			names = append(names, j.lease(j.Attempt))
 		}
 	}
-	free, err := lease.Free(ctx, r, names)
+	free, err := lease.Free(ctx, q.DB, names)
 	gone := map[string]bool{}
 	for _, name := range free {
 		gone[name] = true
@@ -299,20 +320,22 @@ func (q *Queue) Settle(ctx context.Context, id int64) error {
 	if err != nil {
 		return err
 	}
-	return q.settle(ctx, []Job{j})
+	_, err = q.settle(ctx, []Job{j})
+	return err
 }
 
-// settle does that for those of some jobs whose leases nobody holds.
-func (q *Queue) settle(ctx context.Context, list []Job) error {
-	gone, err := q.gone(ctx, q.DB, list)
+// settle does that for those of some jobs whose leases nobody holds, and says whether there was any.
+func (q *Queue) settle(ctx context.Context, list []Job) (any bool, err error) {
+	gone, err := q.gone(ctx, list)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var errs []error
 	for i := range list {
 		if j := &list[i]; gone[j.lease(j.Attempt)] {
-			errs = append(errs, q.bury(ctx, j))
+			buried, err := q.bury(ctx, j)
+			any, errs = any || buried, append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return any, errors.Join(errs...)
 }

@@ -53,7 +53,7 @@ func TestLife(t *testing.T) {
 			got.Progress != (job.Progress{Step: "adding", Done: 2, Total: 2}) || got.Worker != fmt.Sprintf("process %d on %s", os.Getpid(), host) {
 			t.Errorf("done: %+v", got)
 		}
-		log, err := q.Log(t.Context(), y.d, j.ID)
+		log, err := q.Log(t.Context(), j.ID)
 		if err != nil || len(log) != 2 || log[0].Text != "adding" || log[1].Text != "line with NUL ? and ?" {
 			t.Errorf("log %v, %v", log, err)
 		}
@@ -69,7 +69,7 @@ func TestLife(t *testing.T) {
 		if _, err := q.Retry(t.Context(), j.ID, 2); !fault.Is(err, fault.Refused) {
 			t.Errorf("retry after its end: %v", err)
 		}
-		if _, err := q.Get(t.Context(), y.d, j.ID+1); !fault.Is(err, fault.NotFound) {
+		if _, err := q.Get(t.Context(), j.ID+1); !fault.Is(err, fault.NotFound) {
 			t.Errorf("another: %v", err)
 		}
 	})

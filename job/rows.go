@@ -13,6 +13,9 @@ import (
 	"github.com/openlectern/lectern/db"
 )
 
+// Table is the table of jobs, for who has to know whether a database has it.
+const Table = "lectern_job"
+
 const columns = "id, uuid, kind, thing, status, foreground, place, attempt, spare, cancel, worker, arguments, progress, result, files, " +
 	"error, created, started, finished, created_by_id"
 
@@ -216,4 +219,16 @@ func finishedBefore(ctx context.Context, q db.Querier, before, elsewhere time.Ti
 		return nil, fmt.Errorf("old jobs: %w", err)
 	}
 	return list, nil
+}
+
+// Known returns which of the uuids are those of jobs.
+func Known(ctx context.Context, q db.Querier, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	known := map[uuid.UUID]bool{}
+	err := db.QueryIn(ctx, q, "SELECT uuid FROM lectern_job WHERE uuid IN (?...)", ids, nil, func(r *db.Row) error {
+		var id uuid.UUID
+		err := r.Scan(&id)
+		known[id] = true
+		return err
+	})
+	return known, err
 }

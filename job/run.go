@@ -220,9 +220,10 @@ func (r *Run) end(ctx context.Context, cause error, out Outcome, err error) Job 
 	j.Files = []File{}
 	if out.Result != nil {
 		b, merr := json.Marshal(out.Result)
-		if merr != nil {
+		switch {
+		case merr != nil:
 			err = errors.Join(err, merr)
-		} else {
+		case string(b) != "null": // a pointer to nothing
 			j.Result = b
 		}
 	}
@@ -248,7 +249,11 @@ func (r *Run) end(ctx context.Context, cause error, out Outcome, err error) Job 
 
 // finish writes the end, unless the attempt is over in the eyes of others. What keeps it from writing is waited for a while.
 func (r *Run) finish(ctx context.Context, end *Job) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), finishing)
+	longest := finishing
+	if r.q.Within > 0 {
+		longest = 4 * r.q.Within
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), longest)
 	defer cancel()
 	_, lines, _ := r.take()
 	was := r.job

@@ -80,12 +80,12 @@ func TestRates(t *testing.T) {
 			if got := n.Load() - before; got > 60*4+20 {
 				t.Errorf("%d statements in a minute", got)
 			}
-			got, err := q.Get(ctx, d, id)
+			got, err := q.Get(ctx, id)
 			if err != nil || got.Progress.Done != 599_999 {
 				t.Errorf("meanwhile: %+v, %v", got.Progress, err)
 			}
 			other := &job.Queue{DB: d}
-			if got, err := other.Get(ctx, d, id); err != nil || got.Progress.Done < 580_000 {
+			if got, err := other.Get(ctx, id); err != nil || got.Progress.Done < 580_000 {
 				t.Errorf("from elsewhere: %+v, %v", got.Progress, err)
 			}
 			if _, err := other.Cancel(ctx, id); err != nil {
@@ -98,7 +98,7 @@ func TestRates(t *testing.T) {
 		if took := time.Since(asked); err == nil || took > 1500*time.Millisecond {
 			t.Errorf("it ended after %s, %v", took, err)
 		}
-		log, err := q.Log(t.Context(), d, id)
+		log, err := q.Log(t.Context(), id)
 		if err != nil || len(log) != 1000 || !strings.Contains(log[999].Text, "left out") {
 			t.Errorf("%d lines, %v", len(log), err)
 		}
@@ -114,7 +114,7 @@ func TestKeep(t *testing.T) {
 			t.Fatal(err)
 		}
 		left := func() int {
-			list, err := q.List(t.Context(), d, job.Filter{})
+			list, err := q.List(t.Context(), job.Filter{})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -35,7 +35,10 @@ func (q *Queue) Work(ctx context.Context) {
 	trouble := poll
 	var swept time.Time
 	for ctx.Err() == nil {
-		err := w.pass(ctx)
+		again, err := w.pass(ctx)
+		if again {
+			q.Wake() // what was settled may wait to be done
+		}
 		if err == nil && time.Since(swept) > sweepEvery {
 			_, err = q.Sweep(ctx)
 			err = errors.Join(err, q.SweepLeases(ctx))
@@ -66,8 +69,12 @@ func (q *Queue) Once(ctx context.Context) error {
 	w := &shift{q: q, ended: make(chan struct{}, 1), free: max(q.Workers, 1)}
 	defer w.group.Wait()
 	for ctx.Err() == nil {
-		if err := w.pass(ctx); err != nil {
+		again, err := w.pass(ctx)
+		if err != nil {
 			return err
+		}
+		if again {
+			continue
 		}
 		if !w.busy() {
 			break
@@ -109,15 +116,16 @@ func (w *shift) count(n int) (free int) {
 	return w.free
 }
 
-// pass looks into the table once: it settles jobs whose workers are gone, and begins as many as there are free workers.
-func (w *shift) pass(ctx context.Context) error {
+// pass looks into the table once: it settles jobs whose workers are gone, and begins as many as there are free workers. It
+// says whether it has settled any, so that it is worth to look again.
+func (w *shift) pass(ctx context.Context) (again bool, err error) {
 	q := w.q
 	if len(q.Kinds) == 0 {
-		return nil
+		return false, nil
 	}
 	list, err := active(ctx, q.DB, slices.Sorted(maps.Keys(q.Kinds)), q.Place)
 	if err != nil {
-		return err
+		return false, err
 	}
 	var run, wait []Job
 	for _, j := range list {
@@ -127,22 +135,22 @@ func (w *shift) pass(ctx context.Context) error {
 			wait = append(wait, j)
 		}
 	}
-	if err := q.settle(ctx, run); err != nil {
-		return err
+	if again, err = q.settle(ctx, run); err != nil {
+		return again, err
 	}
 	for _, j := range wait {
 		if w.count(0) <= 0 || ctx.Err() != nil {
-			return nil
+			return again, nil
 		}
 		r, on, err := q.claim(ctx, j)
 		if err != nil {
-			return err
+			return again, err
 		}
 		if r != nil { // else another was first
 			w.begin(ctx, on, r)
 		}
 	}
-	return nil
+	return again, nil
 }
 
 func (w *shift) begin(ctx, on context.Context, r *Run) {
@@ -195,12 +203,13 @@ func (q *Queue) hold(ctx context.Context, j *Job, attempt int) (*lease.Lease, er
 
 // bury writes what becomes of a running job whose worker is gone, unless it is not gone, or others have written it. To
 // hold the lease that the worker had is what proves it.
-func (q *Queue) bury(ctx context.Context, was *Job) error {
+func (q *Queue) bury(ctx context.Context, was *Job) (buried bool, err error) {
 	l, err := q.hold(ctx, was, was.Attempt)
 	if err != nil || l == nil {
-		return err
+		return false, err
 	}
 	err = q.DB.Update(ctx, func(tx *db.Tx) error {
+		buried = false
 		// Locked before it is read again, so that nobody can ask for its end in between and not be heard.
 		n, err := tx.Exec(ctx, "UPDATE lectern_job SET cancel = cancel WHERE id = ? AND status = ? AND attempt = ?", was.ID, string(Running), was.Attempt)
 		if err != nil || n == 0 {
@@ -215,7 +224,8 @@ func (q *Queue) bury(ctx context.Context, was *Job) error {
 		if ok, err := swap(ctx, tx, &before, &j); err != nil || !ok {
 			return err
 		}
+		buried = true
 		return addLines(ctx, tx, j.ID, []Line{{tx.Now(), fmt.Sprintf("its worker, %s, is gone; the job is %s", before.Worker, j.Status)}})
 	})
-	return errors.Join(err, l.Release(ctx))
+	return buried, errors.Join(err, l.Release(ctx))
 }

@@ -90,29 +90,22 @@ func (s *Service) BySession(ctx context.Context, cookie string) (Principal, erro
 	return s.byDigest(ctx, digest(cookie))
 }
 
-// sessionRow is a row of lectern_session.
+// sessionRow is what is read of a row of lectern_session.
 type sessionRow struct {
 	id                  int64
-	user                user.ID
 	method              Method
 	fingerprint         string
 	created, seen, ends time.Time
 }
 
 func (s *Service) byDigest(ctx context.Context, sum string) (Principal, error) {
-	row, found, err := db.One(ctx, s.DB, `SELECT id, user_id, method, fingerprint, created, seen, ends FROM lectern_session WHERE token_hash = ?`,
-		[]any{sum}, func(r *db.Row) (o sessionRow, err error) {
-			err = r.Scan(&o.id, &o.user, &o.method, &o.fingerprint, &o.created, &o.seen, &o.ends)
-			return o, err
-		})
+	var row sessionRow
+	c, found, err := user.CredentialBeside(ctx, s.DB, "lectern_session", []string{"id", "method", "fingerprint", "created", "seen", "ends"},
+		"token_hash = ?", []any{sum}, &row.id, &row.method, &row.fingerprint, &row.created, &row.seen, &row.ends)
 	if err := orNobody(found, err); err != nil {
 		return Principal{}, err
 	}
 	now := s.now()
-	c, found, err := user.CredentialByID(ctx, s.DB, row.user)
-	if err := orNobody(found, err); err != nil {
-		return Principal{}, err
-	}
 	if !now.Before(row.ends) || !c.Active || fingerprint(c) != row.fingerprint {
 		return Principal{}, ErrNobody
 	}

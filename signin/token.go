@@ -100,25 +100,17 @@ func (s *Service) ByToken(ctx context.Context, text string) (Principal, error) {
 	if !strings.HasPrefix(text, TokenPrefix) || len(text) > maxCredential {
 		return Principal{}, ErrNobody
 	}
-	type row struct {
+	var o struct {
 		id                     int64
-		user                   user.ID
 		fingerprint            string
 		expires, used, revoked sql.Null[time.Time]
 	}
-	o, found, err := db.One(ctx, s.DB, `SELECT id, user_id, fingerprint, expires, used, revoked FROM lectern_token WHERE token_hash = ?`,
-		[]any{digest(text)}, func(r *db.Row) (o row, err error) {
-			err = r.Scan(&o.id, &o.user, &o.fingerprint, &o.expires, &o.used, &o.revoked)
-			return o, err
-		})
+	c, found, err := user.CredentialBeside(ctx, s.DB, "lectern_token", []string{"id", "fingerprint", "expires", "used", "revoked"},
+		"token_hash = ?", []any{digest(text)}, &o.id, &o.fingerprint, &o.expires, &o.used, &o.revoked)
 	if err := orNobody(found, err); err != nil {
 		return Principal{}, err
 	}
 	now := s.now()
-	c, found, err := user.CredentialByID(ctx, s.DB, o.user)
-	if err := orNobody(found, err); err != nil {
-		return Principal{}, err
-	}
 	if o.revoked.Valid || o.expires.Valid && !now.Before(o.expires.V) || !c.Active || fingerprint(c) != o.fingerprint {
 		return Principal{}, ErrNobody
 	}

@@ -2,6 +2,7 @@ package user
 
 import (
 	"context"
+	"strings"
 
 	"github.com/openlectern/lectern/db"
 )
@@ -19,6 +20,21 @@ func CredentialByID(ctx context.Context, q db.Querier, id ID) (c Credential, fou
 	return db.One(ctx, q, `SELECT `+credentialColumns+` FROM auth_user WHERE id = ?`, []any{id}, scanCredential)
 }
 
+// CredentialBeside returns the user whom the column user_id of a row names, and reads columns of that row into dest, in one
+// statement. table and columns are the caller's; where is a condition on row, with its args.
+func CredentialBeside(ctx context.Context, q db.Querier, table string, columns []string, where string, args []any, dest ...any) (c Credential, found bool, err error) {
+	sql := `SELECT u.id, u.username, u.email, u.first_name, u.last_name, u.is_staff, u.is_superuser, u.is_active, u.password, x.` +
+		strings.Join(columns, ", x.") + ` FROM ` + table + ` x JOIN auth_user u ON u.id = x.user_id WHERE x.` + where
+	return db.One(ctx, q, sql, args, func(r *db.Row) (Credential, error) {
+		var c Credential
+		var first, last string
+		all := append([]any{&c.ID, &c.Username, &c.Email, &first, &last, &c.Staff, &c.Superuser, &c.Active, &c.Password}, dest...)
+		err := r.Scan(all...)
+		c.Name = fullName(first, last)
+		return c, err
+	})
+}
+
 // CredentialByName returns the user of that name, compared by bytes, or else the only one with that e-mail address.
 func CredentialByName(ctx context.Context, q db.Querier, name string) (c Credential, found bool, err error) {
 	c, found, err = db.One(ctx, q, `SELECT `+credentialColumns+` FROM auth_user WHERE username = ?`, []any{name}, scanCredential)
@@ -28,17 +44,32 @@ func CredentialByName(ctx context.Context, q db.Querier, name string) (c Credent
 	return CredentialByEmail(ctx, q, name)
 }
 
-// CredentialByEmail returns the only user with an e-mail address; of several, which Django allows, none is meant.
+// CredentialByEmail returns the only user with an e-mail address, compared by bytes: servers that take ö for o would give
+// one person's account to another. Of several users with it, which Django allows, none is meant.
 func CredentialByEmail(ctx context.Context, q db.Querier, email string) (c Credential, found bool, err error) {
 	if email == "" {
 		return Credential{}, false, nil
 	}
-	all, err := db.All(ctx, q, `SELECT `+credentialColumns+` FROM auth_user WHERE email = ? ORDER BY id LIMIT 2`, []any{email}, scanCredential)
-	if err != nil || len(all) != 1 {
+	several := false
+	err = q.Query(ctx, `SELECT `+credentialColumns+` FROM auth_user WHERE email = ? ORDER BY id LIMIT ?`, []any{email, alike}, func(r *db.Row) error {
+		one, err := scanCredential(r)
+		if err != nil || one.Email != email {
+			return err
+		}
+		if found {
+			several = true
+		}
+		c, found = one, true
+		return nil
+	})
+	if err != nil || several {
 		return Credential{}, false, err
 	}
-	return all[0], true, nil
+	return c, found, nil
 }
+
+// alike bounds how many users are looked at whose addresses a server takes for the same.
+const alike = 100
 
 // SetPassword sets the column of a user.
 func SetPassword(ctx context.Context, tx *db.Tx, id ID, encoded string) error {

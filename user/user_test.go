@@ -61,6 +61,58 @@ func TestUsers(t *testing.T) {
 	})
 }
 
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	dbtest.EachReady(t, tables, func(t *testing.T, d *db.DB) {
+		ctx := t.Context()
+		if _, fresh, err := Fresh(ctx, d); !fresh || err != nil {
+			t.Errorf("Fresh = %v, %v without users", fresh, err)
+		}
+		jo, err := create(t, d, New{Username: "jo", Email: "jo@example.org", Superuser: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first, fresh, err := Fresh(ctx, d); !fresh || first != jo || err != nil {
+			t.Errorf("Fresh = %+v, %v, %v with a superuser who has never come", first, fresh, err)
+		}
+		for _, name := range []string{"ada", "bob"} {
+			if _, err := create(t, d, New{Username: name, Email: "both@example.org"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for name, want := range map[string]ID{
+			"jo": jo.ID, "jo@example.org": jo.ID, "JO": 0, "jo ": 0, "jö@example.org": 0, "JO@example.org": 0, "jo@example.org ": 0, "both@example.org": 0, "": 0, "%": 0,
+		} {
+			c, found, err := CredentialByName(ctx, d, name)
+			if err != nil || c.ID != want || found != (want != 0) || found && c.Password != unusable {
+				t.Errorf("CredentialByName(%q) = %+v, %v, %v; want user %d", name, c, found, err, want)
+			}
+		}
+		err = d.Update(ctx, func(tx *db.Tx) error {
+			if done, err := ReplacePassword(ctx, tx, jo.ID, "other", "x"); done || err != nil {
+				t.Errorf("ReplacePassword of another hash: %v, %v", done, err)
+			}
+			if done, err := ReplacePassword(ctx, tx, jo.ID, unusable, "x"); !done || err != nil {
+				t.Errorf("ReplacePassword: %v, %v", done, err)
+			}
+			if err := SetActive(ctx, tx, jo.ID, false); err != nil {
+				return err
+			}
+			return SignedIn(ctx, tx, jo.ID)
+		})
+		c, found, cerr := CredentialByID(ctx, d, jo.ID)
+		if err != nil || cerr != nil || !found || c.Password != "x" || c.Active {
+			t.Errorf("%+v, %v, %v, %v", c, found, err, cerr)
+		}
+		if _, found, err := CredentialByID(ctx, d, 999); found || err != nil {
+			t.Errorf("nobody is found: %v, %v", found, err)
+		}
+		if _, fresh, err := Fresh(ctx, d); fresh || err != nil {
+			t.Errorf("Fresh = %v, %v with three users", fresh, err)
+		}
+	})
+}
+
 func TestNewRefused(t *testing.T) {
 	t.Parallel()
 	for name, n := range map[string]New{

@@ -164,6 +164,8 @@ func TestGateFirst(t *testing.T) {
 		{"alice", http.MethodPut, "roles/users/", `{"scopes": ["lib:OpenedX:CSPROB", "lib:OpenedX:Physics-1"], "scope": "lib:OpenedX:CSPROB"}`, 403},
 		{"alice", http.MethodPut, "roles/users/", `{"scopes": ["lib:OpenedX:CSPROB", "global:x"]}`, 400},
 		{"nobody", http.MethodDelete, "roles/users/?scope=lib:OpenedX:CSPROB", ``, 403},
+		{"alice", http.MethodDelete, "roles/users/?scope=lib:OpenedX:Physics-1&users=bob&role=library_author", `{"scope": "lib:OpenedX:CSPROB"}`, 403},
+		{"alice", http.MethodGet, "roles/users/?scope=lib:OpenedX:Physics-1", `{"scope": "lib:OpenedX:CSPROB"}`, 403},
 		{"nobody", http.MethodPost, "users/validate/", `[`, 403},
 		{"nobody", http.MethodGet, "users/?sort_by=age", ``, 403},
 		{"nobody", http.MethodGet, "roles/?scope=nope", ``, 403},
@@ -231,4 +233,20 @@ func FuzzQuery(f *testing.F) {
 			t.Errorf("DELETE ?%s: %d %s", query, w.Code, w.Body)
 		}
 	})
+}
+
+// TestOldNames sends the fields of release 1.23 where they are asked for, and not else.
+func TestOldNames(t *testing.T) {
+	t.Parallel()
+	readSeed(t)
+	d := dbtest.Ready(t, db.SQLite, seeded)
+	usual, old := newSite(t, d, nil), newSite(t, d, func(c *authzapi.Config) { c.OldNames = true })
+	for path, field := range map[string]string{"users/": `"assignation_count":3`, "users/alice/assignments/": `"is_superadmin":false`} {
+		if got := usual.send("root", http.MethodGet, path, nil).Body.String(); strings.Contains(got, field) {
+			t.Errorf("%s: %s", path, got)
+		}
+		if got := old.send("root", http.MethodGet, path, nil).Body.String(); !strings.Contains(got, field) {
+			t.Errorf("%s with old names: %s", path, got)
+		}
+	}
 }

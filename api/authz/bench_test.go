@@ -13,10 +13,8 @@ import (
 )
 
 // large makes a site with people who have two roles each, besides those of the seed.
-func large(b *testing.B, people int) *site {
+func large(b testing.TB, d *db.DB, people int) *site {
 	b.Helper()
-	readSeed(b)
-	d := dbtest.Ready(b, db.SQLite, seeded)
 	const first = 1000
 	err := d.Update(b.Context(), func(tx *db.Tx) error {
 		err := tx.Insert(b.Context(), "auth_user", []string{"id", "password", "is_superuser", "username", "first_name", "last_name", "email", "is_staff", "is_active", "date_joined"},
@@ -58,7 +56,8 @@ func benchmark(b *testing.B, s *site, as, method, path string, body []byte) {
 }
 
 func BenchmarkREST(b *testing.B) {
-	s := large(b, 5000)
+	readSeed(b)
+	s := large(b, dbtest.Ready(b, db.SQLite, seeded), 5000)
 	for _, q := range []string{
 		"assignments/", "assignments/?sort_by=scope", "assignments/?search=person00012", "assignments/?scopes=course-v1:Org1%2BC1%2BR", "assignments/?page=500",
 		"users/", "users/person0000001/assignments/", "roles/users/?scope=course-v1:Org1%2BC1%2BR", "roles/?scope=lib:OpenedX:CSPROB", "scopes/", "orgs/", "waffle-flag-states/",

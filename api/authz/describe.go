@@ -106,7 +106,7 @@ func describe(rt *api.Router, method, path string) *huma.Operation {
 	d := docs[method+" "+path]
 	answers := []api.Answer{d.answer}
 	if d.body != nil || len(d.query) > 0 {
-		answers = append(answers, api.Answer{Status: http.StatusBadRequest, Text: "What was sent is no good: each field with its messages.", Body: map[string]any{}})
+		answers = append(answers, api.Answer{Status: http.StatusBadRequest, Text: "What was sent is no good: each field with its messages; of a list, a list of them.", Body: new(any)})
 	}
 	if strings.Contains(strings.Join(names(d.query), " "), "page_size") {
 		answers = append(answers, api.Answer{Status: http.StatusNotFound, Text: "There is no such page.", Body: &api.Problem{}})

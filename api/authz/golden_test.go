@@ -122,7 +122,7 @@ func (byHeader) Person(ctx context.Context) (api.Person, bool) {
 // nobodysAccount is what the server asks for elsewhere.
 type nobodysAccount struct{}
 
-func (nobodysAccount) Account(context.Context, string, string) (app.Account, error) {
+func (nobodysAccount) Account(context.Context, api.Person, string) (app.Account, error) {
 	return app.Account{}, nil
 }
 

@@ -44,7 +44,7 @@ type server struct {
 
 type store struct{}
 
-func (store) Account(context.Context, string, string) (app.Account, error) {
+func (store) Account(context.Context, api.Person, string) (app.Account, error) {
 	return app.Account{}, errors.New("not asked for")
 }
 

@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/openlectern/lectern/api"
@@ -53,8 +54,9 @@ func New(c Config) (*Handlers, error) {
 			return nil, err
 		}
 	}
-	// Browsers look at form-action also where the answer to a form redirects.
-	h.policy = strings.Replace(api.PagePolicy, "form-action 'self'", "form-action 'self' "+strings.Join(all, " "), 1)
+	// Browsers look at form-action also where the answer to a form redirects. Addresses of IPv6 have no place there.
+	named := slices.DeleteFunc(slices.Clone(all), func(o string) bool { return strings.Contains(o, "[") })
+	h.policy = strings.Replace(api.PagePolicy, "form-action 'self'", strings.TrimSpace("form-action 'self' "+strings.Join(named, " ")), 1)
 	return h, nil
 }
 

@@ -206,7 +206,7 @@ func TestRows(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		got, err := OfUser(t.Context(), d, jo.ID)
+		got, err := OfUser(t.Context(), d, jo.ID, map[string]bool{table: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -222,7 +222,7 @@ func TestRows(t *testing.T) {
 func TestMissingTable(t *testing.T) {
 	t.Parallel()
 	dbtest.Each(t, func(t *testing.T, d *db.DB) {
-		if rows, err := OfUser(t.Context(), d, 1); len(rows) > 0 || err != nil {
+		if rows, err := OfUser(t.Context(), d, 1, nil); len(rows) > 0 || err != nil {
 			t.Errorf("rows = %v, %v", rows, err)
 		}
 		err := d.Update(t.Context(), func(tx *db.Tx) error { _, err := Add(t.Context(), tx, []Row{{User: 1}}); return err })

@@ -12,12 +12,14 @@ import (
 
 	"github.com/openlectern/lectern/api"
 	authzapi "github.com/openlectern/lectern/api/authz"
+	"github.com/openlectern/lectern/api/jobs"
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/flags"
 	"github.com/openlectern/lectern/signin"
+	"github.com/openlectern/lectern/user"
 )
 
 // assembled are the parts of a server that go on beside answering requests.
@@ -25,6 +27,7 @@ type assembled struct {
 	server *api.Server
 	engine *authz.Engine
 	people *signin.Service
+	jobs   *prometheus.CounterVec // that have ended
 	public *url.URL
 	log    *slog.Logger
 }
@@ -35,19 +38,30 @@ func (c *cli) assemble(a *app.App, f *serving, conf api.Config, statements *atom
 	if err != nil {
 		return nil, err
 	}
-	engine := authz.NewEngine(a.DB)
-	permissions := authzapi.New(authzapi.Config{DB: a.DB, Engine: engine, Flags: authoringFlag(a.DB), Person: people.Person, Log: conf.Log})
-	conf.Store, conf.Auth = a, people
-	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount}
-	conf.Checks = []api.Check{{Name: "database", Probe: usable(a, engine)}, {Name: "policy", Probe: current(engine)}}
+	engine := a.Engine()
+	permissions := authzapi.New(authzapi.Config{DB: a.DB, Engine: engine, Flags: authoringFlag(a.DB), Person: people.Person, Log: conf.Log,
+		OfferedOnly: f.hideUnflagged, OldNames: f.oldNames})
+	conf.Store, conf.Auth = store{a}, people
+	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount, (&jobs.API{Store: a, Person: people.Person}).Mount}
+	conf.Checks = []api.Check{{Name: "database", Probe: usable(a, engine)}, {Name: "policy", Probe: current(a, engine)}}
+	ended := newJobCounter()
 	conf.Collectors = []prometheus.Collector{
+		ended,
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "lectern_db_statements_total", Help: "Statements, and batches of bulk ones, sent to the database.",
 		}, func() float64 { return float64(statements.Load()) }),
 		policyCollector{engine},
 	}
 	s, err := api.New(conf)
-	return &assembled{server: s, engine: engine, people: service, public: conf.Public, log: conf.Log}, err
+	return &assembled{server: s, engine: engine, people: service, jobs: ended, public: conf.Public, log: conf.Log}, err
+}
+
+// store lets the server call use cases as the person who asks.
+type store struct{ app *app.App }
+
+// Account implements [api.Store].
+func (s store) Account(ctx context.Context, viewer api.Person, name string) (app.Account, error) {
+	return s.app.As(app.Person(user.User{ID: user.ID(viewer.ID), Username: viewer.Username})).Account(ctx, name)
 }
 
 // authoringFlag returns a reader of the flag for course authoring, that reads it again only when it has changed.
@@ -89,7 +103,9 @@ func usable(a *app.App, e *authz.Engine) func(context.Context) error {
 		if err := a.Ready(ctx); err != nil {
 			return err
 		}
-		if !e.Loaded() {
+		if there, err := a.HasPermissions(ctx); err != nil {
+			return err
+		} else if there && !e.Loaded() {
 			return fault.Errorf(fault.Refused, "permissions", "they are being read").WithNext("wait")
 		}
 		looked = time.Now()
@@ -101,9 +117,14 @@ func usable(a *app.App, e *authz.Engine) func(context.Context) error {
 const maxStale = 5 * time.Second
 
 // current returns the check that permissions are no staler than promised.
-func current(e *authz.Engine) func(context.Context) error {
-	return func(context.Context) error {
+func current(a *app.App, e *authz.Engine) func(context.Context) error {
+	return func(ctx context.Context) error {
 		stale, err := e.Staleness()
+		if !e.Loaded() {
+			if there, err := a.HasPermissions(ctx); err == nil && !there {
+				return fault.Errorf(fault.Refused, "permissions", "the database has no tables of today for them").WithNext("make a backup, then run lectern db migrate")
+			}
+		}
 		if e.Loaded() && stale <= maxStale {
 			return nil
 		}

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/openlectern/lectern/app"
@@ -45,7 +47,12 @@ must be new or empty.
 			}
 			meter, progress := c.progress()
 			return c.with(cmd.Context(), reading, func(a *app.App) error {
-				e, err := a.Export(cmd.Context(), key, out, at, progress)
+				var e *app.Exported
+				err := a.Recorded(cmd.Context(), n.one+" export", args[0], progress, func(ctx context.Context, p app.Progress) (any, error) {
+					var err error
+					e, err = a.Export(ctx, key, out, at, p)
+					return e, err
+				})
 				meter.end()
 				if err != nil {
 					return err

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"errors"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -52,6 +55,9 @@ blocks that cannot be read are kept as they are instead.`,
 			o.Progress = progress
 			show := func(result *app.ImportResult, err error) error {
 				meter.end()
+				if result == nil {
+					return err
+				}
 				d := imported{c.report(n, "imported", result.Report), result.Findings, result.Ignored, err != nil}
 				if err == nil || fault.Is(err, fault.Invalid) && len(d.Findings) > 0 {
 					return errors.Join(c.print(d), err)
@@ -61,7 +67,16 @@ blocks that cannot be read are kept as they are instead.`,
 			if result, err := app.CheckImport(cmd.Context(), c.config(making), args[0], o); err != nil {
 				return show(result, err)
 			}
-			return c.with(cmd.Context(), making, func(a *app.App) error { return show(a.Import(cmd.Context(), args[0], o)) })
+			return c.with(cmd.Context(), making, func(a *app.App) error {
+				var result *app.ImportResult
+				err := a.Recorded(cmd.Context(), n.one+" import", cmp.Or(key, filepath.Base(args[0])), progress, func(ctx context.Context, p app.Progress) (any, error) {
+					o.Progress = p
+					var err error
+					result, err = a.Import(ctx, args[0], o)
+					return result, err
+				})
+				return show(result, err)
+			})
 		},
 	}
 	f := cmd.Flags()

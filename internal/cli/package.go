@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/openlectern/lectern/app"
@@ -136,14 +138,24 @@ digests of all. A folder without manifest.json is not complete.`,
 			meter, progress := c.progress()
 			return c.with(cmd.Context(), reading, func(a *app.App) error {
 				if all {
-					m, err := a.BackupAll(cmd.Context(), out, origin, progress)
+					var m *app.Manifest
+					err := a.Recorded(cmd.Context(), app.BackupAllJob, "all packages", progress, func(ctx context.Context, p app.Progress) (any, error) {
+						var err error
+						m, err = a.BackupAll(ctx, out, origin, p)
+						return m, err
+					})
 					meter.end()
 					if err != nil {
 						return err
 					}
 					return c.backedUpAll(out, m)
 				}
-				b, err := a.Backup(cmd.Context(), args[0], out, origin, progress)
+				var b *app.BackedUp
+				err := a.Recorded(cmd.Context(), app.BackupJob, args[0], progress, func(ctx context.Context, p app.Progress) (any, error) {
+					var err error
+					b, err = a.Backup(ctx, args[0], out, origin, p)
+					return b, err
+				})
 				meter.end()
 				if err != nil {
 					return err

@@ -1,7 +1,10 @@
 package cli
 
 import (
+	"cmp"
+	"context"
 	"errors"
+	"path/filepath"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -87,11 +90,16 @@ so is all else that is otherwise dropped or mended with a note; and what is publ
 			}
 			defer c.frugal(args[0])()
 			meter, progress := c.progress()
-			o.Progress = progress
 			return c.with(cmd.Context(), making, func(a *app.App) error {
-				r, err := a.RestorePackage(cmd.Context(), args[0], o)
+				var r *app.RestoredPackage
+				err := a.Recorded(cmd.Context(), app.RestorePackageJob, cmp.Or(o.Key, filepath.Base(args[0])), progress, func(ctx context.Context, p app.Progress) (any, error) {
+					o.Progress = p
+					var err error
+					r, err = a.RestorePackage(ctx, args[0], o)
+					return r, err
+				})
 				meter.end()
-				if err == nil || fault.Is(err, fault.Invalid) && len(r.Errors) > 0 {
+				if err == nil || r != nil && fault.Is(err, fault.Invalid) && len(r.Errors) > 0 {
 					return errors.Join(c.print(c.packageRestored(r)), err)
 				}
 				return err

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -370,7 +371,12 @@ What is removed lies in a trash inside the database until its time has run out, 
 			meter, progress := c.progress()
 			now := time.Now()
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
-				done, err := a.ApplyPrune(cmd.Context(), p, c.global.user, now.Sub(period.Before(now)), progress)
+				var done []prune.Result
+				err := a.Recorded(cmd.Context(), app.PruneJob, filepath.Base(args[0]), progress, func(ctx context.Context, progress app.Progress) (any, error) {
+					var err error
+					done, err = a.ApplyPrune(ctx, p, c.global.user, now.Sub(period.Before(now)), progress)
+					return newPruned(done, c.global.dryRun), err
+				})
 				meter.end()
 				if err != nil {
 					return err

@@ -50,6 +50,9 @@ change; programs use ` + "`--json`" + `, which prints one document whose fields 
 | ` + "`--media DIR`" + ` | | ` + "`DIR`" + ` |
 | ` + "`--media s3://BUCKET/PREFIX?endpoint=HOST:PORT&region=NAME`" + ` | | a bucket ([cluster.md](cluster.md)) |
 
+The keys with which a server signs ([signin.md](signin.md)) are in ` + "`secret.json`" + ` in the data folder, in ` + "`PATH-secret.json`" + ` where ` + "`--db PATH`" + ` stands alone, or where
+` + "`LECTERN_SECRET_FILE`" + ` says. Links to a server begin with ` + "`LECTERN_PUBLIC_URL`" + ` where no flag says otherwise.
+
 ` + "`sqlite:PATH`" + ` is a path too; what follows a ` + "`?`" + ` goes to the driver. The first command that writes makes a new SQLite database; a
 server's database is filled by ` + "`lectern db init`" + `.
 

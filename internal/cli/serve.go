@@ -35,6 +35,7 @@ type serving struct {
 	listen, public          string
 	proxies, origins        []string
 	adminConsole, authoring string
+	hideUnflagged, oldNames bool
 	metricsFrom             []string
 	metricsToken            string // a file
 	logFormat               string
@@ -63,12 +64,14 @@ It ends when it is told to (SIGTERM, SIGINT): requests that are being answered c
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.listen, "listen", "localhost:8080", "`address` to listen on, host:port; port 0 takes a free one")
-	fl.StringVar(&f.public, "public-url", "", "where browsers find the server, as a `URL` without a path (default http://localhost and the port)")
+	fl.StringVar(&f.public, "public-url", "", "where browsers find the server, as a `URL` without a path ($LECTERN_PUBLIC_URL, default http://localhost and the port)")
 	fl.StringSliceVar(&f.proxies, "trusted-proxies", nil, "`networks` of proxies whose X-Forwarded-For and X-Request-Id are believed")
 	fl.StringSliceVar(&f.origins, "allow-origin", nil, "further `origins` of clients that may call with the user's cookies, such as https://apps.example.org")
 	fl.StringVar(&f.adminConsole, "admin-console", "", "`folder` of the built admin console, served at /admin-console/")
 	fl.StringVar(&f.authoring, "authoring", "", "`folder` of the built authoring client, served at /authoring/")
 	f.recognising.add(fl)
+	fl.BoolVar(&f.hideUnflagged, "authz-hide-unflagged", false, "let /api/authz/v1 give and take roles, and allow anything, in courses whose flag for authoring is on only")
+	fl.BoolVar(&f.oldNames, "authz-old-names", false, "let /api/authz/v1 send the fields that were renamed or dropped since openedx-authz 1.23, too")
 	fl.StringSliceVar(&f.metricsFrom, "metrics-from", nil, "`networks` that may read /metrics, besides this machine")
 	fl.StringVar(&f.metricsToken, "metrics-token", "", "`file` with a token that lets anybody read /metrics")
 	fl.StringVar(&f.logFormat, "log-format", "text", "how the log on the standard error is written: `text` or json")
@@ -107,6 +110,9 @@ func (c *cli) serve(ctx context.Context, f serving) (err error) {
 		return err
 	}
 	defer func() { _ = l.Close() }() // Serve has closed it, unless it was not reached
+	if f.public == "" {
+		f.public = c.env.Getenv("LECTERN_PUBLIC_URL")
+	}
 	if conf.Public, err = publicURL(f.public, l.Addr()); err != nil {
 		return err
 	}
@@ -129,7 +135,11 @@ func (c *cli) serve(ctx context.Context, f serving) (err error) {
 			return err
 		}
 		d.SignIn = linkTo(b.public, text)
-		if err := b.engine.Refresh(ctx); err != nil { // it knows the first user, too
+		there, err := a.HasPermissions(ctx)
+		if err == nil && there {
+			err = b.engine.Refresh(ctx) // it knows the first user, too
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -167,7 +177,7 @@ func (c *cli) run(ctx context.Context, b *assembled, a *app.App, l net.Listener,
 func (c *cli) beside(ctx context.Context, b *assembled, a *app.App, late bool) {
 	var wait sync.WaitGroup
 	defer wait.Wait()
-	wait.Go(func() { b.engine.Watch(ctx, authz.DefaultPause) }) // it goes on where there are no tables yet
+	wait.Go(func() { watch(ctx, b, a) })
 	select {
 	case <-ctx.Done():
 		return
@@ -180,6 +190,7 @@ func (c *cli) beside(ctx context.Context, b *assembled, a *app.App, late bool) {
 		_ = b.engine.Refresh(ctx) // it knows the first user sooner than by watching
 	}
 	wait.Go(func() { c.watchRoles(ctx, b, a) })
+	wait.Go(func() { work(ctx, b, a) })
 	b.people.KeepSwept(ctx, func(err error) {
 		b.log.LogAttrs(ctx, slog.LevelWarn, "old sessions stay", slog.String("error", err.Error()))
 	})
@@ -198,4 +209,17 @@ func (c *cli) watchRoles(ctx context.Context, b *assembled, a *app.App) {
 		b.log.LogAttrs(ctx, slog.LevelWarn, "roles do not stand where the authoring flag says: lectern authz reconcile",
 			slog.Int("scopes", len(drift)), slog.Int("runs", len(runs)))
 	})
+}
+
+// watch keeps what permissions are decided by current until ctx ends. It goes on where there are no tables yet.
+func watch(ctx context.Context, b *assembled, a *app.App) {
+	for ctx.Err() == nil {
+		if err := a.Watch(ctx, authz.DefaultPause); err != nil && b.server.Ready() == nil {
+			b.log.LogAttrs(ctx, slog.LevelWarn, "permissions cannot be read", slog.String("error", err.Error()))
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(authz.DefaultPause):
+		}
+	}
 }

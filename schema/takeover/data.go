@@ -2,6 +2,7 @@ package takeover
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/openlectern/lectern/db"
@@ -129,12 +130,25 @@ func mapCodes(table, key, was, is string) wish {
 	}
 }
 
-// record writes the row of Django's ledger.
+// errRecorded says that the row of a step has come since the step was planned: a server saved what a dead run had asked it to
+// save. What the transaction did is done already, and is undone.
+var errRecorded = errors.New("the step was done meanwhile")
+
+// record writes the row of Django's ledger, unless it has come meanwhile.
 func record(app, name string) Statement {
-	const sql = "INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, ?)"
+	const (
+		there = "SELECT 1 FROM django_migrations WHERE app = ? AND name = ?"
+		sql   = "INSERT INTO django_migrations (app, name, applied) VALUES (?, ?, ?)"
+	)
 	return Statement{SQL: fmt.Sprintf("INSERT INTO django_migrations (app, name, applied) VALUES ('%s', '%s', CURRENT_TIMESTAMP)", app, name),
 		Table: "django_migrations", Effort: Rows, data: true, work: func(ctx context.Context, tx *db.Tx) error {
-			_, err := tx.Exec(ctx, sql, app, name, tx.Now())
+			_, found, err := db.One(ctx, tx, there, []any{app, name}, db.Value[int])
+			if found {
+				err = errRecorded
+			}
+			if err == nil {
+				_, err = tx.Exec(ctx, sql, app, name, tx.Now())
+			}
 			return err
 		}}
 }

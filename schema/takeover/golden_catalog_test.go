@@ -1,12 +1,14 @@
 package takeover
 
 import (
+	"errors"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/internal/dbtest"
 	"github.com/openlectern/lectern/internal/goldendb"
 	"github.com/openlectern/lectern/schema"
@@ -64,4 +66,49 @@ func TestGoldenCatalog(t *testing.T) {
 			})
 		}
 	}
+}
+
+// TestGoldenCatalogCrash is TestGoldenCrash with the catalog and the rows of platform apps; on servers with LECTERN_TEST_ALL.
+func TestGoldenCatalogCrash(t *testing.T) {
+	t.Parallel()
+	o := Options{Catalog: true, PlatformRows: true}
+	for _, e := range dbtest.Engines() {
+		if e != db.SQLite && !thorough() {
+			continue // TestCatalogStopped has the catalog, TestGoldenCrash the rest
+		}
+		for _, name := range goldendb.Some(t, e, "U", "S03", "N115") {
+			t.Run(string(e)+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				end := goldendb.EndOf(t, e, name)
+				c := crash{engine: e, url: dbtest.URL(t, e), migrate: migrating(o), options: o, sane: underWay, sparing: e.MySQLFamily()}
+				load(t, c.url, name)
+				for _, s := range planOf(t, c.url, o).Steps {
+					if !ofContent(s.App) {
+						end.Ledger = append(end.Ledger, [2]string{s.App, s.Name})
+					}
+				}
+				c.ended = func(t *testing.T, d *db.DB) {
+					t.Helper()
+					wantState(t, d, "C14", "G2")
+					compare(t, d, end)
+				}
+				c.run(t)
+				c.ended(t, open(t, c.url, db.Options{}))
+			})
+		}
+	}
+}
+
+// planOf plans a take-over. Nobody is connected afterwards.
+func planOf(t *testing.T, url string, o Options) *Plan {
+	t.Helper()
+	d, err := db.Open(t.Context(), url, db.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := NewPlan(t.Context(), d, o)
+	if err := errors.Join(err, d.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return p
 }

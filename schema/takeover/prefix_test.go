@@ -197,10 +197,11 @@ func TestPrefixCrash(t *testing.T) {
 				t.Fatal(err)
 			}
 			upTo := slices.IndexFunc(contentSteps(), func(s step) bool { return s.app == "oel_collections" && strings.HasPrefix(s.name, "0005") }) + 1
-			chain(t, e, url, 1, func(d *db.DB) (bool, error) {
+			c := crash{engine: e, url: url, sane: underWay, migrate: func(d *db.DB) (bool, error) {
 				r := runner{d: d, dialect: schema.DialectOf(d)}
 				return false, r.run(context.Background(), contentSteps()[:upTo])
-			})
+			}}
+			c.run(t)
 			takenOver(t, open(t, url, db.Options{}), list)
 		})
 	}

@@ -108,10 +108,11 @@ func (r *runner) run(ctx context.Context, all []step) error {
 	}
 }
 
-// overtaken reports whether a step may have failed over what was done meanwhile: a server of the MySQL family finishes the
-// statement that a run sent which was killed. Then the catalogue shows it, and the step is another one than it was.
+// overtaken reports whether a step may have failed over what was done meanwhile: a server saves what a run asked it to save
+// that was killed, and one of the MySQL family finishes its statement. Then the ledger or the catalogue shows it, and the step
+// is another one than it was.
 func (r *runner) overtaken(ctx context.Context, err error) bool {
-	return r.d.Engine().MySQLFamily() && ctx.Err() == nil && fault.KindOf(err) == fault.Internal
+	return errors.Is(err, errRecorded) || r.d.Engine().MySQLFamily() && ctx.Err() == nil && fault.KindOf(err) == fault.Internal
 }
 
 // alike reports whether two steps do the same.

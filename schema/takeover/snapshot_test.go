@@ -2,6 +2,8 @@ package takeover
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
@@ -26,23 +28,49 @@ func snapshot(t *testing.T, d *db.DB) []string {
 	var all []string
 	for _, name := range sortedKeys(live) {
 		all = append(all, fmt.Sprintf("%+v", *live[name]))
-		var rows []string
-		err := d.Query(ctx, "SELECT * FROM "+d.Engine().Quote(name), nil, func(r *db.Row) error {
-			vals, dest := make([]any, len(r.Columns())), make([]any, len(r.Columns()))
-			for i := range vals {
-				dest[i] = &vals[i]
-			}
-			err := r.Scan(dest...)
-			rows = append(rows, fmt.Sprintf("%s %q", name, vals))
-			return err
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		slices.Sort(rows)
-		all = append(all, rows...)
+		all = append(all, linesOf(t, d, name)...)
 	}
 	return all
+}
+
+// linesOf returns the rows of a table as text, sorted.
+func linesOf(t *testing.T, d *db.DB, name string) (lines []string) {
+	t.Helper()
+	err := d.Query(context.Background(), "SELECT * FROM "+d.Engine().Quote(name), nil, func(r *db.Row) error {
+		vals, dest := make([]any, len(r.Columns())), make([]any, len(r.Columns()))
+		for i := range vals {
+			dest[i] = &vals[i]
+		}
+		err := r.Scan(dest...)
+		lines = append(lines, fmt.Sprintf("%s %q", name, vals))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(lines)
+	return lines
+}
+
+// describe returns a catalogue as text.
+func describe(live inspect.Tables) string {
+	var b strings.Builder
+	for _, name := range sortedKeys(live) {
+		fmt.Fprintf(&b, "%+v\n", *live[name])
+	}
+	return b.String()
+}
+
+// digest returns a number for all rows of some tables.
+func digest(t *testing.T, d *db.DB, live inspect.Tables) string {
+	t.Helper()
+	h := sha256.New()
+	for _, name := range sortedKeys(live) {
+		for _, line := range linesOf(t, d, name) {
+			fmt.Fprintln(h, line)
+		}
+	}
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // unchanged compares a database with what it was.
@@ -65,7 +93,7 @@ func contents(t *testing.T, d *db.DB) map[string][]row {
 	all := map[string][]row{}
 	for name := range live {
 		if name != "django_migrations" && name != "lectern_lock" && name != "sqlite_sequence" {
-			all[name] = rowsOf(t, d, name)
+			all[name] = rowsIn(t, d, live[name])
 		}
 	}
 	return all

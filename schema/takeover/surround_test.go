@@ -47,7 +47,11 @@ func TestGoldenSurroundings(t *testing.T) {
 		{name: "index", engines: everyone, before: []string{"CREATE INDEX site_idx ON oel_publishing_container (publishable_entity_id)",
 			"CREATE INDEX site_two ON oel_components_component (learning_package_id, component_type_id)"},
 			after: func(t *testing.T, d *db.DB) {
-				live := shapeOf(t, d).live
+				s, err := look(context.Background(), d)
+				if err != nil {
+					t.Fatal(err)
+				}
+				live := s.live
 				if live[container].Index("site_idx") == nil || live[component].Index("site_two") == nil {
 					t.Error("the index is gone")
 				}

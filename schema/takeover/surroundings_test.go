@@ -5,13 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/internal/dbtest"
 	"github.com/openlectern/lectern/schema"
-	"github.com/openlectern/lectern/schema/inspect"
 )
 
 // Helpers of the tests about what surrounds content.
@@ -166,112 +164,31 @@ func ledgerOf(t *testing.T, d *db.DB, prefix string) map[string]int {
 	return rows
 }
 
-var errStopped = errors.New("stopped here")
-
-// stopper stops a run before the statement number at that changes something, counted from 0; what follows fails, too.
-// Those of the lease are let through: a run that ends lets go of it, as the death of a process would.
-type stopper struct {
-	mu       sync.Mutex // guards what follows
-	at, seen int
-	changed  bool // the transaction has changed something
-}
-
-func (s *stopper) fault(sql string) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	verb, _, _ := strings.Cut(strings.TrimSpace(sql), " ")
-	switch {
-	case strings.Contains(sql, "lectern_lock"):
-		return nil
-	case verb == "BEGIN" || verb == "START":
-		s.changed = false
-		return nil
-	case verb == "CREATE" || verb == "ALTER" || verb == "RENAME" || verb == "DROP" || verb == "INSERT" || verb == "UPDATE" || verb == "COPY":
-		s.changed = true
-	case verb != "COMMIT" || !s.changed:
-		return nil
-	}
-	if s.seen++; s.seen > s.at {
-		return errStopped
-	}
-	return nil
-}
-
-func (s *stopper) reset(at int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.at, s.seen = at, 0
-}
-
-// stopEverywhere takes a database over with a stop at each statement: a run that was stopped is followed by another that
-// is stopped one statement further, until one comes to its end. What a stop leaves must be known as what can go on.
+// stopEverywhere stops a take-over before and after every statement; see TestGoldenCrash. What a stop leaves must be known as
+// what can go on.
 func stopEverywhere(t *testing.T, prepare func(*db.DB) error, o Options, end func(*testing.T, *db.DB)) {
 	t.Helper()
 	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
 		t.Parallel()
-		url := dbtest.URL(t, e)
-		s := &stopper{at: 1 << 30}
-		d, err := db.Open(context.Background(), url, db.Options{Create: true, Fault: s.fault})
+		c := crash{engine: e, url: dbtest.URL(t, e), migrate: migrating(o), options: o, ended: end, sparing: e.MySQLFamily() && !thorough()}
+		if e == db.PostgreSQL && !thorough() {
+			c.stride = 11 // what a transaction undoes is undone alike
+		}
+		c.sane = func(st schema.State) bool { return st.Status != schema.Broken && st.Status != schema.Newer }
+		d, err := db.Open(context.Background(), c.url, db.Options{Create: true})
+		if err == nil {
+			err = errors.Join(prepare(d), d.Close())
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() {
-			if err := d.Close(); err != nil {
-				t.Error(err)
-			}
-		})
-		if err := prepare(d); err != nil {
-			t.Fatal(err)
+		if c.run(t); c.kills < 3 {
+			t.Errorf("stopped %d times", c.kills)
 		}
-		further := 1
-		if e != db.SQLite {
-			further = 11 // a server needs its time, and what a transaction undoes is undone alike
-		}
-		at, stops := 0, 0
-		for was := progress(t, d); ; {
-			s.reset(at)
-			_, err := Migrate(context.Background(), d, o, Run{})
-			s.reset(1 << 30)
-			if err == nil {
-				break
-			}
-			if !errors.Is(err, errStopped) {
-				t.Fatalf("stopped at statement %d: %v", at, err)
-			}
-			stops++
-			if p, err := NewPlan(context.Background(), d, o); err != nil || p.Refusal != nil || len(p.Steps) == 0 {
-				t.Fatalf("after stop %d, at statement %d: state %s %s, %v, %v", stops, at, p.State.Content, p.State.Catalog, p.Refusal, err)
-			}
-			if now := progress(t, d); now != was {
-				was, at = now, min(at, 1)
-			} else {
-				at += further
-			}
-			if stops > 2000 {
-				t.Fatal("no end in sight")
-			}
-		}
-		if stops < 3 {
-			t.Errorf("stopped %d times", stops)
-		}
+		d = open(t, c.url, db.Options{})
 		end(t, d)
-		s.reset(0)
 		if p, err := Migrate(context.Background(), d, o, Run{}); err != nil || len(p.Steps) > 0 {
 			t.Errorf("again: %v, %v", ids(p), err)
 		}
 	})
-}
-
-// progress counts what stays of a run that was stopped.
-func progress(t *testing.T, d *db.DB) int {
-	t.Helper()
-	names, err := inspect.Names(context.Background(), d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	n, _, err := db.One(context.Background(), d, "SELECT COUNT(*) FROM django_migrations", nil, db.Value[int])
-	if err != nil {
-		t.Fatal(err)
-	}
-	return len(names) + n
 }

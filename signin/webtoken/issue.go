@@ -26,7 +26,7 @@ type Claims struct {
 	UserID        user.ID  `json:"user_id"`
 	Username      string   `json:"preferred_username"`
 	Email         string   `json:"email"`
-	EmailVerified bool     `json:"email_verified"`
+	EmailVerified bool     `json:"email_verified"` // that the user is active, as the platform says it
 	Name          string   `json:"name"`
 	GivenName     string   `json:"given_name"`
 	FamilyName    string   `json:"family_name"`
@@ -50,6 +50,8 @@ type Issuer struct {
 	Name     string           // the claim iss: the public URL
 	Audience string           // the claim aud, "" means DefaultAudience
 	Clock    func() time.Time // nil means time.Now
+
+	checked checked
 }
 
 // Token is a token that was issued.
@@ -74,7 +76,7 @@ func (i *Issuer) Issue(u user.User, session string) (Token, error) {
 			Issuer: i.Name, Audience: jwt.ClaimStrings{i.audience()}, Subject: strconv.FormatInt(int64(u.ID), 10),
 			IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(now.Add(Life)),
 		},
-		UserID: u.ID, Username: u.Username, Email: u.Email, Name: u.Name, GivenName: first, FamilyName: last,
+		UserID: u.ID, Username: u.Username, Email: u.Email, EmailVerified: u.Active, Name: u.Name, GivenName: first, FamilyName: last,
 		Administrator: u.Staff, Superuser: u.Superuser, Roles: []string{}, Scopes: []string{"user_id", "email", "profile"},
 		Filters: []string{}, GrantType: "password", Version: claimsVersion, Session: session,
 	}
@@ -90,12 +92,26 @@ func (i *Issuer) Issue(u user.User, session string) (Token, error) {
 
 // Check returns the claims of a token of ours; anything else is [ErrInvalid], wrapped.
 func (i *Issuer) Check(text string) (Claims, error) {
-	var c Claims
+	if c, ok := i.checked.find(text); ok && i.now().Before(c.claims.ExpiresAt.Time) {
+		if _, ok := i.Ring.Find(c.key); ok { // it may have been removed since
+			return c.claims, nil
+		}
+	}
+	c, key, err := i.check(text)
+	if err != nil {
+		return Claims{}, err
+	}
+	i.checked.add(text, good{c, key})
+	return c, nil
+}
+
+// check checks a token's signature and claims, and returns the id of its key besides.
+func (i *Issuer) check(text string) (c Claims, key string, err error) {
 	p := jwt.NewParser(jwt.WithValidMethods([]string{jwt.SigningMethodRS512.Alg()}), jwt.WithIssuer(i.Name),
 		jwt.WithAudience(i.audience()), jwt.WithExpirationRequired(), jwt.WithTimeFunc(i.now))
-	_, err := p.ParseWithClaims(text, &c, func(t *jwt.Token) (any, error) {
-		id, _ := t.Header["kid"].(string)
-		k, ok := i.Ring.Find(id)
+	_, err = p.ParseWithClaims(text, &c, func(t *jwt.Token) (any, error) {
+		key, _ = t.Header["kid"].(string)
+		k, ok := i.Ring.Find(key)
 		if !ok {
 			return nil, errKey
 		}
@@ -103,11 +119,11 @@ func (i *Issuer) Check(text string) (Claims, error) {
 	})
 	switch {
 	case err != nil:
-		return Claims{}, invalid(err)
+		return Claims{}, "", invalid(err)
 	case c.UserID <= 0 || c.Session == "":
-		return Claims{}, invalid(jwt.ErrTokenInvalidClaims)
+		return Claims{}, "", invalid(jwt.ErrTokenInvalidClaims)
 	}
-	return c, nil
+	return c, key, nil
 }
 
 // Keys returns the public keys with which others can check tokens of ours, as a JSON Web Key Set.

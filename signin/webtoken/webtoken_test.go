@@ -62,7 +62,7 @@ func TestIssued(t *testing.T) {
 	}
 	want := map[string]any{
 		"iss": here, "aud": []any{"lectern"}, "sub": "7", "iat": 1795435200.0, "exp": 1795438800.0, "user_id": 7.0,
-		"preferred_username": "jo", "email": "jo@example.org", "email_verified": false, "name": "Jo B. Lamb", "given_name": "Jo",
+		"preferred_username": "jo", "email": "jo@example.org", "email_verified": true, "name": "Jo B. Lamb", "given_name": "Jo",
 		"family_name": "B. Lamb", "administrator": true, "superuser": false, "roles": []any{}, "filters": []any{},
 		"scopes": []any{"user_id", "email", "profile"}, "is_restricted": false, "grant_type": "password", "version": "1.2.0", "sid": "session",
 	}
@@ -250,6 +250,55 @@ func TestParseSet(t *testing.T) {
 		if set, err := ParseSet([]byte(text)); err == nil {
 			t.Errorf("ParseSet(%s) = %v, want an error", text, set)
 		}
+	}
+}
+
+func TestRemembered(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), keyring.FileName)
+	r, err := keyring.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	i := &Issuer{Ring: r, Name: here}
+	token, err := i.Issue(jo, "session")
+	if err != nil {
+		t.Fatal(err)
+	}
+	first, err := i.Check(token.Text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := i.Check(token.Text)
+	if diff := cmp.Diff(first, again); err != nil || diff != "" {
+		t.Errorf("remembered: %v (-want +got):\n%s", err, diff)
+	}
+	if _, err := i.Check(token.Text[:len(token.Text)-8] + "AAAAAAAA"); !errors.Is(err, ErrInvalid) {
+		t.Errorf("another signature on remembered claims: %v", err)
+	}
+	for n := range maxChecked + 10 {
+		i.checked.add(string(rune(n)), good{})
+	}
+	if n := len(i.checked.all); n > maxChecked {
+		t.Errorf("%d tokens are remembered", n)
+	}
+	if _, err := i.Check(token.Text); err != nil {
+		t.Errorf("forgotten and checked again: %v", err)
+	}
+	old := r.Signing().ID
+	if _, err := keyring.Rotate(path); err != nil {
+		t.Fatal(err)
+	}
+	if err := keyring.Remove(path, old); err != nil {
+		t.Fatal(err)
+	}
+	other, err := keyring.Open(path) // as this one is when it has looked again
+	if err != nil {
+		t.Fatal(err)
+	}
+	i.Ring = other
+	if _, err := i.Check(token.Text); !errors.Is(err, ErrInvalid) {
+		t.Errorf("a remembered token of a key that was removed: %v", err)
 	}
 }
 
