@@ -10,7 +10,8 @@ import (
 // Filter narrows a listing; an empty list asks for everything. Scopes take in the scopes around each (authz.md §2.3, §6).
 type Filter struct{ Orgs, Scopes, Roles []string }
 
-// Sight is what one person may see of the assignments of all people: those of users in scopes whose team he may view.
+// Sight is what one person may see of the assignments of all people: those of users in scopes whose team he may view. It
+// is safe for concurrent use: Visible has judged each scope that has assignments, and nothing asks for another.
 type Sight struct {
 	x      *Index
 	viewer string

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/openlectern/lectern/benchmarks/proc"
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/schema"
@@ -177,9 +178,9 @@ func (s *server) close() (err error) {
 // step does a piece of work and writes the same rows raw. Without a name it is not measured.
 func (s *server) step(b *bench, name string, ops int, work func(context.Context) error) (err error) {
 	engine := string(s.ours.Engine())
-	pid := serverPID(engine)
+	pid := proc.ServerPID(engine)
 	l := new(Line)
-	start := treeCPU(pid)
+	start := proc.TreeCPU(pid)
 	if name == "" {
 		err = work(b.ctx)
 	} else {
@@ -188,7 +189,7 @@ func (s *server) step(b *bench, name string, ops int, work func(context.Context)
 	if err != nil {
 		return err
 	}
-	l.Server, l.ServerCPU = s.ours.Version(), (treeCPU(pid) - start).Seconds()
+	l.Server, l.ServerCPU = s.ours.Version(), (proc.TreeCPU(pid) - start).Seconds()
 	now, err := s.read(b.ctx, s.left)
 	if err != nil {
 		return err
@@ -203,12 +204,12 @@ func (s *server) step(b *bench, name string, ops int, work func(context.Context)
 		insert func(*sql.DB, []batch) (spent, error)
 		took   *Raw
 	}{{s.raw, insertAll, &l.Raw}, {s.bulk, insertMany, &l.Bulk}} {
-		start := treeCPU(pid)
+		start := proc.TreeCPU(pid)
 		took, err := way.insert(way.to, batches)
 		if err != nil {
 			return fmt.Errorf("raw: %w", err)
 		}
-		*way.took = Raw{took.wall.Seconds(), took.cpu.Seconds(), (treeCPU(pid) - start).Seconds()}
+		*way.took = Raw{took.wall.Seconds(), took.cpu.Seconds(), (proc.TreeCPU(pid) - start).Seconds()}
 	}
 	return nil
 }

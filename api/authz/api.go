@@ -42,7 +42,8 @@ type API struct {
 	oldNames    bool
 	log         *slog.Logger
 
-	people recent[map[string]*person]
+	people recent[*everyone]
+	lists  listings
 	places recent[[]place]
 }
 

@@ -123,16 +123,15 @@ func listMembers(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	return again(c, func() (any, directory, []*person, error) {
-		sight, groups, d, err := c.groups(l)
+		x, err := c.listing(l, s)
 		if err != nil {
-			return nil, d, nil, err
+			return nil, directory{}, nil, err
 		}
-		w, err := windowOf(c.query, len(groups))
+		w, err := windowOf(c.query, len(x.groups))
 		if err != nil {
-			return nil, d, nil, err
+			return nil, x.d, nil, err
 		}
-		sortGroups(s, d, groups)
-		groups = groups[w.from:w.to]
+		groups := x.groups[w.from:w.to]
 		members := make([]Member, len(groups))
 		shown := make([]*person, len(groups))
 		var keys []string
@@ -142,7 +141,7 @@ func listMembers(c *call) (int, any, error) {
 			if c.oldNames {
 				members[i].AssignationCount = new(g.count)
 			}
-			for _, h := range sight.Grants(g.at)[:min(limit, g.count)] {
+			for _, h := range x.sight.Grants(g.at)[:min(limit, g.count)] {
 				members[i].Assignments = append(members[i].Assignments, c.assignment(h.Role, h.Scope))
 				keys = append(keys, h.Scope)
 			}
@@ -151,7 +150,7 @@ func listMembers(c *call) (int, any, error) {
 		for i := range members {
 			nameScopes(members[i].Assignments, titles)
 		}
-		return pageOf(c, w, members), d, shown, err
+		return pageOf(c, w, members), x.d, shown, err
 	})
 }
 
@@ -232,19 +231,15 @@ func listAssignments(c *call) (int, any, error) {
 		return 0, nil, err
 	}
 	return again(c, func() (any, directory, []*person, error) {
-		sight, groups, d, err := c.groups(l)
+		x, err := c.listing(l, s)
 		if err != nil {
-			return nil, d, nil, err
+			return nil, directory{}, nil, err
 		}
-		count := 0
-		for _, g := range groups {
-			count += g.count
-		}
-		w, err := windowOf(c.query, count)
+		w, err := windowOf(c.query, x.count)
 		if err != nil {
-			return nil, d, nil, err
+			return nil, x.d, nil, err
 		}
-		rows := s.rows(sight, d, groups, w)
+		rows := x.rows(w)
 		list := make([]TeamAssignment, len(rows))
 		shown := make([]*person, len(rows))
 		for i, r := range rows {
@@ -253,58 +248,8 @@ func listAssignments(c *call) (int, any, error) {
 			list[i] = TeamAssignment{Role: a.Role, Org: a.Org, Scope: a.Scope, Permissions: a.Permissions,
 				FullName: r.who.Name, Username: r.who.Username, Email: r.who.Email}
 		}
-		return pageOf(c, w, list), d, shown, nil
+		return pageOf(c, w, list), x.d, shown, nil
 	})
-}
-
-// row is one line of the list of everybody's assignments.
-type row struct {
-	who   *person
-	grant authz.Grant
-}
-
-// rows returns the lines of a window of the list that the groups make. By a text of the people it orders these, not
-// their assignments, which stay together.
-func (s sorting) rows(sight *authz.Sight, d directory, groups []group, w window) []row {
-	rows := make([]row, 0, w.to-w.from)
-	switch s.by {
-	case "full_name", "username", "email":
-		sortGroups(s, d, groups)
-		from, to := w.from, w.to
-		for _, g := range groups {
-			if from < g.count && to > 0 {
-				for _, h := range sight.Grants(g.at)[from:min(to, g.count)] {
-					rows = append(rows, row{g.who, h})
-				}
-			}
-			if from, to = max(0, from-g.count), to-g.count; to <= 0 {
-				break
-			}
-		}
-		return rows
-	}
-	type keyed struct {
-		key        string
-		group, nth int32
-	}
-	all := make([]keyed, 0, w.count)
-	fold := keyOnce(s.by)
-	for i, g := range groups {
-		for n, h := range sight.Grants(g.at) {
-			all = append(all, keyed{fold(h.Role, h.Scope), int32(i), int32(n)})
-		}
-	}
-	slices.SortFunc(all, func(a, b keyed) int {
-		if c := s.compare(a.key, b.key); c != 0 {
-			return c
-		}
-		return cmp.Or(cmp.Compare(a.group, b.group), cmp.Compare(a.nth, b.nth)) // ties stay in the order they came
-	})
-	for _, k := range all[w.from:w.to] {
-		g := groups[k.group]
-		rows = append(rows, row{g.who, sight.Grants(g.at)[k.nth]})
-	}
-	return rows
 }
 
 // sortKey returns the text to order assignments by.

@@ -21,7 +21,8 @@ type call struct {
 	r      *http.Request
 	who    api.Person
 	query  query
-	ix     *authz.Index // the policy of this answer
+	base   *authz.Index // the policy of this answer
+	ix     *authz.Index // the same, see authz.Index.Tolerant
 	counts map[string]int
 	hide   *flags.State // of the flag, where Config.OfferedOnly asks for it
 
@@ -57,7 +58,8 @@ func (o *operation) answer(a *API, w http.ResponseWriter, r *http.Request) (int,
 		w.Header().Set("WWW-Authenticate", `JWT realm="api"`)
 		return 0, nil, errAnonymous
 	}
-	c := &call{API: a, ctx: r.Context(), w: w, r: r, who: who, query: parseQuery(r.URL.RawQuery), ix: a.engine.Index().Tolerant()}
+	base := a.engine.Index()
+	c := &call{API: a, ctx: r.Context(), w: w, r: r, who: who, query: parseQuery(r.URL.RawQuery), base: base, ix: base.Tolerant()}
 	if a.offeredOnly {
 		var err error
 		if c.hide, err = a.flags(c.ctx); err != nil {

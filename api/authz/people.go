@@ -44,9 +44,12 @@ func (p *person) key(by string) string {
 // and the search go by what was read a short while ago (see recent), and what a page shows is compared with the database.
 const fewPeople = 500
 
+// everyone is all people, by name, as they were at one time.
+type everyone struct{ by map[string]*person }
+
 // readPeople reads everybody.
-func readPeople(store *db.DB) func(context.Context) (map[string]*person, error) {
-	return func(ctx context.Context) (map[string]*person, error) {
+func readPeople(store *db.DB) func(context.Context) (*everyone, error) {
+	return func(ctx context.Context) (*everyone, error) {
 		all := map[string]*person{}
 		err := user.EachPerson(ctx, store, func(p user.Person) error {
 			all[p.Username] = lowered(p)
@@ -62,14 +65,16 @@ func readPeople(store *db.DB) func(context.Context) (map[string]*person, error) 
 				}
 			}
 		}
-		return all, err
+		return &everyone{all}, err
 	}
 }
 
 // directory is the people that a request may need, by name.
 type directory struct {
 	people map[string]*person
-	kept   bool // not read for this request
+	kept   bool      // not read for this request
+	all    *everyone // of those who are kept
+	whole  bool      // all whom the request may need are in it
 }
 
 // peopleOf returns the people of these names; names of nobody are absent.
@@ -83,12 +88,12 @@ func (c *call) peopleOf(names []string) (directory, error) {
 	}
 	var missing []string // made since; of more than a few the next reading will know
 	for _, n := range names {
-		if all[n] == nil && len(missing) < fewPeople {
+		if all.by[n] == nil && len(missing) < fewPeople {
 			missing = append(missing, n)
 		}
 	}
-	d := directory{people: all, kept: true}
-	if len(missing) == 0 {
+	d := directory{people: all.by, kept: true, all: all, whole: len(missing) == 0}
+	if d.whole {
 		return d, nil
 	}
 	late, err := c.readNamed(missing)
@@ -96,7 +101,10 @@ func (c *call) peopleOf(names []string) (directory, error) {
 		return d, err
 	}
 	all, err = c.people.again(c.ctx)
-	return directory{people: all, kept: true}, err
+	if err != nil {
+		return directory{}, err
+	}
+	return directory{people: all.by, kept: true, all: all}, nil
 }
 
 func (c *call) readNamed(names []string) (directory, error) {

@@ -6,9 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/openlectern/lectern/db"
 )
@@ -24,7 +22,7 @@ func personOf(i int) string { return fmt.Sprintf("person%07d", i) }
 // makeSite makes the database by the program, with an administrator, and fills it.
 func makeSite(ctx context.Context, o options, place string, env []string) (err error) {
 	steps := [][]string{{"user", "add", "root", "--email", "root@example.org", "--superuser"}}
-	if o.place != "" {
+	if strings.Contains(place, "://") {
 		steps = append([][]string{{"db", "init"}}, steps...)
 	}
 	for _, args := range steps {
@@ -66,26 +64,4 @@ func makeSite(ctx context.Context, o options, place string, env []string) (err e
 			v[4], v[5], v[6] = "", "", ""
 		})
 	})
-}
-
-// cpuOf returns the processor time of a process so far, 0 where the system does not tell it this way.
-func cpuOf(pid int) time.Duration {
-	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
-	if err != nil {
-		return 0
-	}
-	_, rest, _ := strings.Cut(string(text), ") ")
-	fields := strings.Fields(rest)
-	if len(fields) < 13 {
-		return 0
-	}
-	var ticks int64
-	for _, f := range fields[11:13] { // utime and stime
-		n, err := strconv.ParseInt(f, 10, 64)
-		if err != nil {
-			return 0
-		}
-		ticks += n
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond // a hundredth of a second each, on every Linux
 }

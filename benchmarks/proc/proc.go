@@ -1,4 +1,5 @@
-package main
+// Package proc tells how much processor time servers take.
+package proc
 
 import (
 	"os"
@@ -8,8 +9,8 @@ import (
 	"time"
 )
 
-// serverPID returns the process of a server that scripts/servers has started, 0 for one that it has not.
-func serverPID(name string) int {
+// ServerPID returns the process of a server that scripts/servers has started, 0 for one that it has not.
+func ServerPID(name string) int {
 	b, err := os.ReadFile(filepath.Join(os.Getenv("LECTERN_SERVERS_DIR"), name, "pid"))
 	if err != nil {
 		return 0
@@ -21,9 +22,9 @@ func serverPID(name string) int {
 	return pid
 }
 
-// treeCPU returns the CPU time that a process and those it has started have taken, those that ended included; 0 where
+// TreeCPU returns the CPU time that a process and those it has started have taken, those that ended included; 0 where
 // the system does not tell.
-func treeCPU(root int) (total time.Duration) {
+func TreeCPU(root int) (total time.Duration) {
 	const tick = time.Second / 100 // of /proc on every Linux
 	names, err := filepath.Glob("/proc/[0-9]*/stat")
 	if root == 0 || err != nil {

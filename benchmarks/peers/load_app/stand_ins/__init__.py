@@ -1,0 +1,1 @@
+"""Stands for the apps of the platform whose tables permissions are read from."""
