@@ -14,6 +14,7 @@ import (
 
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/authz/legacy"
+	"github.com/openlectern/lectern/authz/roleshift"
 	"github.com/openlectern/lectern/content/backup"
 	"github.com/openlectern/lectern/content/events"
 	"github.com/openlectern/lectern/content/prune"
@@ -266,6 +267,12 @@ func TestNobodyMayAnything(t *testing.T) {
 		"TeamAudit":       func(a *App, _ Config) error { _, err := a.TeamAudit(ctx, authz.AuditFilter{}); return err },
 		"SeedPolicy":      func(a *App, _ Config) error { _, err := a.SeedPolicy(ctx, false); return err },
 		"LoadDefinitions": func(a *App, _ Config) error { _, _, err := a.LoadDefinitions(ctx, nil, false); return err },
+		"MoveRoles":       func(a *App, _ Config) error { _, err := a.MoveRoles(ctx, RoleMove{All: true}); return err },
+		"RoleRuns":        func(a *App, _ Config) error { _, err := a.RoleRuns(ctx, roleshift.Filter{}); return err },
+		"RoleRun":         func(a *App, _ Config) error { _, err := a.RoleRun(ctx, 1); return err },
+		"RetryRoleRun":    func(a *App, _ Config) error { _, err := a.RetryRoleRun(ctx, 1); return err },
+		"CloseRoleRun":    func(a *App, _ Config) error { return a.CloseRoleRun(ctx, 1) },
+		"ReconcileRoles":  func(a *App, _ Config) error { _, _, err := a.ReconcileRoles(ctx, true); return err },
 		"Init":            func(_ *App, c Config) error { _, err := Init(ctx, c); return err },
 		"Status":          func(_ *App, c Config) error { _, err := Status(ctx, c); return err },
 		"PlanTakeover":    func(_ *App, c Config) error { _, err := PlanTakeover(ctx, c, Takeover{}); return err },
