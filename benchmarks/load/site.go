@@ -37,6 +37,11 @@ func makeSite(ctx context.Context, o options, place string, env []string) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, d.Close()) }()
+	defer func() { // a server looks at how many rows there are only now and then
+		if err == nil && d.Engine() == db.PostgreSQL {
+			_, err = d.Exec(ctx, "ANALYZE")
+		}
+	}()
 	return d.Update(ctx, func(tx *db.Tx) error {
 		ids, err := tx.InsertIDs(ctx, "auth_user", []string{"password", "is_superuser", "username", "first_name", "last_name", "email", "is_staff", "is_active", "date_joined"},
 			o.people, func(i int, v []any) {

@@ -64,6 +64,7 @@ class Settings:
         "django.contrib.auth.middleware.AuthenticationMiddleware",
         "crum.CurrentRequestUserMiddleware",
     ]
+    OPENEDX_TELEMETRY = []  # nobody is told of requests
     JWT_AUTH = {"JWT_AUTH_COOKIE": "edx-jwt-cookie"}
     OPENEDX_AUTHZ_CONTENT_LIBRARY_MODEL = "stand_ins.ContentLibrary"
     OPENEDX_AUTHZ_COURSE_OVERVIEW_MODEL = "stand_ins.CourseOverview"
