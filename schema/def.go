@@ -94,6 +94,8 @@ type Column struct {
 	Index  bool   // a plain index of its own; a reference has one anyway where the engine wants it
 	Ref    string // the table whose primary key this refers to
 	Rule   Rule
+	// Collate is the collation on the MySQL family where it is not that of the type, see [Dialect.Fitted].
+	Collate string
 
 	// The rest only decides how Django came to name things (content-schema.md §4).
 	Late    bool   // added after the tables were renamed: named by today's names

@@ -89,6 +89,8 @@ func (d Dialect) wantCollations(c *Column) []string {
 	switch {
 	case !c.Type.text() && c.Type.Kind != CIText:
 		return nil
+	case c.Collate != "" && d.mysql():
+		return []string{c.Collate}
 	case d.engine == db.SQLite && !named:
 		return []string{"", "BINARY"}
 	case d.engine == db.SQLite && s == "BINARY":

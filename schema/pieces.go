@@ -87,6 +87,31 @@ func (d Dialect) Fits(c *Column, live *inspect.Column) bool {
 	return len(want) == 0 || slices.Contains(want, live.Collation)
 }
 
+// Fitted returns a table as it has to be beside others that are there. On the MySQL family a text refers only to a text
+// of the same collation, and keys of the platform's tables have that of the days when they were made.
+func (d Dialect) Fitted(t *Table, live inspect.Tables) *Table {
+	fitted := t
+	for i := range t.Columns {
+		c := &t.Columns[i]
+		to := live[c.Ref]
+		if !d.mysql() || to == nil || !c.Type.text() {
+			continue
+		}
+		for _, key := range to.Columns {
+			if !key.Primary || key.Collation == "" || slices.Contains(d.wantCollations(c), key.Collation) {
+				continue
+			}
+			if fitted == t {
+				clone := *t
+				clone.Columns = slices.Clone(t.Columns)
+				fitted = &clone
+			}
+			fitted.Columns[i].Collate = key.Collation
+		}
+	}
+	return fitted
+}
+
 // Expected returns the column as the catalogue will describe it.
 func (d Dialect) Expected(c *Column) inspect.Column {
 	l := inspect.Column{Name: c.Name, Type: d.wantTypes(c.Type)[0], Null: c.Null, Primary: c.primary(), Counts: c.Type.serial()}

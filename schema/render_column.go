@@ -114,7 +114,12 @@ func numeric(t Type) string { return fmt.Sprintf("numeric(%d, 1)", t.Len) }
 // column returns the definition of a column inside CREATE TABLE. On SQLite it is the very text that Django writes.
 func (d Dialect) column(t *Table, c *Column) string {
 	var b strings.Builder
-	b.WriteString(d.Quote(c.Name) + " " + d.sqlType(c.Type))
+	typ := d.sqlType(c.Type)
+	if c.Collate != "" && d.mysql() {
+		typ, _, _ = strings.Cut(typ, " COLLATE ")
+		typ += " COLLATE " + c.Collate // which implies the character set
+	}
+	b.WriteString(d.Quote(c.Name) + " " + typ)
 	pg := d.engine == db.PostgreSQL
 	if pg && c.Type.serial() {
 		// Sequences keep the name of the table as it was born, too.

@@ -122,6 +122,7 @@ func (v *verifier) table(t *Table) {
 		v.add("table_missing", t.Name, "", "", "", nextRestore)
 		return
 	}
+	t = v.Fitted(t, v.live)
 	if v.mysql() && l.Storage != "InnoDB" {
 		v.add("storage_engine", t.Name, "", l.Storage, "InnoDB", nextRepair)
 	}

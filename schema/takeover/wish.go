@@ -17,6 +17,7 @@ type wish func(p *planner)
 func makeTables(defs ...*schema.Table) wish {
 	return func(p *planner) {
 		for _, t := range defs {
+			t = p.d.Fitted(t, p.live)
 			if p.live[t.Name] != nil {
 				complete(t)(p) // Django makes a table first and its constraints later
 				continue
