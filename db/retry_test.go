@@ -51,8 +51,9 @@ func TestDeadlock(t *testing.T) {
 		if d.Engine() == db.SQLite {
 			want = 2
 		}
-		if runs.Load() != want {
-			t.Errorf("the units ran %d times in all, want %d", runs.Load(), want)
+		// The loser may be back before the winner has taken what it waits for, and lose once more.
+		if n := runs.Load(); n < want || n > 3*want {
+			t.Errorf("the units ran %d times in all, want %d", n, want)
 		}
 		got, err := db.All(ctx, d, "SELECT n FROM counter ORDER BY id", nil, db.Value[int])
 		if diff := cmp.Diff([]int{11, 11}, got); err != nil || diff != "" {

@@ -2,9 +2,11 @@ package schema
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/schema/inspect"
@@ -13,7 +15,7 @@ import (
 // Recognize finds out what a database is, by Django's ledger and the catalogue (content-migrations.md §3.3). It only reads.
 func Recognize(ctx context.Context, d *db.DB) (State, error) {
 	var st State
-	err := d.View(ctx, func(tx *db.Tx) error {
+	err := view(ctx, d, func(tx *db.Tx) error {
 		f, err := look(ctx, tx)
 		if err != nil {
 			return err
@@ -33,6 +35,24 @@ func Recognize(ctx context.Context, d *db.DB) (State, error) {
 	})
 	return st, err
 }
+
+// view runs fn on a snapshot, and again where somebody else changes tables meanwhile, which ends one on the MySQL family.
+func view(ctx context.Context, d *db.DB, fn func(*db.Tx) error) error {
+	for attempt := 1; ; attempt++ {
+		err := d.View(ctx, fn)
+		if attempt == maxLooks || !errors.Is(err, db.ErrRetry) {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(time.Duration(attempt) * 10 * time.Millisecond):
+		}
+	}
+}
+
+// maxLooks bounds how often view looks, for some ten seconds in all.
+const maxLooks = 45
 
 // facts are what a database is recognised by.
 type facts struct {

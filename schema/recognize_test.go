@@ -123,3 +123,33 @@ func load(t *testing.T, d *db.DB, of, name string, whole bool) {
 		return d.Engine().MySQLFamily() && !whole && needless.MatchString(stmt)
 	})
 }
+
+// TestRecognizeLooksAgain has somebody change tables while they are looked at, as the MySQL family tells of it.
+func TestRecognizeLooksAgain(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	url := dbtest.ReadyURL(t, db.SQLite, setup)
+	disturbed := 0
+	d, err := db.Open(ctx, url, db.Options{Fault: func(sql string) error {
+		if strings.Contains(sql, "django_migrations") && disturbed < 3 {
+			disturbed++
+			return fmt.Errorf("table definition has changed: %w", db.ErrRetry)
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	if st, err := Recognize(ctx, d); err != nil || st.Status != Current || disturbed != 3 {
+		t.Errorf("%+v, %v, disturbed %d times", st, err, disturbed)
+	}
+	disturbed = 0
+	if err := Require(ctx, d); err != nil || disturbed != 3 {
+		t.Errorf("%v, disturbed %d times", err, disturbed)
+	}
+}

@@ -93,7 +93,7 @@ func Prepare(ctx context.Context, d *db.DB) error {
 // ready reports whether the ledgers alone show a database that this program left complete and nobody changed since.
 func ready(ctx context.Context, d *db.DB) (bool, error) {
 	ok := false
-	err := d.View(ctx, func(tx *db.Tx) error {
+	err := view(ctx, d, func(tx *db.Tx) error {
 		ok = false
 		names, err := inspect.Names(ctx, tx)
 		if err != nil || !names[ownLedger] || !names["django_migrations"] {
