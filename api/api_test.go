@@ -275,3 +275,21 @@ func TestRoutesMustSayWhoMayComeIn(t *testing.T) {
 		}()
 	}
 }
+
+// TestDocumentOfWrongInput holds that the document gives wrong input the status that it is answered with.
+func TestDocumentOfWrongInput(t *testing.T) {
+	t.Parallel()
+	s := server(t, nil)
+	var doc struct {
+		Paths map[string]map[string]struct {
+			Responses map[string]any `json:"responses"`
+		} `json:"paths"`
+	}
+	if err := json.Unmarshal(call(s, "GET", api.DocumentPath, "").Body.Bytes(), &doc); err != nil {
+		t.Fatal(err)
+	}
+	got := doc.Paths["/test/typed"]["get"].Responses
+	if got["400"] == nil || got["422"] != nil {
+		t.Errorf("it has %v", got)
+	}
+}

@@ -56,6 +56,14 @@ func newDocument(rt *Router, public *url.URL, version string) *document {
 		Formats:       map[string]huma.Format{"application/json": huma.DefaultJSONFormat},
 		DefaultFormat: "application/json",
 	}
+	c.OnAddOperation = append(c.OnAddOperation, func(_ *huma.OpenAPI, op *huma.Operation) {
+		// Input that is wrong is answered as Django REST framework does, see problem.go.
+		if wrong := op.Responses["422"]; wrong != nil {
+			delete(op.Responses, "422")
+			wrong.Description = "The input is wrong."
+			op.Responses["400"] = wrong
+		}
+	})
 	if public != nil {
 		c.Servers = []*huma.Server{{URL: origin(public)}}
 	}

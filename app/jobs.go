@@ -255,7 +255,7 @@ func (a *App) mayStart(ctx context.Context, n NewJob) error {
 func jobCourse(text string, library bool) (t thing, err error) {
 	key, err := keys.ParseCourse(text)
 	if err != nil {
-		return t, err
+		return t, fault.Errorf(fault.Usage, "key", "%w", err).WithNext("name a course or library, such as course-v1:ORG+COURSE+RUN")
 	}
 	if key.IsCourse() == library {
 		return t, fault.Errorf(fault.Usage, text, "it is the key of the other kind: courses and libraries have jobs of their own")

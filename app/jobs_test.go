@@ -142,7 +142,9 @@ func TestJobsOfPeople(t *testing.T) {
 	for kind, n := range map[string]NewJob{
 		"no such kind": {Kind: "course delete"}, "a file too many": {Kind: BackupAllJob, Input: strings.NewReader("x")},
 		"no file": {Kind: ImportCourseJob}, "format": {Kind: ExportCourseJob, Options: JobOptions{Key: sample.CourseKey, Format: "../x"}},
-		"library": {Kind: ExportLibraryJob, Options: JobOptions{Key: sample.CourseKey}},
+		"library":        {Kind: ExportLibraryJob, Options: JobOptions{Key: sample.CourseKey}},
+		"no key":         {Kind: ExportCourseJob},
+		"a key with NUL": {Kind: ImportCourseJob, Input: strings.NewReader("x"), Options: JobOptions{Key: "0\x00"}},
 	} {
 		if _, err := s.app.StartJob(t.Context(), n); !fault.Is(err, fault.Usage) {
 			t.Errorf("%s: %v, want usage", kind, err)

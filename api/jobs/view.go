@@ -2,7 +2,10 @@ package jobs
 
 import (
 	"encoding/json"
+	"reflect"
 	"time"
+
+	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/job"
@@ -19,13 +22,21 @@ type view struct {
 	Created   string       `json:"created"`
 	Started   *string      `json:"started"`
 	Finished  *string      `json:"finished"`
-	Error     *job.Error   `json:"error"`
+	Error     *failure     `json:"error"`
 	Command   bool         `json:"command" doc:"It is the work of a command, which only the command can do again."`
 	Attempt   int          `json:"attempt"`
 	Cancel    bool         `json:"cancel" doc:"Its end was asked for."`
 	Arguments any          `json:"arguments"`
 	Result    any          `json:"result" doc:"What came of it, by its kind; null for nothing."`
 	Files     []file       `json:"files" doc:"What it has made."`
+}
+
+// failure is why a job failed.
+type failure job.Error
+
+// Schema implements [huma.SchemaProvider]: null where nothing failed, which a pointer to a struct does not say.
+func (failure) Schema(r huma.Registry) *huma.Schema {
+	return &huma.Schema{OneOf: []*huma.Schema{r.Schema(reflect.TypeFor[job.Error](), true, ""), {Type: "null"}}}
 }
 
 type file struct {
@@ -53,7 +64,7 @@ func stampOf(t *time.Time) *string {
 func viewOf(j app.Job) view {
 	v := view{
 		ID: j.ID, Kind: j.Kind, Thing: j.Thing, Status: j.Status, Progress: j.Progress, By: j.Name, Created: stamp(j.Created),
-		Started: stampOf(j.Started), Finished: stampOf(j.Finished), Error: j.Error, Command: j.Foreground, Attempt: j.Attempt,
+		Started: stampOf(j.Started), Finished: stampOf(j.Finished), Error: (*failure)(j.Error), Command: j.Foreground, Attempt: j.Attempt,
 		Cancel: j.Cancel, Arguments: j.Arguments, Files: make([]file, len(j.Files)),
 	}
 	if j.Result != nil {
