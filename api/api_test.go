@@ -293,3 +293,18 @@ func TestDocumentOfWrongInput(t *testing.T) {
 		t.Errorf("it has %v", got)
 	}
 }
+
+// TestOneParameterListForManyRoutes holds that a route's own parameters are not written into the list that it was given.
+func TestOneParameterListForManyRoutes(t *testing.T) {
+	t.Parallel()
+	list := make([]*huma.Param, 0, 4)
+	server(t, func(c *api.Config) {
+		c.Parts = append(c.Parts, func(rt *api.Router) {
+			rt.Handle(api.Route{Method: http.MethodGet, Path: "/test/shared/{key}", Access: api.Open, Handler: http.NotFoundHandler(),
+				Operation: &huma.Operation{Summary: "a test", OperationID: "shared", Parameters: list}})
+		})
+	})
+	if p := list[:1][0]; p != nil {
+		t.Errorf("%s was put behind the end of the caller's list", p.Name)
+	}
+}

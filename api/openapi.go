@@ -125,6 +125,7 @@ func (d *document) add(r *Route) {
 	if op.Security == nil {
 		op.Security = security(r.Access)
 	}
+	op.Parameters = slices.Clone(op.Parameters) // the caller's, which two servers may have in common
 	declared := map[string]bool{}
 	for _, p := range op.Parameters {
 		if p.In == "path" {
