@@ -38,6 +38,9 @@ type Config struct {
 	Write bool
 	// Existing is set by those of them that need something there already: then no database is made.
 	Existing bool
+	// OnlyJobs is set by callers that only look at jobs, or ask for their end: then the database may be of any age that has
+	// the tables of jobs, as it is while its tables are changed.
+	OnlyJobs bool
 	// DryRun runs everything and commits nothing.
 	DryRun      bool
 	Clock       func() time.Time    // default time.Now
@@ -157,6 +160,15 @@ func (a *App) ready(ctx context.Context, c Config) error {
 	prepare := schema.Require
 	if c.Write && (!c.DryRun || a.temp != "") {
 		prepare = prepared
+	}
+	if c.OnlyJobs { // nothing is made beside a run that changes tables
+		prepare = func(ctx context.Context, d *db.DB) error {
+			err := schema.Require(ctx, d)
+			if there, terr := hasJobs(ctx, d); terr == nil && there {
+				return nil
+			}
+			return err
+		}
 	}
 	if err := prepare(ctx, a.DB); err != nil {
 		return err

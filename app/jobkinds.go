@@ -16,7 +16,8 @@ import (
 	"github.com/openlectern/lectern/user"
 )
 
-// The kinds of jobs, named like the commands that do the same. [MigrateJob] is never in the queue.
+// The kinds of jobs, named like the commands that do the same. [MigrateJob] and [RevertNamesJob] are never in the queue, and there are
+// further ones of which that is so: commands name them.
 const (
 	ImportCourseJob   = "course import"
 	ExportCourseJob   = "course export"
@@ -27,6 +28,7 @@ const (
 	RestorePackageJob = "package restore"
 	PruneJob          = "store prune apply"
 	MigrateJob        = "db migrate"
+	RevertNamesJob    = "db revert-names"
 )
 
 // jobKind is how a job is done, and what it needs.

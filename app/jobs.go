@@ -336,9 +336,11 @@ func (a *App) Recorded(ctx context.Context, kind, about string, progress Progres
 		return err
 	}
 	defer done()
-	ran := false
-	end, recorded, err := q.Do(ctx, job.New{Kind: kind, Thing: about, By: int64(a.actor.id), Arguments: struct{}{}}, func(ctx context.Context, r *job.Run) (out job.Outcome, err error) {
-		ran = true
+	err = recorded(ctx, q, job.New{Kind: kind, Thing: about, By: int64(a.actor.id), Arguments: struct{}{}}, func(ctx context.Context, r *job.Run) (out job.Outcome, err error) {
+		if r == nil {
+			out.Result, err = fn(ctx, progress)
+			return out, err
+		}
 		out.Result, err = fn(ctx, func(step string, done, total int) {
 			r.Progress(step, done, total)
 			if progress != nil {
@@ -347,12 +349,6 @@ func (a *App) Recorded(ctx context.Context, kind, about string, progress Progres
 		})
 		return out, err
 	})
-	switch {
-	case !recorded && !ran && ctx.Err() == nil: // somebody else has the database for long
-		_, err = fn(ctx, progress)
-	case recorded && end.Status == job.Cancelled && ctx.Err() == nil && err != nil:
-		err = &fault.Error{Kind: fault.Interrupted, Thing: jobName(end.ID), Text: "somebody has cancelled it", Next: "see who else works on this: lectern job list", Err: err}
-	}
 	if q.Within == 0 {
 		_, _ = q.SweepSome(ctx, sweptWithCommand) // for sites without a server; what fails now is swept another time
 	}
@@ -360,6 +356,23 @@ func (a *App) Recorded(ctx context.Context, kind, about string, progress Progres
 }
 
 const sweptWithCommand = 20
+
+// recorded lets work do what a command does and keeps it as a job; where it cannot be written down that it begins, work is
+// done without one, and its run is nil.
+func recorded(ctx context.Context, q *job.Queue, n job.New, work func(context.Context, *job.Run) (job.Outcome, error)) error {
+	ran := false
+	end, kept, err := q.Do(ctx, n, func(ctx context.Context, r *job.Run) (job.Outcome, error) {
+		ran = true
+		return work(ctx, r)
+	})
+	switch {
+	case !kept && !ran && ctx.Err() == nil: // somebody else has the database for long
+		_, err = work(ctx, nil)
+	case kept && end.Status == job.Cancelled && ctx.Err() == nil && err != nil:
+		err = &fault.Error{Kind: fault.Interrupted, Thing: jobName(end.ID), Text: "somebody has cancelled it", Next: "see who else works on this: lectern job list", Err: err}
+	}
+	return err
+}
 
 // recorder returns the queue to keep a command's work in, nil where that cannot be.
 func (a *App) recorder(ctx context.Context) (q *job.Queue, done func(), err error) {

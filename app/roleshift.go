@@ -155,6 +155,7 @@ type RoleMove struct {
 	All         bool          // every organization
 	DeleteAfter bool          // the sources go: only where the flag has them on the other side
 	KeepGoing   bool          // move what can be moved; of several scopes none stops the others
+	Progress    Progress      // told of each scope that is done; may be nil
 }
 
 // MoveRoles moves roles, each scope in a transaction and with a run of its own. The flag stays. A scope at which another run
@@ -171,7 +172,10 @@ func (a *App) MoveRoles(ctx context.Context, m RoleMove) (runs []roleshift.Run, 
 			return nil, err
 		}
 	}
-	for _, scope := range m.Scopes {
+	for i, scope := range m.Scopes {
+		if m.Progress != nil {
+			m.Progress("moving roles", i, len(m.Scopes))
+		}
 		run, err := a.move(ctx, func(tx *db.Tx) (ask roleshift.Ask, err error) {
 			canonical := false
 			if scope, canonical, err = spelledOrg(ctx, tx, scope); err != nil {

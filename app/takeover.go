@@ -6,13 +6,11 @@ import (
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
-	"github.com/openlectern/lectern/job"
 	"github.com/openlectern/lectern/lease"
 	"github.com/openlectern/lectern/schema"
 	"github.com/openlectern/lectern/schema/ddl"
 	"github.com/openlectern/lectern/schema/inspect"
 	"github.com/openlectern/lectern/schema/takeover"
-	"github.com/openlectern/lectern/user"
 )
 
 // Step is a step of a plan as people are told of it.
@@ -50,32 +48,8 @@ func Migrate(ctx context.Context, c Config, t Takeover) (*Database, error) {
 	}
 	c.Write, c.Existing = true, true
 	return onPlan(ctx, c, "Migrate", func(d *db.DB) (*takeover.Plan, error) {
-		began := time.Now()
-		p, err := takeover.Migrate(ctx, d, t.Options, t.run())
-		if err == nil {
-			noteMigration(ctx, d, c.User, began)
-		}
-		return p, err
+		return takeover.Migrate(ctx, d, t.Options, t.seen(d, c, MigrateJob))
 	})
-}
-
-// noteMigration writes a take-over down among the jobs, where there is a table of them by now: it cannot be kept there while
-// it lasts, as the tables are what it works on. Who works on them then is told by db status. That it is not noted is no
-// reason to say that it failed.
-func noteMigration(ctx context.Context, d *db.DB, username string, began time.Time) {
-	names, err := inspect.Names(ctx, d)
-	if err != nil || !names[job.Table] {
-		return
-	}
-	n := job.New{Kind: MigrateJob, Thing: d.Name(), Arguments: struct{}{}}
-	if username != "" {
-		u, err := user.ByName(ctx, d, username)
-		if err != nil {
-			return
-		}
-		n.By = int64(u.ID)
-	}
-	_ = job.Note(ctx, d, n, began, nil)
 }
 
 // Rehearse carries Migrate out on a copy of the tables that is removed again, and says how long each step took, what the
@@ -108,7 +82,7 @@ func RevertNames(ctx context.Context, c Config, t Takeover) (*Database, error) {
 		if c.DryRun {
 			return takeover.RevertPlan(ctx, d)
 		}
-		return takeover.RevertNames(ctx, d, t.run())
+		return takeover.RevertNames(ctx, d, t.seen(d, c, RevertNamesJob))
 	})
 }
 
@@ -122,12 +96,16 @@ func DropOwn(ctx context.Context, c Config, t Takeover) (*Database, error) {
 	}))
 }
 
+// tell tells of what keeps the run waiting.
+func (t *Takeover) tell(text string) {
+	if t.Note != nil {
+		t.Note(text)
+	}
+}
+
 // run passes on what a run tells.
 func (t *Takeover) run() takeover.Run {
-	note := t.Note
-	if note == nil {
-		note = func(string) {}
-	}
+	note := t.tell
 	r := takeover.Run{LockTimeout: t.LockTimeout, Wait: t.Wait,
 		Waiting:  func(h lease.Holder) { note("waiting for " + h.String()) },
 		TookOver: func(h lease.Holder) { note("going on where " + h.String() + " was stopped") },

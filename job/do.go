@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/google/uuid"
 
@@ -65,21 +64,4 @@ func (q *Queue) open(ctx context.Context, n New) (j Job, l *lease.Lease, err err
 		return j, nil, errors.Join(err, l.Release(ctx))
 	}
 	return j, l, nil
-}
-
-// Note writes a job that has ended already, for work during which there was nowhere to write it. err is how it ended.
-func Note(ctx context.Context, d *db.DB, n New, began time.Time, err error) error {
-	return d.Update(ctx, func(tx *db.Tx) error {
-		now := tx.Now()
-		began := began.UTC().Truncate(time.Microsecond)
-		j, jerr := n.job(began)
-		if jerr != nil {
-			return jerr
-		}
-		j.Status, j.Foreground, j.Attempt, j.Spare, j.Started, j.Finished, j.Worker = Done, true, 1, 0, &began, &now, worker()
-		if err != nil {
-			j.Status, j.Error = Failed, describe(err, "it")
-		}
-		return insert(ctx, tx, &j)
-	})
 }

@@ -16,6 +16,9 @@ import (
 // Table is the table of jobs, for who has to know whether a database has it.
 const Table = "lectern_job"
 
+// LogTable is the table of their logs.
+const LogTable = "lectern_joblog"
+
 const columns = "id, uuid, kind, thing, status, foreground, place, attempt, spare, cancel, worker, arguments, progress, result, files, " +
 	"error, created, started, finished, created_by_id"
 

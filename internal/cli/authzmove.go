@@ -155,7 +155,15 @@ moves; the command ends with status 4 then.`,
 				return err
 			}
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
-				runs, err := a.MoveRoles(cmd.Context(), m)
+				meter, progress := c.progress()
+				var runs []roleshift.Run
+				err := a.Recorded(cmd.Context(), "authz "+name, moveThing(courses, org), progress, func(ctx context.Context, p app.Progress) (any, error) {
+					m.Progress = p
+					var err error
+					runs, err = a.MoveRoles(ctx, m)
+					return movedBy(runs), err
+				})
+				meter.end()
 				if err != nil {
 					return err
 				}
@@ -173,6 +181,30 @@ moves; the command ends with status 4 then.`,
 	f.BoolVar(&m.DeleteAfter, "delete-after", false, "delete what has been moved where it was")
 	f.BoolVar(&m.KeepGoing, "keep-going", false, "move what can be moved, though some cannot")
 	return cmd
+}
+
+// moveThing names what a move is about.
+func moveThing(courses []string, org string) string {
+	switch {
+	case org != "":
+		return org
+	case len(courses) > 0:
+		return strings.Join(courses, " ")
+	}
+	return "all organizations"
+}
+
+// movedRuns is what is kept of a move with the job: its runs tell the rest.
+type movedRuns struct {
+	Runs []int64 `json:"runs"`
+}
+
+func movedBy(runs []roleshift.Run) movedRuns {
+	d := movedRuns{make([]int64, len(runs))}
+	for i, r := range runs {
+		d.Runs[i] = r.ID
+	}
+	return d
 }
 
 func moveScopes(courses []string, org string, every bool) (scopes []flags.Scope, err error) {

@@ -162,7 +162,7 @@ ended are kept for a month. With --as only the user's own, unless the user is st
 			if f.Limit < 0 {
 				return usage("--limit", "it is negative")
 			}
-			return c.with(cmd.Context(), reading, func(a *app.App) error {
+			return c.withJobs(cmd.Context(), reading, func(a *app.App) error {
 				list, err := a.Jobs(cmd.Context(), f)
 				if err != nil {
 					return err
@@ -179,6 +179,17 @@ ended are kept for a month. With --as only the user's own, unless the user is st
 	cmd.Flags().StringVar(&f.Kind, "kind", "", "only of a `kind`, such as \"course import\"")
 	cmd.Flags().IntVar(&f.Limit, "limit", 50, "the newest so `many`; 0 for all")
 	return cmd
+}
+
+// withJobs is with for what concerns jobs alone: also while the tables are changed, which is a job, too.
+func (c *cli) withJobs(ctx context.Context, use use, fn func(*app.App) error) error {
+	conf := c.config(use)
+	conf.OnlyJobs = true
+	a, err := app.Open(ctx, conf)
+	if err != nil {
+		return err
+	}
+	return errors.Join(fn(a), a.Close())
 }
 
 func validStatus(s job.Status) bool {
@@ -210,7 +221,7 @@ func (c *cli) jobShowCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return c.with(cmd.Context(), reading, func(a *app.App) error {
+			return c.withJobs(cmd.Context(), reading, func(a *app.App) error {
 				j, err := a.Job(cmd.Context(), id)
 				if err != nil {
 					return err
@@ -240,7 +251,7 @@ func (c *cli) jobChangeCommand(name, short, long string, do jobChange) *cobra.Co
 			if err != nil {
 				return err
 			}
-			return c.with(cmd.Context(), writing, func(a *app.App) error {
+			return c.withJobs(cmd.Context(), writing, func(a *app.App) error {
 				j, err := do(a, cmd.Context(), id)
 				if err != nil {
 					return err

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"github.com/openlectern/lectern/app"
@@ -72,7 +74,12 @@ drafted, or with --at the state of one moment, published. The history of the new
 			}
 			meter, progress := c.progress()
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
-				r, err := a.Rerun(cmd.Context(), key, to, at, message, progress)
+				var r *course.Report
+				err := a.Recorded(cmd.Context(), n.one+" rerun", args[1], progress, func(ctx context.Context, p app.Progress) (any, error) {
+					var err error
+					r, err = a.Rerun(ctx, key, to, at, message, p)
+					return r, err
+				})
 				meter.end()
 				return c.reported(n, "made", r, err)
 			})

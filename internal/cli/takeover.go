@@ -177,9 +177,9 @@ func (c *cli) migrateCommand() *cobra.Command {
 age to today's, in place, without losing a row. It checks everything before the first write. Make a backup first: later
 than openedx_content 0003 there is no other way back.
 
-It can be stopped at any moment, by Ctrl-C too, and goes on where it was when it is started again. One run at a time: a
-row in lectern_lock says whose. What others have locked it waits for briefly and tries again, so that a site does not
-queue behind it. Running Python services of before openedx-core 0.43 cannot work after it.
+It can be stopped at any moment, by Ctrl-C or lectern job cancel, and goes on where it was when it is started again. One
+run at a time: a row in lectern_lock says whose, and lectern job list how far it is. What others have locked it waits for
+briefly and tries again, so that a site does not queue behind it. Running Python services of before openedx-core 0.43 cannot work after it.
 
 With --rehearse all of it happens on a copy: a file beside that of SQLite, a database beside one of MySQL or MariaDB, a
 schema beside that of PostgreSQL, which the user needs the right to make. It tells how long each step took, checks that

@@ -97,8 +97,8 @@ func ownTables(ctx context.Context, q db.Querier) ([]string, error) {
 			}
 		}
 	}
-	if len(order) > 0 && live[ownLedger] == nil {
-		return nil, fault.Errorf(fault.Refused, order[0], "begins with lectern_, but there is no table lectern_schema that says it is Lectern's").
+	if name, found := unknown(order); found && live[ownLedger] == nil {
+		return nil, fault.Errorf(fault.Refused, name, "begins with lectern_, but there is no table lectern_schema that says it is Lectern's").
 			WithNext("give the table another name if it is yours")
 	}
 	for _, name := range []string{ownLedger, ownLock} {

@@ -26,6 +26,18 @@ type Run struct {
 	Done        func(Step, int, int)   // told of each step that is done, its number and how many there are; may be nil
 	TookOver    func(lease.Holder)     // told whose run was found dead; may be nil
 	Checks      func([]schema.Finding) // told what the check at the end found; may be nil
+
+	// Around is given the work when all checks have passed and nobody else is at it, and does it: what it returns is what
+	// the work has returned. So others can see the run and end it. It is not called where nothing is to do; nil does the work.
+	Around func(ctx context.Context, steps int, work func(context.Context) error) error
+}
+
+// around lets the work be done.
+func (r *Run) around(ctx context.Context, steps int, work func(context.Context) error) error {
+	if r.Around == nil {
+		return work(ctx)
+	}
+	return r.Around(ctx, steps, work)
 }
 
 // Migrate brings a database to where the options say. What it did is the plan that it returns: its steps were carried
@@ -55,13 +67,19 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 	if p.Refusal != nil || len(p.Steps) == 0 {
 		return p, p.Refusal
 	}
+	err = r.around(ctx, len(p.Steps), func(ctx context.Context) error { return carry(ctx, d, o, r, p, l.Check) })
+	return p, err
+}
+
+// carry carries a plan out, and looks whether everything is there afterwards.
+func carry(ctx context.Context, d *db.DB, o Options, r Run, p *Plan, held func(context.Context) error) error {
 	count := p.copied()
 	before, err := takeCensus(ctx, d, count)
 	if err != nil {
-		return p, err
+		return err
 	}
 	n := 0
-	run := runner{d: d, dialect: schema.DialectOf(d), codes: p.codes, catalog: o.Catalog, held: l.Check,
+	run := runner{d: d, dialect: schema.DialectOf(d), codes: p.codes, catalog: o.Catalog, held: held,
 		patience: ddl.Patience{Lock: r.LockTimeout, Blocked: r.Blocked},
 		done: func(s Step) {
 			if n++; r.Done != nil {
@@ -69,18 +87,18 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 			}
 		}}
 	if err := run.run(ctx, p.todo); err != nil {
-		return p, err
+		return err
 	}
 	after, err := takeCensus(ctx, d, count)
 	if err != nil {
-		return p, err
+		return err
 	}
 	if err := before.compare(after); err != nil {
-		return p, fmt.Errorf("the tables are migrated, but %w", err)
+		return fmt.Errorf("the tables are migrated, but %w", err)
 	}
 	if p.State, err = schema.Recognize(ctx, d); err == nil && o.To == "" && p.content && p.State.Content != "C14" {
 		err = fault.Errorf(fault.Internal, "database", "every step is done, yet the state is %s: %s", p.State.Content, p.State.Reason).
 			WithNext("somebody changed tables meanwhile: look at lectern db status, and restore the backup if it is broken")
 	}
-	return p, err
+	return err
 }

@@ -125,14 +125,20 @@ func RevertNames(ctx context.Context, d *db.DB, r Run) (p *Plan, err error) {
 	if p, err = RevertPlan(ctx, d); err != nil || p.Refusal != nil {
 		return p, errors.Join(err, p.Refusal)
 	}
-	run := runner{d: d, dialect: schema.DialectOf(d), held: l.Check, patience: ddl.Patience{Lock: r.LockTimeout, Blocked: r.Blocked}}
-	for i := range p.Steps {
-		if err := run.carryOut(ctx, &p.Steps[i]); err != nil {
-			return p, err
-		}
-		if r.Done != nil {
-			r.Done(p.Steps[i], i+1, len(p.Steps))
-		}
+	if len(p.Steps) == 0 {
+		return p, nil // another run was first
 	}
-	return p, nil
+	run := runner{d: d, dialect: schema.DialectOf(d), held: l.Check, patience: ddl.Patience{Lock: r.LockTimeout, Blocked: r.Blocked}}
+	err = r.around(ctx, len(p.Steps), func(ctx context.Context) error {
+		for i := range p.Steps {
+			if err := run.carryOut(ctx, &p.Steps[i]); err != nil {
+				return err
+			}
+			if r.Done != nil {
+				r.Done(p.Steps[i], i+1, len(p.Steps))
+			}
+		}
+		return nil
+	})
+	return p, err
 }
