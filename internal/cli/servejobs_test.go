@@ -53,12 +53,13 @@ func (c *caller) send(method, path, contentType string, body io.Reader, into any
 
 // jobDoc is a job as the API tells it.
 type jobDoc struct {
-	ID     int64
-	Status string
-	By     string
-	Result map[string]any
-	Error  *struct{ Code, Message string }
-	Files  []struct {
+	ID      int64
+	Status  string
+	By      string
+	Attempt int
+	Result  map[string]any
+	Error   *struct{ Code, Message string }
+	Files   []struct {
 		Name, URL string
 		Bytes     int
 	}
