@@ -126,6 +126,14 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	return a, nil
 }
 
+// New returns a store over a database that is ready, which the caller has opened and closes, without files of its own. Like
+// that of [OpenAnyAge] it is nobody's.
+func New(d *db.DB) *App {
+	a := &App{gate: newGate(d)}
+	a.DB, a.jobs = d, newQueue(d, "")
+	return a
+}
+
 func (a *App) getenv(name string) string {
 	if a.env == nil {
 		return os.Getenv(name)

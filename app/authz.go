@@ -23,8 +23,7 @@ func (a *App) policy(ctx context.Context) (*authz.Index, error) {
 		return nil, err
 	}
 	if !names[authz.NewestTable] {
-		return nil, fault.Errorf(fault.Refused, a.DB.Name(), "the database does not have today's tables of permissions").
-			WithNext("see what is missing: lectern db status")
+		return nil, noPermissions(a.DB.Name())
 	}
 	return g.engine.Index(), nil
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/authz/legacy"
 	"github.com/openlectern/lectern/authz/roleshift"
+	"github.com/openlectern/lectern/authz/scope"
 	"github.com/openlectern/lectern/content/backup"
 	"github.com/openlectern/lectern/content/events"
 	"github.com/openlectern/lectern/content/prune"
@@ -153,6 +154,10 @@ func TestNobodyMayAnything(t *testing.T) {
 	block := usage(t, "block-v1:Lectern+LIGHT+2025+type@problem+block@flash")
 	other := s.course("course-v1:Other+O1+2025")
 	olx := []byte(`<problem/>`)
+	everyLibrary, err := scope.Parse("lib:*")
+	if err != nil {
+		t.Fatal(err)
+	}
 	before := fingerprint(t, s.app, s.conf.Data)
 	called := map[string]bool{}
 	for name, call := range map[string]func(a *App, c Config) error{
@@ -282,14 +287,22 @@ func TestNobodyMayAnything(t *testing.T) {
 		"DropOwn":         func(_ *App, c Config) error { _, err := DropOwn(ctx, c, Takeover{}); return err },
 		"Verify":          func(_ *App, c Config) error { _, err := Verify(ctx, c, VerifyOptions{}); return err },
 		"Repair":          func(_ *App, c Config) error { _, err := Repair(ctx, c, VerifyOptions{}); return err },
-		"Jobs":            func(a *App, _ Config) error { _, err := a.Jobs(ctx, job.Filter{}); return err },
-		"Job":             func(a *App, _ Config) error { _, err := a.Job(ctx, 1); return err },
-		"JobLog":          func(a *App, _ Config) error { _, err := a.JobLog(ctx, 1); return err },
-		"JobFile":         func(a *App, _ Config) error { _, _, err := a.JobFile(ctx, 1, "x"); return err },
-		"CancelJob":       func(a *App, _ Config) error { _, err := a.CancelJob(ctx, 1); return err },
-		"RetryJob":        func(a *App, _ Config) error { _, err := a.RetryJob(ctx, 1); return err },
-		"StartJob":        func(a *App, _ Config) error { _, err := a.StartJob(ctx, NewJob{Kind: BackupAllJob}); return err },
-		"WorkJobs":        func(a *App, _ Config) error { return a.WorkJobs(ctx, JobWorker{Once: true}) },
+		"GiveRole": func(a *App, _ Config) error {
+			_, err := a.GiveRole(ctx, "library_user", []string{"jo"}, []scope.Scope{everyLibrary})
+			return err
+		},
+		"TakeRole": func(a *App, _ Config) error {
+			_, err := a.TakeRole(ctx, "library_user", []string{"jo"}, everyLibrary)
+			return err
+		},
+		"Jobs":      func(a *App, _ Config) error { _, err := a.Jobs(ctx, job.Filter{}); return err },
+		"Job":       func(a *App, _ Config) error { _, err := a.Job(ctx, 1); return err },
+		"JobLog":    func(a *App, _ Config) error { _, err := a.JobLog(ctx, 1); return err },
+		"JobFile":   func(a *App, _ Config) error { _, _, err := a.JobFile(ctx, 1, "x"); return err },
+		"CancelJob": func(a *App, _ Config) error { _, err := a.CancelJob(ctx, 1); return err },
+		"RetryJob":  func(a *App, _ Config) error { _, err := a.RetryJob(ctx, 1); return err },
+		"StartJob":  func(a *App, _ Config) error { _, err := a.StartJob(ctx, NewJob{Kind: BackupAllJob}); return err },
+		"WorkJobs":  func(a *App, _ Config) error { return a.WorkJobs(ctx, JobWorker{Once: true}) },
 	} {
 		p := useCases[name]
 		for who, a := range map[string]*App{"jo": jo, "closed": closed, "": s.app.As(Actor{})} {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/authz/legacy"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
@@ -22,9 +23,47 @@ func (k *asker) denied(action string, t thing, name string) error {
 	if action == "" || t.name == "" {
 		return onlyOperators(k.who.Username, name)
 	}
-	e := fault.Errorf(fault.Denied, t.name, "%s may not do this here: it takes the permission %s", k.who.Username, action).
-		WithNext("see why, and which roles would allow it: lectern authz explain " + k.who.Username + " " + action + " " + t.name)
-	e.Data = Denied{k.who.Username, action, t.name}
+	return deniedThing(k.who.Username, action, t)
+}
+
+func deniedThing(who, action string, t thing) error {
+	e := fault.Errorf(fault.Denied, t.name, "%s may not do this here: it takes the permission %s", who, action).
+		WithNext("see why, and which roles would allow it: lectern authz explain " + who + " " + action + " " + t.name)
+	e.Data = Denied{who, action, t.name}
+	return e
+}
+
+// mayTeams is may for changes of teams that are asked for over /api/authz/v1: assignments alone decide, as they do in the
+// whole of it (authz.md §11), by the policy that answers there. Whether the account is in use has been seen to by who let
+// the person in.
+func (a *App) mayTeams(name string, scopes ...string) error {
+	if a.actor.system {
+		return nil
+	}
+	if a.actor.name == "" {
+		return deniedNobody(name)
+	}
+	grants := make([]authz.Grant, len(scopes))
+	for i, s := range scopes {
+		grants[i].Scope = s
+	}
+	x := a.guard().engine.Index().Tolerant()
+	p := useCases[name]
+	for _, t := range teams(grants) {
+		yes, err := x.Allowed(a.actor.name, p.action(t), t.name)
+		if err != nil {
+			return err
+		}
+		if !yes {
+			return deniedThing(a.actor.name, p.action(t), t)
+		}
+	}
+	return nil
+}
+
+func deniedNobody(name string) error {
+	e := fault.Errorf(fault.Denied, "nobody", "nobody is signed in").WithNext("sign in, or name a user with --as")
+	e.Data = Denied{"", name, "*"}
 	return e
 }
 
@@ -50,9 +89,7 @@ func (g *gate) standing(ctx context.Context, actor Actor, name string) (s user.S
 	}
 	switch {
 	case actor.id == 0 || fault.Is(err, fault.NotFound):
-		e := fault.Errorf(fault.Denied, "nobody", "nobody is signed in").WithNext("sign in, or name a user with --as")
-		e.Data = Denied{"", name, "*"}
-		return s, e
+		return s, deniedNobody(name)
 	case err == nil && (!s.Active || s.Retired):
 		e := fault.Errorf(fault.Denied, s.Username, "the account is not in use any more").WithNext("let somebody else do it, or enable the account: lectern user enable " + s.Username)
 		e.Data = Denied{s.Username, name, "*"}
@@ -82,11 +119,7 @@ func (a *App) may(ctx context.Context, name string, things ...thing) error {
 			return onlyOperators(who.Username, name)
 		}
 	case allowed:
-		for _, t := range things {
-			if err := g.allow(ctx, who, p.action(t), t, name); err != nil {
-				return err
-			}
-		}
+		return g.allowAll(ctx, who, p, things, name)
 	}
 	return nil
 }
@@ -102,20 +135,37 @@ func (a *App) mayCourse(ctx context.Context, name string, key keys.Course) error
 
 // allow asks about one action on one thing, twice before it says no.
 func (g *gate) allow(ctx context.Context, who user.Standing, action string, t thing, name string) error {
-	if who.Admin() && (action == "" || t.name == "") {
-		return nil
-	}
-	for _, fresh := range []bool{false, true} {
-		k, err := g.ask(ctx, who, fresh)
-		if err != nil {
-			return err
+	return g.allowAll(ctx, who, Permission{course: action, library: action}, []thing{t}, name)
+}
+
+// allowAll asks about the action of a permission on each of some things, by one policy and, before it says no, once more by
+// what the database holds now.
+func (g *gate) allowAll(ctx context.Context, who user.Standing, p Permission, things []thing, name string) error {
+	var k *asker
+	fresh := false
+	for _, t := range things {
+		action := p.action(t)
+		if who.Admin() && (action == "" || t.name == "") {
+			continue
 		}
-		yes, err := k.may(ctx, action, t)
-		if yes || err != nil {
-			return err
-		}
-		if fresh || !g.watched.Load() { // what is not watched is fresh
-			return k.denied(action, t, name)
+		for {
+			if k == nil {
+				var err error
+				if k, err = g.ask(ctx, who, fresh); err != nil {
+					return err
+				}
+			}
+			yes, err := k.may(ctx, action, t)
+			if err != nil {
+				return err
+			}
+			if yes {
+				break
+			}
+			if fresh || !g.watched.Load() { // what is not watched is fresh
+				return k.denied(action, t, name)
+			}
+			fresh, k = true, nil
 		}
 	}
 	return nil

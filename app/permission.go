@@ -128,6 +128,8 @@ var useCases = map[string]Permission{
 	// Who may do what.
 	"Assign":          on(manageTeam, manageLibraryTeam),
 	"Unassign":        on(manageTeam, manageLibraryTeam),
+	"GiveRole":        on(manageTeam, manageLibraryTeam), // by assignments alone, as the next
+	"TakeRole":        on(manageTeam, manageLibraryTeam),
 	"CheckPermission": {who: operators},
 	"Explain":         {who: operators},
 	"Assignments":     {who: operators},

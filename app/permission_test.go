@@ -27,6 +27,7 @@ var without = map[string]string{
 	"Update":         "the transaction that use cases run in",
 	"OK":             "of a result",
 	"OpenAnyAge":     "opens the store for nobody",
+	"New":            "makes a store of nobody's",
 	"Ready":          "makes tables when a server starts",
 	"HasPermissions": "looks at tables only",
 	"Ping":           "asks whether the database answers",
@@ -113,7 +114,7 @@ func receiver(f *ast.FuncDecl) string {
 }
 
 // gates are the functions by which use cases ask.
-var gates = []string{"may", "mayCourse", "mayBlocks", "mayMake", "mayRestore", "mayAccount", "mayAdd", "mayJob", "visible", "onDatabase", "onPlan"}
+var gates = []string{"may", "mayCourse", "mayBlocks", "mayMake", "mayRestore", "mayAccount", "mayAdd", "mayJob", "mayTeams", "visible", "onDatabase", "onPlan"}
 
 // asks reports whether the function calls one of gates with its own name.
 func asks(f *ast.FuncDecl, name string) bool {

@@ -6,9 +6,9 @@ import (
 	"net/http"
 
 	"github.com/openlectern/lectern/api"
+	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/db"
-	"github.com/openlectern/lectern/flags"
 )
 
 // Prefix is where the addresses are, on both hosts of a platform (authz.md §11).
@@ -16,11 +16,9 @@ const Prefix = "/api/authz/v1/"
 
 // Config says what an [API] works on. All but Log, OfferedOnly and OldNames must be set.
 type Config struct {
-	DB *db.DB
-	// Engine holds the policy in force. Somebody else keeps it current; changes made here are applied at once.
-	Engine *authz.Engine
-	// Flags returns the state of the flag for course authoring.
-	Flags func(context.Context) (*flags.State, error)
+	// Store has the policy in force, which somebody else keeps current, the flag for course authoring, and the use cases by
+	// which roles are given and taken.
+	Store *app.App
 	// Person returns who sends a request; ok is false for nobody.
 	Person func(context.Context) (p api.Person, ok bool)
 	// OfferedOnly hides courses whose authoring is not decided by assignments: it is the three optional filters of the
@@ -34,9 +32,9 @@ type Config struct {
 
 // API answers the addresses below [Prefix]. It is safe for concurrent use.
 type API struct {
+	store       *app.App
 	db          *db.DB
 	engine      *authz.Engine
-	flags       func(context.Context) (*flags.State, error)
 	person      func(context.Context) (api.Person, bool)
 	offeredOnly bool
 	oldNames    bool
@@ -49,13 +47,13 @@ type API struct {
 
 // New makes an API.
 func New(c Config) *API {
-	a := &API{db: c.DB, engine: c.Engine, flags: c.Flags, person: c.Person,
+	a := &API{store: c.Store, db: c.Store.DB, engine: c.Store.Engine(), person: c.Person,
 		offeredOnly: c.OfferedOnly, oldNames: c.OldNames, log: c.Log}
 	if a.log == nil {
 		a.log = slog.Default()
 	}
-	a.people.load = readPeople(c.DB)
-	a.places.load = readPlaces(c.DB)
+	a.people.load = readPeople(a.db)
+	a.places.load = readPlaces(a.db)
 	return a
 }
 

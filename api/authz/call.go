@@ -7,10 +7,12 @@ import (
 	"net/http"
 
 	"github.com/openlectern/lectern/api"
+	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/flags"
+	"github.com/openlectern/lectern/user"
 )
 
 // call is one request on its way.
@@ -62,7 +64,7 @@ func (o *operation) answer(a *API, w http.ResponseWriter, r *http.Request) (int,
 	c := &call{API: a, ctx: r.Context(), w: w, r: r, who: who, query: parseQuery(r.URL.RawQuery), base: base, ix: base.Tolerant()}
 	if a.offeredOnly {
 		var err error
-		if c.hide, err = a.flags(c.ctx); err != nil {
+		if c.hide, err = a.store.Authoring(c.ctx); err != nil {
 			return 0, nil, err
 		}
 	}
@@ -77,11 +79,11 @@ func (a *API) explain(r *http.Request, o *operation, err error) (int, any) {
 	if p := (*problem)(nil); errors.As(err, &p) {
 		return p.status, p.body
 	}
-	if unclear(err) {
+	if unclear(err) || fault.Is(err, fault.Denied) {
 		return errDenied.status, errDenied.body
 	}
 	status, text := http.StatusInternalServerError, "Internal Server Error"
-	if k := fault.KindOf(err); k == fault.Unavailable || k == fault.Interrupted || errors.Is(err, db.ErrRetry) {
+	if k := fault.KindOf(err); k == fault.Unavailable || k == fault.Refused || k == fault.Interrupted || errors.Is(err, db.ErrRetry) {
 		status, text = http.StatusServiceUnavailable, "The database cannot be used now. Try again."
 	}
 	if r.Context().Err() == nil {
@@ -100,10 +102,7 @@ func unclear(err error) bool { return fault.Is(err, fault.Conflict) && !errors.I
 // address returns the absolute address of the request without its query.
 func (c *call) address() string { return api.Absolute(c.ctx, c.r.URL.EscapedPath()) }
 
-// applied brings what was committed into the policy of this process. Where that fails, the next look at the database, half
-// a second later, does it.
-func (c *call) applied(change authz.Change) {
-	if err := c.engine.Apply(c.ctx, change); err != nil {
-		c.log.WarnContext(c.ctx, "change not applied yet", slog.Any("error", err))
-	}
+// as returns the use cases as the caller may call them.
+func (c *call) as() *app.App {
+	return c.store.As(app.Person(user.User{ID: user.ID(c.who.ID), Username: c.who.Username}))
 }

@@ -8,7 +8,7 @@ import (
 
 // flagStates tells where authoring is decided by assignments (authz.md §12.12).
 func flagStates(c *call) (int, any, error) {
-	s, err := c.flags(c.ctx)
+	s, err := c.store.Authoring(c.ctx)
 	if err != nil {
 		return 0, nil, err
 	}

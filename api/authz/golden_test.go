@@ -20,7 +20,6 @@ import (
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/db"
-	"github.com/openlectern/lectern/flags"
 	"github.com/openlectern/lectern/internal/dbtest"
 	"github.com/openlectern/lectern/internal/golden"
 	"github.com/openlectern/lectern/user"
@@ -135,13 +134,13 @@ type site struct {
 
 func newSite(tb testing.TB, d *db.DB, change func(*authzapi.Config)) *site {
 	tb.Helper()
-	s := &site{db: d, engine: authz.NewEngine(d)}
+	store := app.New(d)
+	s := &site{db: d, engine: store.Engine()}
 	if err := s.engine.Refresh(tb.Context()); err != nil {
 		tb.Fatal(err)
 	}
 	auth := byHeader{d}
-	config := authzapi.Config{DB: d, Engine: s.engine, Person: auth.Person, Log: slog.New(slog.NewTextHandler(tb.Output(), nil)),
-		Flags: func(ctx context.Context) (*flags.State, error) { return flags.Load(ctx, d, flags.Authoring) }}
+	config := authzapi.Config{Store: store, Person: auth.Person, Log: slog.New(slog.NewTextHandler(tb.Output(), nil))}
 	if change != nil {
 		change(&config)
 	}

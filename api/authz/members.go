@@ -1,17 +1,15 @@
 package authzapi
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/authz/scope"
 	"github.com/openlectern/lectern/authz/things"
-	"github.com/openlectern/lectern/db"
-	"github.com/openlectern/lectern/user"
 )
 
 // Changed is the answer to giving and taking roles: what was done and what was not, each in the order asked.
@@ -74,54 +72,34 @@ func giveRoles(c *call) (int, any, error) {
 	if len(scopes) == 0 {
 		return http.StatusMultiStatus, answer, nil
 	}
-	var found map[string][]user.Person
-	var written *authz.Written
-	var asked []int // places of the pairs that were asked for, of scopes × users
-	err = c.db.Update(c.ctx, func(tx *db.Tx) (err error) {
-		if found, err = user.Identify(c.ctx, tx, g.users); err != nil {
-			return err
-		}
-		var grants []authz.Grant
-		asked = asked[:0]
-		for i, s := range scopes {
-			for j, u := range g.users {
-				if who := found[u]; len(who) == 1 {
-					grants = append(grants, authz.Grant{User: who[0].Username, Role: g.role, Scope: s.Key()})
-					asked = append(asked, i*len(g.users)+j)
-				}
-			}
-		}
-		written, err = authz.Assign(c.ctx, tx, grants, authz.Options{Actor: user.ID(c.who.ID), KeepGoing: true})
-		return err
-	})
+	results, err := c.as().GiveRole(c.ctx, g.role, g.users, scopes)
 	if err != nil {
 		return 0, nil, err
 	}
-	c.applied(written.Change)
-	results := make([]*authz.Result, len(scopes)*len(g.users))
-	for i, at := range asked {
-		results[at] = &written.Results[i]
-	}
-	seen := map[authz.Grant]bool{} // a pair asked for twice was there already the second time
-	for i, s := range scopes {
-		for j, u := range g.users {
-			fail := func(why string) { answer.Errors = append(answer.Errors, NotDone{u, s.Key(), why}) }
-			switch r := results[i*len(g.users)+j]; {
-			case len(found[u]) == 0:
-				fail(userNotFound)
-			case r == nil: // two people answer to it
-				fail(assignmentError)
-			case r.Outcome == authz.Added && !seen[r.Grant]:
-				seen[r.Grant] = true
-				answer.Completed = append(answer.Completed, Done{u, s.Key(), roleAdded})
-			case r.Outcome == authz.Added || r.Outcome == authz.Present:
-				fail(alreadyHasRole)
-			default:
-				fail(assignmentError)
-			}
-		}
+	for _, r := range results {
+		answer.add(r, Done{r.Name, r.Scope, roleAdded}, NotDone{Identifier: r.Name, Scope: r.Scope})
 	}
 	return http.StatusMultiStatus, answer, nil
+}
+
+// add adds a result: what there is to say when it was done, or else when it was not, but for the reason.
+func (a *Changed) add(r app.NamedResult, done Done, not NotDone) {
+	failed, idle := assignmentError, alreadyHasRole
+	if done.Status == roleRemoved {
+		failed, idle = removalError, doesNotHaveRole
+	}
+	switch {
+	case r.People == 0:
+		not.Error = userNotFound
+	case r.Outcome == authz.Added, r.Outcome == authz.Removed:
+		a.Completed = append(a.Completed, done)
+		return
+	case r.Outcome == authz.Present, r.Outcome == authz.Absent:
+		not.Error = idle
+	default: // several people answer to the name, or the keys are too long together
+		not.Error = failed
+	}
+	a.Errors = append(a.Errors, not)
 }
 
 // readGiving reads and checks the body of a PUT.
@@ -246,49 +224,12 @@ func takeRoles(c *call) (int, any, error) {
 	if len(names) == 0 {
 		return http.StatusMultiStatus, answer, nil
 	}
-	var found map[string][]user.Person
-	var written *authz.Written
-	err = c.db.Update(c.ctx, func(tx *db.Tx) (err error) {
-		if found, err = identifyLoosely(c.ctx, tx, names); err != nil {
-			return err
-		}
-		var grants []authz.Grant
-		for _, n := range names {
-			if who := found[n]; len(who) == 1 {
-				grants = append(grants, authz.Grant{User: who[0].Username, Role: role, Scope: key})
-			}
-		}
-		written, err = authz.Unassign(c.ctx, tx, grants, authz.Options{Actor: user.ID(c.who.ID), KeepGoing: true})
-		return err
-	})
+	results, err := c.as().TakeRole(c.ctx, role, names, s)
 	if err != nil {
 		return 0, nil, err
 	}
-	c.applied(written.Change)
-	results := written.Results
-	seen := map[authz.Grant]bool{}
-	for _, n := range names {
-		fail := func(why string) { answer.Errors = append(answer.Errors, NotDone{Identifier: n, Error: why}) }
-		switch len(found[n]) {
-		case 0:
-			fail(userNotFound)
-			continue
-		case 1:
-		default: // several people answer to it
-			fail(removalError)
-			continue
-		}
-		r := results[0]
-		results = results[1:]
-		switch {
-		case r.Outcome == authz.Removed && !seen[r.Grant]:
-			seen[r.Grant] = true
-			answer.Completed = append(answer.Completed, Done{Identifier: n, Status: roleRemoved})
-		case r.Outcome == authz.Removed || r.Outcome == authz.Absent:
-			fail(doesNotHaveRole)
-		default:
-			fail(removalError)
-		}
+	for _, r := range results {
+		answer.add(r, Done{Identifier: r.Name, Status: roleRemoved}, NotDone{Identifier: r.Name})
 	}
 	return http.StatusMultiStatus, answer, nil
 }
@@ -351,26 +292,4 @@ func (c *call) checkTaken(key, role string) (scope.Scope, error) {
 		return s, invalid("role", "There is no such role for a "+thing(s)+".")
 	}
 	return s, nil
-}
-
-// identifyLoosely finds people by name or address, first as written, those it has not found without regard to case.
-func identifyLoosely(ctx context.Context, q db.Querier, ids []string) (map[string][]user.Person, error) {
-	found, err := user.Identify(ctx, q, ids)
-	if err != nil {
-		return nil, err
-	}
-	var rest []string
-	for _, id := range ids {
-		if len(found[id]) == 0 {
-			rest = append(rest, id)
-		}
-	}
-	if len(rest) == 0 {
-		return found, nil
-	}
-	loose, err := user.IdentifyFold(ctx, q, rest)
-	for id, who := range loose {
-		found[id] = who
-	}
-	return found, err
 }

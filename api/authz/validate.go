@@ -4,8 +4,8 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/authz/scope"
-	"github.com/openlectern/lectern/user"
 )
 
 // question is one item of validate/me.
@@ -143,17 +143,9 @@ func validateUsers(c *call) (int, any, error) {
 	if err := f.err(); err != nil {
 		return 0, nil, err
 	}
-	found, err := user.Identify(c.ctx, c.db, names)
-	if err != nil {
+	var p People
+	if p.Valid, p.Invalid, err = authz.ValidateUsers(c.ctx, c.db, names); err != nil {
 		return 0, nil, err
-	}
-	p := People{Valid: []string{}, Invalid: []string{}}
-	for _, name := range names {
-		if list := found[name]; len(list) == 1 && list[0].Active {
-			p.Valid = append(p.Valid, name)
-		} else {
-			p.Invalid = append(p.Invalid, name)
-		}
 	}
 	p.Summary = Summary{len(names), len(p.Valid), len(p.Invalid)}
 	return http.StatusOK, p, nil

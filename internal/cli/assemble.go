@@ -15,9 +15,7 @@ import (
 	"github.com/openlectern/lectern/api/jobs"
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
-	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
-	"github.com/openlectern/lectern/flags"
 	"github.com/openlectern/lectern/signin"
 	"github.com/openlectern/lectern/user"
 )
@@ -39,7 +37,7 @@ func (c *cli) assemble(a *app.App, f *serving, conf api.Config, statements *atom
 		return nil, err
 	}
 	engine := a.Engine()
-	permissions := authzapi.New(authzapi.Config{DB: a.DB, Engine: engine, Flags: authoringFlag(a.DB), Person: people.Person, Log: conf.Log,
+	permissions := authzapi.New(authzapi.Config{Store: a, Person: people.Person, Log: conf.Log,
 		OfferedOnly: f.hideUnflagged, OldNames: f.oldNames})
 	conf.Store, conf.Auth = store{a}, people
 	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount, (&jobs.API{Store: a, Person: people.Person}).Mount}
@@ -62,26 +60,6 @@ type store struct{ app *app.App }
 // Account implements [api.Store].
 func (s store) Account(ctx context.Context, viewer api.Person, name string) (app.Account, error) {
 	return s.app.As(app.Person(user.User{ID: user.ID(viewer.ID), Username: viewer.Username})).Account(ctx, name)
-}
-
-// authoringFlag returns a reader of the flag for course authoring, that reads it again only when it has changed.
-func authoringFlag(d *db.DB) func(context.Context) (*flags.State, error) {
-	var held atomic.Pointer[flags.State]
-	return func(ctx context.Context) (s *flags.State, err error) {
-		if s = held.Load(); s != nil {
-			if changed, err := s.Changed(ctx, d); err == nil && !changed {
-				return s, nil
-			}
-		}
-		err = d.View(ctx, func(tx *db.Tx) (err error) {
-			s, err = flags.Load(ctx, tx, flags.Authoring)
-			return err
-		})
-		if err == nil {
-			held.Store(s)
-		}
-		return s, err
-	}
 }
 
 // lookEvery is how often the tables themselves are looked at while all is well; else it is asked only whether the database

@@ -27,7 +27,7 @@ var rules = []rule{
 		"job", "lease", "db", "catalog", "user", "signin/...", "courseware", "sample", "internal/cli/...",
 	}, "commands may ask any use case or domain package"},
 	{"console/...", []string{"api", "app", "console/..."}, "pages show what the API's types say and the use cases do, and decide nothing"},
-	{"api/authz", []string{"api", "authz", "authz/scope", "authz/things", "catalog", "content/publishing", "db", "flags", "user"}, "openedx-authz's endpoints: each a question to the policy and the names for its answer"},
+	{"api/authz", []string{"api", "app", "authz", "authz/scope", "authz/things", "catalog", "content/publishing", "db", "flags", "user"}, "openedx-authz's endpoints: each a question to the policy and the names for its answer; changes are use cases of app"},
 	{"api/signin", []string{"api", "signin/...", "user"}, "what requests show, and the pages to sign in with"},
 	{"api/jobs", []string{"api", "app", "job", "user"}, "long work as package app does it, and the states it can be in"},
 	{"api/...", []string{"app", "api/..."}, "HTTP is one more way to call the use cases"},
