@@ -54,7 +54,7 @@ func New(c Config) *API {
 	if a.log == nil {
 		a.log = slog.Default()
 	}
-	a.people.load = readPeople(c.DB)
+	a.people.load, a.people.always = readPeople(c.DB), true // asked for where they are many only
 	a.places.load = readPlaces(c.DB)
 	return a
 }
