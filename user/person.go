@@ -90,31 +90,36 @@ func identify(ctx context.Context, q db.Querier, ids []string, function string, 
 	folded = storable(folded)
 	found := make(map[string][]Person, len(ids))
 	seen := map[string]map[ID]bool{} // who is noted for an id already: by the other column
-	for _, column := range []string{"username", "email"} {
-		sql := selectPerson + " WHERE " + function + "(u." + column + ") IN (?...)"
-		err := db.QueryIn(ctx, q, sql, folded, nil, func(r *db.Row) error {
-			p, err := scanPerson(r)
-			if err != nil || p.Retired {
-				return err
+	note := func(p Person, value string) {
+		for _, id := range byFold[fold(value)] {
+			if seen[id] == nil {
+				seen[id] = map[ID]bool{}
 			}
-			value := p.Username
-			if column == "email" {
-				value = p.Email
+			if !seen[id][p.ID] {
+				seen[id][p.ID] = true
+				found[id] = append(found[id], p)
 			}
-			for _, id := range byFold[fold(value)] {
-				if seen[id] == nil {
-					seen[id] = map[ID]bool{}
-				}
-				if !seen[id][p.ID] {
-					seen[id][p.ID] = true
-					found[id] = append(found[id], p)
-				}
-			}
-			return nil
-		})
-		if err != nil {
-			return nil, err
 		}
+	}
+	// By each column for itself, so that its index serves where it has one; those by name come first.
+	sql := selectFew + " WHERE " + function + "(u.username) IN (?...) UNION ALL " + selectFew + " WHERE " + function + "(u.email) IN (?...)"
+	var people []Person
+	err := db.QueryIn(ctx, q, sql, folded, nil, func(r *db.Row) error {
+		p, err := scanPerson(r)
+		if err != nil || p.Retired {
+			return err
+		}
+		people = append(people, p)
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range people {
+		note(p, p.Username)
+	}
+	for _, p := range people {
+		note(p, p.Email)
 	}
 	return found, nil
 }
