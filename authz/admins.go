@@ -2,6 +2,8 @@ package authz
 
 import (
 	"context"
+	"maps"
+	"slices"
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/user"
@@ -33,6 +35,10 @@ func adminsOf(all []user.Admin, shared []string) *admins {
 		a.clash[s] = true
 	}
 	return a
+}
+
+func (a *admins) equal(b *admins) bool {
+	return slices.Equal(a.all, b.all) && maps.Equal(a.clash, b.clash)
 }
 
 func (a *admins) has(key string) bool {

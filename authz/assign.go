@@ -2,6 +2,7 @@ package authz
 
 import (
 	"context"
+	"slices"
 
 	"github.com/openlectern/lectern/authz/scope"
 	"github.com/openlectern/lectern/db"
@@ -55,6 +56,9 @@ func Assign(ctx context.Context, tx *db.Tx, grants []Grant, o Options) (*Written
 		}
 	}
 	if err := record(ctx, tx, created, written, o); err != nil {
+		return nil, err
+	}
+	if err := extend(ctx, tx, written); err != nil {
 		return nil, err
 	}
 	w.Change, err = bump(ctx, tx, version, d, there.loose)
@@ -140,7 +144,7 @@ func conflict(g Grant, other rule) *GrantError {
 		"this database does not tell it from the assignment of %s", other.grant()).WithNext("take that one back first, or write the names in the same letter case")}
 }
 
-// insert makes rules with what belongs to them.
+// insert makes rules with what belongs to them, but for their extended rows.
 func insert(ctx context.Context, tx *db.Tx, rules []rule, users map[string]user.ID, there *present) ([]row, error) {
 	subjects, scopes, err := endpoints(ctx, tx, rules, users)
 	if err != nil {
@@ -154,13 +158,11 @@ func insert(ctx context.Context, tx *db.Tx, rules []rule, users map[string]user.
 		return nil, err
 	}
 	rows := make([]row, len(rules))
-	var free []int // a row of another rule that has the key by hand keeps it
 	for i, r := range rules {
 		rows[i] = row{id: ids[i], rule: r}
-		if there.taken[r] {
+		if there.taken[r] { // a row of another rule that has the key by hand keeps it
 			continue
 		}
-		free = append(free, i)
 		name, _ := r.user()
 		e := &extended{created: tx.Now()}
 		subject := subjects[users[name]]
@@ -170,12 +172,19 @@ func insert(ctx context.Context, tx *db.Tx, rules []rule, users map[string]user.
 		}
 		rows[i].ext = e
 	}
-	err = tx.Insert(ctx, extendedTable, []string{"casbin_rule_key", "description", "metadata", "created_at", "updated_at", "casbin_rule_id", "scope_id", "subject_id"},
-		len(free), func(i int, v []any) {
-			r := &rows[free[i]]
-			v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7] = r.rule.key(), nil, nil, tx.Now(), tx.Now(), r.id, r.ext.scope, r.ext.subject
-		})
-	return rows, db.Raced(err) // Python takes no lock before it makes one
+	return rows, nil
+}
+
+// extend puts off making the extended rows of new rules.
+func extend(ctx context.Context, tx *db.Tx, rows []row) error {
+	rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.ext == nil })
+	return tx.Later(db.Raced, func() error { // Python takes no lock before it makes one
+		return tx.Insert(ctx, extendedTable, []string{"casbin_rule_key", "description", "metadata", "created_at", "updated_at", "casbin_rule_id", "scope_id", "subject_id"},
+			len(rows), func(i int, v []any) {
+				r := &rows[i]
+				v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7] = r.rule.key(), nil, nil, tx.Now(), tx.Now(), r.id, r.ext.scope, r.ext.subject
+			})
+	})
 }
 
 // endpoints returns the rows of the subjects, by user, and of the scopes that have one, by external key.

@@ -30,11 +30,15 @@ const (
 // assignments do not take it first, but write it too, so under Galera one of two that meet is certified and the other
 // runs again.
 func lock(ctx context.Context, tx *db.Tx) (uuid.UUID, error) {
-	sql := "SELECT version FROM " + policyTable + " WHERE id = 1"
+	known := looseOf(tx)
+	sql := "SELECT version, (SELECT version FROM " + stateTable + " WHERE id = 1), (SELECT loose FROM " + stateTable + " WHERE id = 1) FROM " + policyTable + " WHERE id = 1"
 	if tx.Engine() != db.SQLite { // whose writers follow one another anyway
 		sql += " FOR UPDATE"
 	}
-	version, found, err := db.One(ctx, tx, sql, nil, db.Value[uuid.UUID])
+	version, found, err := db.One(ctx, tx, sql, nil, func(r *db.Row) (version uuid.UUID, err error) {
+		err = r.Scan(&version, &known.version, &known.text)
+		return version, err
+	})
 	if err != nil || found {
 		return version, err
 	}
@@ -60,25 +64,32 @@ const (
 // changed rows for the other processes. loose are the ids of the rules without an extended row of their key.
 func bump(ctx context.Context, tx *db.Tx, previous uuid.UUID, d delta, loose []int64) (Change, error) {
 	c := Change{Version: uuid.New(), Previous: previous, Added: d.Added, Removed: d.Removed}
-	if _, err := tx.Exec(ctx, "UPDATE "+policyTable+" SET version = ? WHERE id = 1", c.Version); err != nil {
-		return Change{}, err
-	}
-	if err := keepLoose(ctx, tx, c.Version, loose); err != nil {
-		return Change{}, err
-	}
-	if len(d.Added)+len(d.Removed) <= maxDeltaRows {
-		text, err := encode(d)
-		if err != nil {
+	if c.Version[15]%forgetEvery == 0 {
+		if err := forget(ctx, tx); err != nil {
 			return Change{}, err
 		}
-		if len(text) <= maxDeltaBytes {
-			_, err = tx.Exec(ctx, "INSERT INTO "+changeTable+" (version, previous, created, delta) VALUES (?, ?, ?, ?)", c.Version, previous, tx.Now(), text)
-			if err != nil {
-				return Change{}, err
-			}
-		}
 	}
-	return c, forget(ctx, tx)
+	err := tx.Later(nil, func() error {
+		if _, err := tx.Exec(ctx, "UPDATE "+policyTable+" SET version = ? WHERE id = 1", c.Version); err != nil {
+			return err
+		}
+		if err := keepLoose(ctx, tx, c.Version, loose); err != nil {
+			return err
+		}
+		if len(d.Added)+len(d.Removed) > maxDeltaRows {
+			return nil
+		}
+		text, err := encode(d)
+		if err != nil || len(text) > maxDeltaBytes {
+			return err
+		}
+		_, err = tx.Exec(ctx, "INSERT INTO "+changeTable+" (version, previous, created, delta) VALUES (?, ?, ?, ?)", c.Version, previous, tx.Now(), text)
+		return err
+	})
+	if err != nil {
+		return Change{}, err
+	}
+	return c, nil
 }
 
 // encode writes a list of changed rows, empty lists as [].

@@ -193,12 +193,15 @@ type adminRead struct{ *admins }
 // put makes next the current index, with the changes that were applied while it was read; nil keeps the policy. Without
 // changed the super admins stay.
 func (e *Engine) put(next *Index, changed *adminRead) {
-	if next == nil && changed == nil {
-		return // who keeps what follows from an index goes by its address
-	}
 	e.publish.Lock()
 	defer e.publish.Unlock()
 	current := e.current.Load()
+	if changed != nil && changed.equal(current.admins) {
+		changed = nil
+	}
+	if next == nil && changed == nil {
+		return // who keeps what follows from an index goes by its address
+	}
 	y := *current
 	if next != nil {
 		y = *e.recent.follow(next)

@@ -96,12 +96,30 @@ func find(ctx context.Context, tx *db.Tx, version uuid.UUID, rules []rule) (*pre
 	return p, err
 }
 
+// remembered is the row of the table of states as [lock] has read it.
+type remembered struct {
+	version *uuid.UUID
+	text    *string
+}
+
+type rememberedKey struct{}
+
+func looseOf(tx *db.Tx) *remembered {
+	return tx.Local(rememberedKey{}, func() any { return &remembered{} }).(*remembered)
+}
+
 // maxLoose is how many rules without an extended row are remembered.
 const maxLoose = 1000
 
 // eachLoose calls fn for every rule without an extended row of its key, and returns their ids.
 func eachLoose(ctx context.Context, tx *db.Tx, version uuid.UUID, fn func(row)) (ids []int64, err error) {
-	text, known, err := db.One(ctx, tx, "SELECT loose FROM "+stateTable+" WHERE id = 1 AND version = ?", []any{version}, db.Value[string])
+	var text string
+	known := true
+	if l := looseOf(tx); l.version != nil && *l.version == version && l.text != nil {
+		text = *l.text
+	} else { // who waited for the lock may have been told of the state before
+		text, known, err = db.One(ctx, tx, "SELECT loose FROM "+stateTable+" WHERE id = 1 AND version = ?", []any{version}, db.Value[string])
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -12,6 +12,7 @@ const (
 	keepChanges   = 24 * time.Hour
 	keepMost      = 1000
 	forgetAtATime = 500
+	forgetEvery   = 64 // one in so many changes forgets, which its random version decides
 )
 
 // forget deletes lists of changes that nobody needs any more, a bounded number each time, which is more than are added.

@@ -46,8 +46,8 @@ func standingOf(rows []row) standing {
 	return s
 }
 
-// record writes the audit of rows, of which equal ones follow one another and are one assignment, with what Open edX has
-// no columns for beside it.
+// record writes the audit of rows, of which equal ones follow one another and are one assignment, and puts off what Open
+// edX has no columns for beside it (db.Tx.Later).
 func record(ctx context.Context, tx *db.Tx, op operation, rows []row, o Options) error {
 	var groups [][]row
 	for i, start := 0, 0; i < len(rows); i++ {
@@ -87,7 +87,9 @@ func record(ctx context.Context, tx *db.Tx, op operation, rows []row, o Options)
 			notes[i][0] = &s
 		}
 	}
-	return tx.Insert(ctx, noteTable, []string{"audit_id", "reason", "run_id", "before_row", "after_row"}, len(groups), func(i int, v []any) {
-		v[0], v[1], v[2], v[3], v[4] = ids[i], string(reason), run, notes[i][0], notes[i][1]
+	return tx.Later(nil, func() error {
+		return tx.Insert(ctx, noteTable, []string{"audit_id", "reason", "run_id", "before_row", "after_row"}, len(groups), func(i int, v []any) {
+			v[0], v[1], v[2], v[3], v[4] = ids[i], string(reason), run, notes[i][0], notes[i][1]
+		})
 	})
 }

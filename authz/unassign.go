@@ -2,8 +2,9 @@ package authz
 
 import (
 	"context"
-	"github.com/google/uuid"
 	"slices"
+
+	"github.com/google/uuid"
 
 	"github.com/openlectern/lectern/db"
 )
@@ -124,13 +125,17 @@ func remove(ctx context.Context, tx *db.Tx, rows []row, version uuid.UUID, loose
 			d.Removed = append(d.Removed, r.rule.values())
 		}
 	}
-	if _, err := db.ExecIn(ctx, tx, "DELETE FROM "+extendedTable+" WHERE casbin_rule_id IN (?...)", ids, nil); err != nil {
-		return Change{}, err
-	}
-	if _, err := db.ExecIn(ctx, tx, "DELETE FROM "+ruleTable+" WHERE id IN (?...)", ids, nil); err != nil {
-		return Change{}, err
-	}
 	if err := record(ctx, tx, deleted, rows, o); err != nil {
+		return Change{}, err
+	}
+	err := tx.Later(nil, func() error {
+		if _, err := db.ExecIn(ctx, tx, "DELETE FROM "+extendedTable+" WHERE casbin_rule_id IN (?...)", ids, nil); err != nil {
+			return err
+		}
+		_, err := db.ExecIn(ctx, tx, "DELETE FROM "+ruleTable+" WHERE id IN (?...)", ids, nil)
+		return err
+	})
+	if err != nil {
 		return Change{}, err
 	}
 	return bump(ctx, tx, version, d, slices.DeleteFunc(loose, func(id int64) bool { return gone[id] }))

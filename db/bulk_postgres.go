@@ -95,6 +95,9 @@ func (c *conn) pgCopy(ctx context.Context, b *bulk) error {
 	if err := c.d.announce(ctx, c, "COPY "+PostgreSQL.Quote(b.table)); err != nil {
 		return err
 	}
+	if err := c.catchUp(ctx, ""); err != nil {
+		return err
+	}
 	src := &copySource{c: c, b: b, ctx: ctx}
 	names := append(b.idColumn(), b.cols...)
 	src.nv = make([]driver.NamedValue, len(b.cols))
@@ -177,6 +180,12 @@ func (c *conn) pgArrays(ctx context.Context, b *bulk) error {
 		}
 		for k := range columns {
 			nv[k] = driver.NamedValue{Ordinal: k + 1, Value: columns[k]}
+		}
+		if c.putOff != nil {
+			c.put(sql, nv)
+			clear(columns) // which what was put off holds
+			rows, size = 0, 0
+			return nil
 		}
 		if _, err := c.send(ctx, sql, nv); err != nil {
 			return c.failed(ctx, err)

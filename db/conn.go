@@ -27,6 +27,9 @@ type conn struct {
 	stmts  map[string]*stmt    // SQLite: prepared statements by their text
 	inScan bool                // rows are open: no other statement now
 	dead   bool                // must not go back to the pool
+
+	putOff func(error) error // set while statements are put off, see Tx.Later
+	puts   []put             // those that wait
 }
 
 var errInScan = errors.New("db: a statement inside the scan or the row function of another one: collect the rows first")
@@ -109,6 +112,10 @@ func (c *conn) exec(ctx context.Context, sql string, args []any) (driver.Result,
 			return nil, err
 		}
 	}
+	if c.putOff != nil {
+		c.put(sql, nv)
+		return driver.RowsAffected(0), nil
+	}
 	res, err := c.send(ctx, sql, nv)
 	if err != nil {
 		return nil, c.failed(ctx, err)
@@ -157,6 +164,9 @@ func (c *conn) query(ctx context.Context, sql string, args []any, scan func(*Row
 // scan is query that tells why scan stopped from what went wrong in the database. The latter may come after the rows: a
 // Galera node gives the rows of a SELECT first and then says that the transaction has been given up.
 func (c *conn) scan(ctx context.Context, sql string, args []any, scan func(*Row) error) (stopped, err error) {
+	if err := c.catchUp(ctx, ""); err != nil {
+		return nil, err
+	}
 	if err := c.d.announce(ctx, c, sql); err != nil {
 		return nil, err
 	}

@@ -105,6 +105,11 @@ func (d *DB) announce(ctx context.Context, c *conn, sql string) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	if c.putOff == nil || len(c.puts) == maxPut {
+		if err := c.catchUp(ctx, ""); err != nil {
+			return err
+		}
+	}
 	if d.o.OnStatement != nil {
 		d.o.OnStatement(sql)
 	}

@@ -87,7 +87,8 @@ const marker = "(?...)"
 // maxIn is how many values one statement lists.
 const maxIn = 512
 
-// QueryIn runs a query whose SQL has the marker (?...) where a list of ids belongs, as in "… WHERE id IN (?...)". The
+// QueryIn runs a query whose SQL has the marker (?...) where a list of ids belongs, as in "… WHERE id IN (?...)", or
+// several times, which all stand for the same list. The
 // ids are cut into lists of at most 512, one statement each, so the order of rows across lists is that of ids only by
 // list. Lists are filled up with their last id to a power of two, so that few different statements arise and stay
 // prepared: the condition must not count ids. args are the other parameters in their order, before and after the marker.
@@ -114,16 +115,21 @@ func ExecIn[T any](ctx context.Context, q Querier, sql string, ids []T, args []a
 }
 
 func inLists[T any](ctx context.Context, q Querier, write bool, sql string, ids []T, args []any, run func(q Querier, sql string, args []any) error, start ...func()) error {
-	head, tail, ok := strings.Cut(sql, marker)
-	if !ok || strings.Contains(tail, marker) {
-		return errors.New("db: the statement needs exactly one " + marker)
+	parts := strings.Split(sql, marker)
+	if len(parts) == 1 {
+		return errors.New("db: the statement needs a " + marker)
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	before := 0
-	eachPlaceholder(head, func(int) { before++ })
-	if before > len(args) {
+	before := make([]int, len(parts)) // how many arguments come before each list
+	for i, p := range parts[:len(parts)-1] {
+		if i > 0 {
+			before[i] = before[i-1]
+		}
+		eachPlaceholder(p, func(int) { before[i]++ })
+	}
+	if before[len(parts)-2] > len(args) {
 		return errors.New("db: fewer arguments than placeholders before " + marker)
 	}
 	lists := func(q Querier) error {
@@ -134,13 +140,17 @@ func inLists[T any](ctx context.Context, q Querier, write bool, sql string, ids 
 			list := rest[:min(len(rest), maxIn)]
 			rest = rest[len(list):]
 			size := 1 << bits.Len(uint(len(list)-1))
-			all := make([]any, 0, len(args)+size)
-			all = append(all, args[:before]...)
-			for i := range size {
-				all = append(all, list[min(i, len(list)-1)])
+			all := make([]any, 0, len(args)+size*(len(parts)-1))
+			from := 0
+			for _, to := range before[:len(parts)-1] {
+				all = append(all, args[from:to]...)
+				from = to
+				for i := range size {
+					all = append(all, list[min(i, len(list)-1)])
+				}
 			}
-			all = append(all, args[before:]...)
-			if err := run(q, head+placeholders(size)+tail, all); err != nil {
+			all = append(all, args[from:]...)
+			if err := run(q, strings.Join(parts, placeholders(size)), all); err != nil {
 				return err
 			}
 		}

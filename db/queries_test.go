@@ -57,6 +57,16 @@ func TestQueryIn(t *testing.T) {
 			for i := range ids {
 				ids[i] = i
 			}
+			var got []int
+			err = db.QueryIn(ctx, d, "SELECT id FROM counter WHERE id < ? AND (id - ? IN (?...) OR id + ? IN (?...)) ORDER BY id", []int{10, 30, 50}, []any{40, 1, 2}, func(r *db.Row) error {
+				var id int
+				err := r.Scan(&id)
+				got = append(got, id)
+				return err
+			})
+			if diff := cmp.Diff([]int{8, 11, 28, 31}, got); err != nil || diff != "" {
+				t.Errorf("a list twice: %v (-want +got)\n%s", err, diff)
+			}
 			if affected, err := db.ExecIn(ctx, d, "UPDATE counter SET n = ? WHERE id IN (?...)", ids, []any{7}); err != nil || affected != 1100 {
 				t.Errorf("ExecIn of 1100 ids: %d rows, %v", affected, err)
 			}
@@ -70,7 +80,7 @@ func TestQueryIn(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			for _, sql := range []string{"SELECT 1", "SELECT 1 WHERE 1 IN (?...) OR 2 IN (?...)", "SELECT 1 WHERE ? = 1 AND 1 IN (?...)"} {
+			for _, sql := range []string{"SELECT 1", "SELECT 1 WHERE ? = 1 AND 1 IN (?...)", "SELECT 1 WHERE 1 IN (?...) AND ? = 1 OR 2 IN (?...)"} {
 				if err := db.QueryIn(ctx, d, sql, ids, nil, func(*db.Row) error { return nil }); err == nil {
 					t.Errorf("%s: no error", sql)
 				}

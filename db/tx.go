@@ -195,8 +195,7 @@ func (c *conn) transact(ctx context.Context, readOnly bool, fn func(*Tx) error) 
 	if err != nil {
 		return err
 	}
-	if err := c.control(context.WithoutCancel(ctx), "COMMIT"); err != nil {
-		err = c.failed(context.WithoutCancel(ctx), err)
+	if err := c.commit(context.WithoutCancel(ctx)); err != nil {
 		if errors.Is(err, ErrUnavailable) && !readOnly && d.engine != SQLite {
 			lost := "the connection"
 			if d.cluster {
@@ -211,10 +210,25 @@ func (c *conn) transact(ctx context.Context, readOnly bool, fn func(*Tx) error) 
 	return nil
 }
 
+// commit ends the transaction, with what was put off. Its errors are explained.
+func (c *conn) commit(ctx context.Context) error {
+	if len(c.puts) == 0 {
+		if err := c.control(ctx, "COMMIT"); err != nil {
+			return c.failed(ctx, err)
+		}
+		return nil
+	}
+	if err := c.d.fault("COMMIT"); err != nil {
+		return c.failed(ctx, err)
+	}
+	return c.catchUp(ctx, "COMMIT")
+}
+
 // rollback undoes the transaction on c; a connection on which that fails is thrown away, which undoes it as well.
 func (c *conn) rollback(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
+	c.puts, c.putOff = nil, nil
 	if _, err := c.send(ctx, "ROLLBACK", nil); err != nil {
 		c.dead = true
 	}

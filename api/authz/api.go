@@ -52,7 +52,7 @@ func New(c Config) *API {
 	if a.log == nil {
 		a.log = slog.Default()
 	}
-	a.people.load = readPeople(a.db)
+	a.people.load, a.people.always = readPeople(a.db), true // asked for where they are many only
 	a.places.load = readPlaces(a.db)
 	return a
 }

@@ -47,14 +47,27 @@ const fewPeople = 500
 // everyone is all people, by name, as they were at one time.
 type everyone struct{ by map[string]*person }
 
-// readPeople reads everybody.
+// readPeople reads everybody. Where they are as they were the last time it returns what it did then, by which those who
+// keep what follows from it see that it does still. Its function is called by one goroutine at a time.
 func readPeople(store *db.DB) func(context.Context) (*everyone, error) {
+	last := &everyone{}
 	return func(ctx context.Context) (*everyone, error) {
-		all := map[string]*person{}
+		read := make([]user.Person, 0, len(last.by))
+		same := 0
 		err := user.EachPerson(ctx, store, func(p user.Person) error {
-			all[p.Username] = lowered(p)
+			read = append(read, p)
+			if was := last.by[p.Username]; was != nil && was.Person == p {
+				same++
+			}
 			return nil
 		})
+		if err != nil || same == len(read) && same == len(last.by) {
+			return last, err
+		}
+		all := make(map[string]*person, len(read))
+		for _, p := range read {
+			all[p.Username] = lowered(p)
+		}
 		list := slices.Collect(maps.Values(all))
 		for i, by := range personTexts {
 			slices.SortFunc(list, func(a, b *person) int { return strings.Compare(a.key(by), b.key(by)) })
@@ -65,7 +78,8 @@ func readPeople(store *db.DB) func(context.Context) (*everyone, error) {
 				}
 			}
 		}
-		return &everyone{all}, err
+		last = &everyone{all}
+		return last, nil
 	}
 }
 

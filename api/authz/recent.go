@@ -10,11 +10,12 @@ import (
 // recent keeps what was read of the database for a short while, where reading it for each request would cost more than
 // everything else. It is safe for concurrent use.
 //
-// What takes less than cheap to read is never kept. Of the rest, what is older than fresh is read again by the request
+// What takes less than cheap to read is not kept, unless always is set. Of the rest, what is older than fresh is read again by the request
 // that finds it so, while others go on with what there is for as long again; so at most a twentieth of one core's time
 // goes into reading, however long that takes.
 type recent[T any] struct {
-	load func(context.Context) (T, error)
+	load   func(context.Context) (T, error)
+	always bool // what was read is kept however cheap it was
 
 	reading sync.Mutex // held by who reads
 	last    atomic.Pointer[reading[T]]
@@ -33,18 +34,18 @@ const (
 )
 
 // good is how long what was read may be used.
-func (r *reading[T]) good() time.Duration {
-	if r.cost < cheap {
+func (r *recent[T]) good(of *reading[T]) time.Duration {
+	if of.cost < cheap && !r.always {
 		return 0
 	}
-	return max(fresh, costLess*r.cost)
+	return max(fresh, costLess*of.cost)
 }
 
 // get returns the value, read for this call or a short while ago.
 func (r *recent[T]) get(ctx context.Context) (v T, err error) {
 	now := time.Now()
 	if last := r.last.Load(); last != nil {
-		age, good := now.Sub(last.began), last.good()
+		age, good := now.Sub(last.began), r.good(last)
 		if age < good {
 			return last.value, nil
 		}

@@ -42,15 +42,20 @@ func makeSite(ctx context.Context, o options, place string, env []string) (err e
 			_, err = d.Exec(ctx, "ANALYZE")
 		}
 	}()
+	return fill(ctx, d, o.people)
+}
+
+// fill adds people with two assignments each.
+func fill(ctx context.Context, d *db.DB, people int) error {
 	return d.Update(ctx, func(tx *db.Tx) error {
 		ids, err := tx.InsertIDs(ctx, "auth_user", []string{"password", "is_superuser", "username", "first_name", "last_name", "email", "is_staff", "is_active", "date_joined"},
-			o.people, func(i int, v []any) {
+			people, func(i int, v []any) {
 				v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8] = "!", false, personOf(i), "", "", personOf(i)+"@example.org", false, true, tx.Now()
 			})
 		if err != nil {
 			return err
 		}
-		if err := tx.Insert(ctx, "auth_userprofile", []string{"user_id", "name"}, o.people, func(i int, v []any) {
+		if err := tx.Insert(ctx, "auth_userprofile", []string{"user_id", "name"}, people, func(i int, v []any) {
 			v[0], v[1] = ids[i], fmt.Sprintf("%c Person %d", 'A'+i*7%26, i)
 		}); err != nil {
 			return err
@@ -61,7 +66,7 @@ func makeSite(ctx context.Context, o options, place string, env []string) (err e
 		}); err != nil {
 			return err
 		}
-		return tx.Insert(ctx, "casbin_rule", []string{"ptype", "v0", "v1", "v2", "v3", "v4", "v5"}, 2*o.people, func(i int, v []any) {
+		return tx.Insert(ctx, "casbin_rule", []string{"ptype", "v0", "v1", "v2", "v3", "v4", "v5"}, 2*people, func(i int, v []any) {
 			v[0], v[1], v[2], v[3] = "g", "user^"+personOf(i/2), "role^course_staff", "course-v1^"+scopeOf(i)
 			if i%2 == 1 {
 				v[2], v[3] = "role^library_author", fmt.Sprintf("lib^lib:Org%d:L%d", i%orgs, i%53)
