@@ -22,27 +22,8 @@ func (m *mover) forward(ctx context.Context, tx *db.Tx) error {
 	if err != nil {
 		return err
 	}
-	names, err := namesOf(ctx, tx, rows)
+	wide, err := m.forwardRows(ctx, tx, rows)
 	if err != nil {
-		return err
-	}
-	var wide []Record // roles in organizations, of which others are derived
-	for _, r := range rows {
-		rec, ok := m.fromLegacy(r, names[r.User])
-		switch {
-		case !ok:
-		case r.Course == "" && m.ask.Org == "":
-			wide = append(wide, rec)
-		case m.wanted(r.ID):
-			m.out.Records = append(m.out.Records, rec)
-		}
-	}
-	if err := m.load(ctx, tx, legacySide, m.out.Records); err != nil {
-		return err
-	}
-	m.dropDerived()
-	moving := pointers(m.out.Records, func(r *Record) bool { return r.Outcome == "" })
-	if err := m.assign(ctx, tx, moving, Moved, Merged); err != nil {
 		return err
 	}
 	if m.ask.Org != "" {
@@ -65,6 +46,30 @@ func (m *mover) forward(ctx context.Context, tx *db.Tx) error {
 		}
 	}
 	return legacy.Delete(ctx, tx, gone)
+}
+
+// forwardRows makes assignments of rows, and returns besides them the roles in organizations of which others are derived.
+func (m *mover) forwardRows(ctx context.Context, tx *db.Tx, rows []legacy.Row) (wide []Record, err error) {
+	names, err := namesOf(ctx, tx, rows)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		rec, ok := m.fromLegacy(r, names[r.User])
+		switch {
+		case !ok:
+		case r.Course == "" && m.ask.Org == "":
+			wide = append(wide, rec)
+		case m.wanted(r.ID):
+			m.out.Records = append(m.out.Records, rec)
+		}
+	}
+	if err := m.load(ctx, tx, legacySide, m.out.Records); err != nil {
+		return nil, err
+	}
+	m.dropDerived()
+	moving := pointers(m.out.Records, func(r *Record) bool { return r.Outcome == "" })
+	return wide, m.assign(ctx, tx, moving, Moved, Merged)
 }
 
 // fromLegacy says what is to become of a row; the outcome is open where it is to move. ok is false for a row that the ask is
@@ -217,7 +222,7 @@ func (m *mover) insert(ctx context.Context, tx *db.Tx, records []*Record, done O
 	if len(records) == 0 {
 		return nil
 	}
-	have, err := legacy.Select(ctx, tx, s)
+	have, err := m.present(ctx, tx, s, records)
 	if err != nil {
 		return err
 	}
@@ -238,6 +243,36 @@ func (m *mover) insert(ctx context.Context, tx *db.Tx, records []*Record, done O
 	}
 	_, err = legacy.Insert(ctx, tx, rows)
 	return err
+}
+
+// present reads the legacy rows of a selection that could be those of records.
+func (m *mover) present(ctx context.Context, tx *db.Tx, s legacy.Selection, records []*Record) ([]legacy.Row, error) {
+	const few = 8
+	if !m.paged || len(s.Courses) > few {
+		return legacy.Select(ctx, tx, s)
+	}
+	// A course with very many people: only those in question.
+	met := map[user.ID]bool{}
+	var people []user.ID
+	for _, r := range records {
+		if !met[r.legacy.User] {
+			met[r.legacy.User] = true
+			people = append(people, r.legacy.User)
+		}
+	}
+	var have []legacy.Row
+	for _, c := range s.Courses {
+		rows, err := legacy.OfUsers(ctx, tx, c, people)
+		if err != nil {
+			return nil, err
+		}
+		have = append(have, rows...)
+	}
+	if len(s.Wide) == 0 {
+		return have, nil
+	}
+	rows, err := legacy.Select(ctx, tx, legacy.Selection{Wide: s.Wide})
+	return append(have, rows...), err
 }
 
 // plain returns what rows that the database takes for one have in common.
