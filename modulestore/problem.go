@@ -10,34 +10,33 @@ type Rule string
 
 // The anomalies of the old store (modulestore.md §1).
 const (
-	ShuffledID       Rule = "A1"
-	DanglingChild    Rule = "A2"
-	ForeignChild     Rule = "A3"
-	ChildTwice       Rule = "A4"
-	ManyParents      Rule = "A5"
-	Cycle            Rule = "A6"
-	DraftOfDirect    Rule = "A7"
-	ParentElsewhere  Rule = "A8"
-	NoDefinition     Rule = "A9"
-	NoMetadata       Rule = "A10"
-	IllegalName      Rule = "A11"
-	UnknownType      Rule = "A12"
-	NoRoot           Rule = "A13"
-	CaseTwin         Rule = "A14"
-	UncleanText      Rule = "A15"
-	TwoRoots         Rule = "A16"
-	RootDraft        Rule = "A17"
-	DetachedChild    Rule = "A18"
-	NoRevision       Rule = "OM-6"
-	NullData         Rule = "OM-8"
-	BothScopes       Rule = "OM-12"
-	OldEditInfo      Rule = "OM-24"
-	UnpublishedChild Rule = "OM-20"
-	MovedMeanwhile   Rule = "OM-33"
-	HalfDump         Rule = "OM-36"
-	LocationMap      Rule = "5.2"
-	DuplicateBlock   Rule = "OM-5"
-	OddDocument      Rule = "OM-1"
+	ShuffledID      Rule = "A1"
+	DanglingChild   Rule = "A2"
+	ForeignChild    Rule = "A3"
+	ChildTwice      Rule = "A4"
+	ManyParents     Rule = "A5"
+	Cycle           Rule = "A6"
+	DraftOfDirect   Rule = "A7"
+	ParentElsewhere Rule = "A8"
+	NoDefinition    Rule = "A9"
+	NoMetadata      Rule = "A10"
+	IllegalName     Rule = "A11"
+	UnknownType     Rule = "A12"
+	NoRoot          Rule = "A13"
+	CaseTwin        Rule = "A14"
+	UncleanText     Rule = "A15"
+	TwoRoots        Rule = "A16"
+	RootDraft       Rule = "A17"
+	DetachedChild   Rule = "A18"
+	NoRevision      Rule = "OM-6"
+	NullData        Rule = "OM-8"
+	BothScopes      Rule = "OM-12"
+	OldEditInfo     Rule = "OM-24"
+	MovedMeanwhile  Rule = "OM-33"
+	HalfDump        Rule = "OM-36"
+	LocationMap     Rule = "5.2"
+	DuplicateBlock  Rule = "OM-5"
+	OddDocument     Rule = "OM-1"
 )
 
 // The anomalies of the versioned store, of files, and of whole sources (modulestore.md §2, §3).
@@ -71,7 +70,7 @@ var texts = map[Rule]string{
 	UncleanText: "text with NUL or bytes that are not UTF-8", TwoRoots: "several courses share these blocks", RootDraft: "course root with a draft; not read",
 	DetachedChild: "page listed as a child", NoRevision: "no revision, taken as published", NullData: "data that is null",
 	BothScopes: "field both in the settings and in the content", OldEditInfo: "edit times in the form before 2014",
-	UnpublishedChild: "child that is not published", MovedMeanwhile: "changed while it was read", HalfDump: "named document is not in the source",
+	MovedMeanwhile: "changed while it was read", HalfDump: "named document is not in the source",
 	LocationMap: "a map of block names of 2013; not used", DuplicateBlock: "block that is there twice; the first counts",
 	OddDocument: "document that is no block",
 	NoBranch:    "branch missing", IndexesDiffer: "the two indexes of courses differ", OldIndex: "index row of 2013, without course and run",
