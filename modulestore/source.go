@@ -40,6 +40,9 @@ type Pass struct {
 	Old *OldCourse
 	// Doc is given each document, which is valid during the call only. An error of it ends the pass.
 	Doc func(collection string, d bson.Doc) error
+	// Done, if not nil, is told when a collection has been read to its end. A source that reads collections one after the other
+	// begins with the small ones that say what is in the large ones: the course indexes come before the structures.
+	Done func(collection string)
 	// Bad is told of documents and parts of files that cannot be read; the pass goes on with what can. Where it is nil,
 	// or returns an error, the pass ends with that error.
 	Bad func(collection string, err error) error

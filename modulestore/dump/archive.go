@@ -145,6 +145,9 @@ func (a *archive) bodies(ctx context.Context, r *bson.Reader, streams map[string
 		}
 		if end, _ := header.Lookup("EOF").Bool(); end && s != nil {
 			s.closed = true
+			if p.Done != nil {
+				p.Done(collection)
+			}
 			want, _ := header.Lookup("CRC").Int()
 			if !s.damage && uint64(want) != s.crc.Sum64() {
 				e := &bson.Error{File: a.path, Offset: r.Offset(), Field: "CRC", Reason: fmt.Sprintf("the bytes of %s are not those that were dumped", collection)}

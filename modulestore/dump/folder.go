@@ -40,6 +40,9 @@ func (f *folder) Scan(ctx context.Context, p modulestore.Pass) error {
 		if err := f.scanFile(ctx, c, p); err != nil {
 			return err
 		}
+		if p.Done != nil {
+			p.Done(c)
+		}
 	}
 	return nil
 }
