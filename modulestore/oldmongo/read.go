@@ -1,0 +1,147 @@
+package oldmongo
+
+import (
+	"context"
+	"encoding/binary"
+	"hash/fnv"
+
+	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/modulestore"
+	"github.com/openlectern/lectern/modulestore/bson"
+)
+
+// Store holds the courses of a source, ready to be loaded one by one. Not safe for concurrent use.
+type Store struct {
+	shelf   modulestore.Shelf
+	courses []*Shape
+	odd     modulestore.Tally
+}
+
+// Read reads the blocks of all courses, or of one, in one pass. Of a live source it looks a second time at the moments of
+// the last edits; courses that changed meanwhile are told of in their problems (OM-33). bad hears of what cannot be read, as
+// in [modulestore.Pass].
+func Read(ctx context.Context, src modulestore.Source, only *modulestore.OldCourse, bad func(collection string, err error) error) (*Store, error) {
+	s := &Store{}
+	c := NewCensus()
+	moments := map[modulestore.OldCourse]uint64{}
+	pass := modulestore.Pass{
+		Want: func(collection string) bool { return collection == modulestore.CollectionBlocks }, Old: only, Bad: bad,
+		Doc: func(_ string, d bson.Doc) error {
+			if !chosen(d, only) {
+				return nil
+			}
+			n := c.add(d)
+			if n == nil {
+				return nil
+			}
+			note(moments, d)
+			var err error
+			n.slot, err = s.shelf.Put(d)
+			return err
+		},
+	}
+	if err := src.Scan(ctx, pass); err != nil {
+		return nil, err
+	}
+	s.courses, s.odd = c.Courses(), c.Odd()
+	if src.Live() {
+		again := map[modulestore.OldCourse]uint64{}
+		pass.Doc = func(_ string, d bson.Doc) error {
+			note(again, d)
+			return nil
+		}
+		if err := src.Scan(ctx, pass); err != nil {
+			return nil, err
+		}
+		for _, course := range s.courses {
+			if moments[course.Of] != again[course.Of] {
+				course.Problems.Add(modulestore.MovedMeanwhile, course.Of.Org+"/"+course.Of.Course)
+			}
+		}
+	}
+	return s, nil
+}
+
+func chosen(d bson.Doc, only *modulestore.OldCourse) bool {
+	if only == nil {
+		return true
+	}
+	id, ok := identOf(d.Lookup("_id"))
+	return ok && id.of == *only
+}
+
+// note adds a document and the moment of its last edit to what is remembered of its course, in any order.
+func note(moments map[modulestore.OldCourse]uint64, d bson.Doc) {
+	id, ok := identOf(d.Lookup("_id"))
+	if !ok {
+		return
+	}
+	h := fnv.New64a()
+	h.Write(d.Lookup("_id").Raw())
+	edited, _ := d.Lookup("edit_info", "edited_on").Time()
+	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(edited.UnixMilli())))
+	moments[id.of] += h.Sum64()
+}
+
+// Courses returns what was found, as [Census.Courses] does.
+func (s *Store) Courses() []*Shape { return s.courses }
+
+// Odd returns the documents that are no blocks, counted.
+func (s *Store) Odd() modulestore.Tally { return s.odd }
+
+// Close gives the shelf back. What was loaded stays.
+func (s *Store) Close() error { return s.shelf.Close() }
+
+// Course is a course with the fields of its blocks.
+type Course struct {
+	Draft, Published *modulestore.Branch
+}
+
+// Load reads the fields of a course of this store. A block that both views share is one [modulestore.Block].
+func (s *Store) Load(shape *Shape) (*Course, error) {
+	read := make(map[*node]*modulestore.Block, len(shape.draft))
+	branch := func(v view) (*modulestore.Branch, error) {
+		blocks := make([]*modulestore.Block, 0, len(v))
+		for _, n := range v {
+			b := read[n]
+			if b == nil {
+				d, err := s.shelf.Doc(n.slot)
+				if err != nil {
+					return nil, err
+				}
+				b = blockOf(n, d)
+				read[n] = b
+			}
+			blocks = append(blocks, b)
+		}
+		return modulestore.NewBranch(shape.root, modulestore.ID{}, blocks), nil
+	}
+	published, err := branch(shape.published)
+	if err != nil {
+		return nil, err
+	}
+	draft, err := branch(shape.draft)
+	if err != nil {
+		return nil, err
+	}
+	return &Course{draft, published}, nil
+}
+
+// Orphans returns the blocks that no document lists, a draft or a published one, courses and pages left out, ordered by type
+// and id. What hangs below one of them is not itself one (OM-28).
+func (c *Course) Orphans() (ids []courseware.BlockID) {
+	listed := map[courseware.BlockID]bool{}
+	for _, b := range []*modulestore.Branch{c.Draft, c.Published} {
+		for block := range b.Blocks() {
+			for _, id := range block.Children {
+				listed[id] = true
+			}
+		}
+	}
+	for block := range c.Draft.Blocks() {
+		if id := block.ID; !listed[id] && id.Type != "course" && !modulestore.IsDetached(id.Type) {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
