@@ -16,6 +16,7 @@ import (
 	"github.com/openlectern/lectern/api"
 	authzapi "github.com/openlectern/lectern/api/authz"
 	apisignin "github.com/openlectern/lectern/api/signin"
+	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/internal/dbtest"
@@ -88,8 +89,8 @@ func newCounted(t *testing.T, e db.Engine, people int) *counted {
 			t.Fatal(err)
 		}
 	}
-	engine := authz.NewEngine(d)
-	if err := engine.Refresh(ctx); err != nil {
+	store := app.New(d)
+	if err := store.Engine().Refresh(ctx); err != nil {
 		t.Fatal(err)
 	}
 	ring, err := keyring.Open(filepath.Join(t.TempDir(), "secret.json"))
@@ -101,7 +102,7 @@ func newCounted(t *testing.T, e db.Engine, people int) *counted {
 	if err != nil {
 		t.Fatal(err)
 	}
-	permissions := authzapi.New(authzapi.Config{DB: d, Engine: engine, Person: who.Person})
+	permissions := authzapi.New(authzapi.Config{Store: store, Person: who.Person})
 	server, err := api.New(api.Config{Auth: who, Public: public, Parts: []func(*api.Router){permissions.Mount}})
 	if err != nil {
 		t.Fatal(err)
