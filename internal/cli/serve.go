@@ -201,7 +201,7 @@ const rolesPause = 5 * time.Minute
 
 // watchRoles tells of roles on the wrong side of the flag, and of what was done about them.
 func (c *cli) watchRoles(ctx context.Context, b *assembled, a *app.App) {
-	a.WatchRoles(ctx, rolesPause, func(drift []roleshift.Drift, runs []roleshift.Run, err error) {
+	a.As(app.System()).WatchRoles(ctx, rolesPause, func(drift []roleshift.Drift, runs []roleshift.Run, err error) {
 		if err != nil {
 			b.log.LogAttrs(ctx, slog.LevelWarn, "roles could not be compared with the flag", slog.String("error", err.Error()))
 			return
