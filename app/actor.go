@@ -26,7 +26,7 @@ func (a Actor) Name() string { return a.name }
 // every request. It costs nothing, shares everything with a, and must not be closed.
 func (a *App) As(actor Actor) *App {
 	return &App{Store: a.Store, By: publishing.UserID(actor.id), actor: actor, gate: a.gate, secret: a.secret, jobs: a.jobs, folder: a.folder,
-		dryRun: a.dryRun, env: a.env}
+		uploads: a.uploads, dryRun: a.dryRun, env: a.env}
 }
 
 // Actor returns on whose behalf the store is open.

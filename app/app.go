@@ -41,6 +41,9 @@ type Config struct {
 	// OnlyJobs is set by callers that only look at jobs, or ask for their end: then the database may be of any age that has
 	// the tables of jobs, as it is while its tables are changed.
 	OnlyJobs bool
+	// Uploads is how many bytes the files may take together that jobs of the queue were given; default [DefaultUploads]. What
+	// a job was given goes when it is done, or is swept.
+	Uploads int64
 	// DryRun runs everything and commits nothing.
 	DryRun      bool
 	Clock       func() time.Time    // default time.Now
@@ -50,6 +53,16 @@ type Config struct {
 
 // DefaultData is where data live when nothing says otherwise.
 const DefaultData = "lectern-data"
+
+// DefaultUploads is the room for files that jobs were given, in bytes.
+const DefaultUploads = 32 << 30
+
+func (c Config) uploads() int64 {
+	if c.Uploads > 0 {
+		return c.Uploads
+	}
+	return DefaultUploads
+}
 
 func (c Config) paths() (database, files string) {
 	data := c.Data
@@ -87,10 +100,12 @@ type App struct {
 	gate   *gate
 	jobs   *job.Queue
 	folder jobFolder
-	reopen func(context.Context) (*db.DB, error) // the database to write, where it is open to read; nil where it is not
-	dryRun bool
-	env    func(string) string // may be nil
-	temp   string              // folder of a throw-away database, "" otherwise
+	// uploads is the room for what jobs are given, in bytes.
+	uploads int64
+	reopen  func(context.Context) (*db.DB, error) // the database to write, where it is open to read; nil where it is not
+	dryRun  bool
+	env     func(string) string // may be nil
+	temp    string              // folder of a throw-away database, "" otherwise
 }
 
 // Open opens the store. A database that is not ours, older or newer than this program is Refused, naming the next step.
@@ -100,7 +115,7 @@ func Open(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{dryRun: c.DryRun, secret: c.SecretFile(), actor: System(), env: c.Getenv}
+	a := &App{dryRun: c.DryRun, uploads: c.uploads(), secret: c.SecretFile(), actor: System(), env: c.Getenv}
 	if c.DryRun && c.Write && !c.Existing {
 		if err := a.throwAway(&database); err != nil {
 			return nil, err

@@ -88,8 +88,9 @@ func (f jobFolder) name(path string) (err error) {
 	return nil
 }
 
-// keep writes what a job is given, durable, under the name that it had where it came from, as far as that is a name.
-func (f jobFolder) keep(id uuid.UUID, name string, from io.Reader) (path string, err error) {
+// keep writes what a job is given, durable, under the name that it had where it came from, as far as that is a name. Where
+// all that jobs were given would take more than limit bytes it is Refused.
+func (f jobFolder) keep(id uuid.UUID, name string, from io.Reader, limit int64) (path string, err error) {
 	dir := filepath.Join(f.of(id), jobInput)
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return "", err
@@ -99,12 +100,76 @@ func (f jobFolder) keep(id uuid.UUID, name string, from io.Reader) (path string,
 	if err != nil {
 		return "", err
 	}
-	_, err = io.Copy(out, from)
-	if err = errors.Join(err, out.Sync(), out.Close()); err != nil {
+	if err = f.copyIn(out, from, limit); err == nil {
+		err = out.Sync()
+	}
+	if err = errors.Join(err, out.Close()); err != nil {
 		return "", errors.Join(err, f.remove(id))
 	}
 	return path, nil
 }
+
+// roomEvery is after how many bytes of an upload it is looked whether there is room for more: others upload, too.
+const roomEvery = 64 << 20
+
+func (f jobFolder) copyIn(out io.Writer, from io.Reader, limit int64) error {
+	for {
+		left, err := f.room(limit)
+		if err != nil {
+			return err
+		}
+		n, err := io.CopyN(out, from, min(left, roomEvery))
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			return err
+		case n == left: // full, and what was sent may just have ended
+			if n, err := io.CopyN(io.Discard, from, 1); n > 0 || !errors.Is(err, io.EOF) {
+				return errors.Join(errNoRoom(limit), notEOF(err))
+			}
+			return nil
+		}
+	}
+}
+
+func notEOF(err error) error {
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	return err
+}
+
+// room returns how many more bytes jobs may be given; none is Refused.
+func (f jobFolder) room(limit int64) (int64, error) {
+	inputs, err := filepath.Glob(filepath.Join(string(f), "*", jobInput, "*"))
+	if err != nil {
+		return 0, err
+	}
+	left := limit
+	for _, path := range inputs {
+		info, err := os.Stat(path)
+		if errors.Is(err, os.ErrNotExist) {
+			continue // it was done with meanwhile
+		}
+		if err != nil {
+			return 0, err
+		}
+		left -= info.Size()
+	}
+	if left <= 0 {
+		return 0, errNoRoom(limit)
+	}
+	return left, nil
+}
+
+func errNoRoom(limit int64) error {
+	return fault.Errorf(fault.Refused, "upload", "the files that jobs were given may take %d MiB together, and they do", limit>>20).
+		WithNext("wait until jobs that have one are done, or ask the operator for more room: lectern serve --upload-space")
+}
+
+// forget removes what a job was given.
+func (f jobFolder) forget(id uuid.UUID) error { return os.RemoveAll(filepath.Join(f.of(id), jobInput)) }
 
 // input returns the file that a job was given.
 func (f jobFolder) input(id uuid.UUID) (string, error) {

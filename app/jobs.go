@@ -53,6 +53,14 @@ func (a *App) Jobs(ctx context.Context, f job.Filter) ([]Job, error) {
 	return namedJobs(ctx, a.DB, list)
 }
 
+// CountJobs counts the jobs of everybody that wait, run, have failed, or are lost.
+func (a *App) CountJobs(ctx context.Context) (job.Counts, error) {
+	if err := a.may(ctx, "CountJobs"); err != nil {
+		return job.Counts{}, err
+	}
+	return a.jobs.Count(ctx)
+}
+
 // allJobs reports whether the actor sees the jobs of others.
 func (a *App) allJobs(ctx context.Context, name string) (bool, error) {
 	if a.actor.system {
@@ -198,7 +206,7 @@ func (a *App) StartJob(ctx context.Context, n NewJob) (out Job, err error) {
 		return out, err
 	}
 	if k.input {
-		if _, err := a.folder.keep(id, n.Name, n.Input); err != nil {
+		if _, err := a.folder.keep(id, n.Name, n.Input, a.uploads); err != nil {
 			return out, err
 		}
 	}
@@ -281,7 +289,17 @@ func (a *App) WorkJobs(ctx context.Context, w JobWorker) error {
 		return err
 	}
 	q := a.jobs
-	q.Kinds, q.Place, q.Workers, q.Ended, q.Trouble = a.kinds(), place, w.Workers, w.Ended, w.Trouble
+	q.Kinds, q.Place, q.Workers, q.Trouble = a.kinds(), place, w.Workers, w.Trouble
+	q.Ended = func(j job.Job, err error) {
+		if j.Status == job.Done { // others may be tried again, with what they were given
+			if err := a.folder.forget(j.UUID); err != nil && w.Trouble != nil {
+				w.Trouble(err)
+			}
+		}
+		if w.Ended != nil {
+			w.Ended(j, err)
+		}
+	}
 	if err := a.sweepUploads(ctx); err != nil && w.Trouble != nil {
 		w.Trouble(err)
 	}

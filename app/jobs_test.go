@@ -75,6 +75,9 @@ func TestJobs(t *testing.T) {
 		if in.Status != job.Done || in.Thing != "course-v1:Acme+Copy+1" {
 			t.Fatalf("import: %+v, %+v", in, in.Error)
 		}
+		if left, err := filepath.Glob(filepath.Join(string(s.app.folder), "*", jobInput, "*")); err != nil || len(left) > 0 {
+			t.Errorf("a job is done, and what it was given is there yet: %v, %v", left, err)
+		}
 		var imported ImportResult
 		if err := json.Unmarshal(in.Result, &imported); err != nil || imported.Created == 0 {
 			t.Errorf("import: %s, %v", in.Result, err)
@@ -263,4 +266,47 @@ func TestCancelBusy(t *testing.T) {
 			t.Errorf("%+v, %v", got, err)
 		}
 	})
+}
+
+// TestUploadSpace fills the room for files that jobs are given: what does not fit is refused and leaves nothing.
+func TestUploadSpace(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, db.SQLite)
+	s.app.uploads = 1000
+	upload := func(n int) (Job, error) {
+		return s.app.StartJob(t.Context(), NewJob{Kind: ImportCourseJob, Name: "c.tar.gz", Input: strings.NewReader(strings.Repeat("x", n))})
+	}
+	files := func() int {
+		list, err := filepath.Glob(filepath.Join(string(s.app.folder), "*", jobInput, "*"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return len(list)
+	}
+	if _, err := upload(1001); !fault.Is(err, fault.Refused) || files() != 0 {
+		t.Errorf("more than there is room for: %v, and %d files", err, files())
+	}
+	first, err := upload(900)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := upload(101); !fault.Is(err, fault.Refused) || files() != 1 {
+		t.Errorf("more than is left: %v, and %d files", err, files())
+	}
+	if _, err := upload(100); err != nil {
+		t.Errorf("what just fits: %v", err)
+	}
+	if _, err := upload(1); !fault.Is(err, fault.Refused) {
+		t.Errorf("one byte more: %v", err)
+	}
+	if j := s.work(first.ID); j.Status != job.Failed || files() != 2 { // it may be tried again
+		t.Errorf("%+v, and %d files", j, files())
+	}
+	list, err := s.app.Jobs(t.Context(), job.Filter{})
+	if err != nil || len(list) != 2 {
+		t.Errorf("%d jobs, %v", len(list), err)
+	}
+	if n, err := s.app.CountJobs(t.Context()); err != nil || n != (job.Counts{Failed: 2}) {
+		t.Errorf("counts %+v, %v", n, err)
+	}
 }

@@ -147,6 +147,7 @@ var useCases = map[string]Permission{
 	"RetryJob":  {who: signedIn},
 	"StartJob":  {who: signedIn},
 	"WorkJobs":  {who: operators},
+	"CountJobs": {who: operators},
 
 	// On databases of any age.
 	"Init":         {who: operators},

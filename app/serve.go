@@ -23,7 +23,7 @@ func OpenAnyAge(ctx context.Context, c Config) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{secret: c.SecretFile(), gate: newGate(d), env: c.Getenv}
+	a := &App{uploads: c.uploads(), secret: c.SecretFile(), gate: newGate(d), env: c.Getenv}
 	a.DB, a.Files, a.folder = d, files, c.jobs()
 	a.jobs = newQueue(d, a.folder)
 	return a, nil

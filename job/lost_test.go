@@ -89,6 +89,9 @@ func TestKilled(t *testing.T) {
 		if got := y.get(reader, safe.ID); got.Status != job.Queued || got.Spare != 1 {
 			t.Errorf("a reader sees %+v", got)
 		}
+		if n, err := reader.Count(t.Context()); err != nil || n != (job.Counts{Lost: 3}) {
+			t.Errorf("counts %+v, %v, want 3 lost", n, err)
+		}
 		if n := y.count("SELECT count(*) FROM lectern_job WHERE status = ?", "running"); n != 3 {
 			t.Errorf("%d rows say running, want 3", n)
 		}

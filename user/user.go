@@ -11,6 +11,7 @@ import (
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/schema/inspect"
 )
 
 // ID is the id of a row of auth_user; 0 is nobody.
@@ -65,7 +66,27 @@ func Create(ctx context.Context, tx *db.Tx, n New) (User, error) {
 	if err != nil {
 		return User{}, db.Raced(err)
 	}
-	return User{ID(ids[0]), n.Username, n.Email, n.Name, n.Staff, n.Superuser, true}, nil
+	u := User{ID(ids[0]), n.Username, n.Email, n.Name, n.Staff, n.Superuser, true}
+	if n.Name == "" {
+		return u, nil
+	}
+	return u, addProfile(ctx, tx, u)
+}
+
+const profiles = "auth_userprofile"
+
+// addProfile writes the name where lists of people read it from (authz.md §12, §17). A platform's own profiles have much
+// more in them, and are its own business.
+func addProfile(ctx context.Context, tx *db.Tx, u User) error {
+	tables, err := inspect.Read(ctx, tx, func(name string) bool { return name == profiles })
+	if err != nil {
+		return err
+	}
+	t := tables[profiles]
+	if t == nil || len(t.Columns) != 3 || t.Column("name") == nil || t.Column("user_id") == nil {
+		return nil
+	}
+	return tx.Insert(ctx, profiles, []string{"name", "user_id"}, 1, func(_ int, v []any) { v[0], v[1] = u.Name, int64(u.ID) })
 }
 
 func (n New) check() error {

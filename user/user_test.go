@@ -46,6 +46,10 @@ func TestUsers(t *testing.T) {
 		if err != nil || got != bob {
 			t.Errorf("ByName = %+v, %v; want %+v", got, err, bob)
 		}
+		people, err := People(t.Context(), d, []string{"bob", "ada"}) // as lists of teams show them
+		if err != nil || people["bob"].Name != "Bob B. Builder" || people["ada"].Name != "" {
+			t.Errorf("People = %+v, %v", people, err)
+		}
 		names, err := Names(t.Context(), d, []ID{bob.ID, ada.ID, 999})
 		if diff := cmp.Diff(map[ID]string{bob.ID: "bob", ada.ID: "ada"}, names); err != nil || diff != "" {
 			t.Errorf("names: %v (-want +got):\n%s", err, diff)

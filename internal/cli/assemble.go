@@ -43,15 +43,17 @@ func (c *cli) assemble(a *app.App, f *serving, conf api.Config, statements *atom
 	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount, (&jobs.API{Store: a, Person: people.Person}).Mount}
 	conf.Checks = []api.Check{{Name: "database", Probe: usable(a, engine)}, {Name: "policy", Probe: current(a, engine)}}
 	ended := newJobCounter()
+	var server *api.Server
+	ready := func() error { return server.Ready() }
 	conf.Collectors = []prometheus.Collector{
-		ended,
+		ended, jobCollector{a.As(app.System()), ready},
 		prometheus.NewCounterFunc(prometheus.CounterOpts{
 			Name: "lectern_db_statements_total", Help: "Statements, and batches of bulk ones, sent to the database.",
 		}, func() float64 { return float64(statements.Load()) }),
 		policyCollector{engine},
 	}
-	s, err := api.New(conf)
-	return &assembled{server: s, engine: engine, people: service, jobs: ended, public: conf.Public, log: conf.Log}, err
+	server, err = api.New(conf)
+	return &assembled{server: server, engine: engine, people: service, jobs: ended, public: conf.Public, log: conf.Log}, err
 }
 
 // store lets the server call use cases as the person who asks.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"math"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -40,6 +41,7 @@ type serving struct {
 	metricsToken            string // a file
 	logFormat               string
 	drain                   time.Duration
+	uploadSpace             int64 // MiB
 	recognising
 }
 
@@ -74,6 +76,7 @@ It ends when it is told to (SIGTERM, SIGINT): requests that are being answered c
 	fl.BoolVar(&f.oldNames, "authz-old-names", false, "let /api/authz/v1 send the fields that were renamed or dropped since openedx-authz 1.23, too")
 	fl.StringSliceVar(&f.metricsFrom, "metrics-from", nil, "`networks` that may read /metrics, besides this machine")
 	fl.StringVar(&f.metricsToken, "metrics-token", "", "`file` with a token that lets anybody read /metrics")
+	fl.Int64Var(&f.uploadSpace, "upload-space", app.DefaultUploads>>20, "`MiB` that the files may take together that jobs were given; each may have 4096")
 	fl.StringVar(&f.logFormat, "log-format", "text", "how the log on the standard error is written: `text` or json")
 	fl.DurationVar(&f.drain, "drain", 20*time.Second, "how `long` requests may go on when the server is told to end")
 	return cmd
@@ -86,6 +89,9 @@ func (c *cli) serve(ctx context.Context, f serving) (err error) {
 	}
 	if f.drain < 0 {
 		return usage("--drain", "it is negative")
+	}
+	if f.uploadSpace <= 0 || f.uploadSpace > math.MaxInt64>>20 {
+		return usage("--upload-space", "%d MiB is no room", f.uploadSpace)
 	}
 	conf := api.Config{Log: log, Version: c.env.version(), Origins: f.origins}
 	if conf.Trusted, err = api.ParsePrefixes("--trusted-proxies", f.proxies); err != nil {
@@ -118,6 +124,7 @@ func (c *cli) serve(ctx context.Context, f serving) (err error) {
 	}
 	var statements atomic.Uint64
 	open := c.config(making)
+	open.Uploads = f.uploadSpace << 20
 	open.OnStatement = func(string) { statements.Add(1) }
 	a, err := app.OpenAnyAge(ctx, open)
 	if err != nil {
@@ -201,7 +208,7 @@ const rolesPause = 5 * time.Minute
 
 // watchRoles tells of roles on the wrong side of the flag, and of what was done about them.
 func (c *cli) watchRoles(ctx context.Context, b *assembled, a *app.App) {
-	a.WatchRoles(ctx, rolesPause, func(drift []roleshift.Drift, runs []roleshift.Run, err error) {
+	a.As(app.System()).WatchRoles(ctx, rolesPause, func(drift []roleshift.Drift, runs []roleshift.Run, err error) {
 		if err != nil {
 			b.log.LogAttrs(ctx, slog.LevelWarn, "roles could not be compared with the flag", slog.String("error", err.Error()))
 			return

@@ -146,6 +146,9 @@ func TestServe(t *testing.T) {
 	if got := s.end(syscall.SIGTERM); got != 0 {
 		t.Errorf("told to end it had status %d: %s", got, s.errs)
 	}
+	if log := s.errs.String(); strings.Contains(log, "WARN") || strings.Contains(log, "ERROR") {
+		t.Errorf("a new site has troubles: %s", log)
+	}
 
 	// Killed at any moment it starts again.
 	for range 3 {

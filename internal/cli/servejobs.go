@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"log/slog"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
@@ -15,6 +16,37 @@ func newJobCounter() *prometheus.CounterVec {
 	return prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "lectern_jobs_ended_total", Help: "Attempts at jobs that this server has ended, by how they did.",
 	}, []string{"kind", "status"})
+}
+
+// jobCollector tells of the jobs in the table, which are those of all servers and commands. It looks when it is asked.
+type jobCollector struct {
+	app   *app.App
+	ready func() error
+}
+
+var jobsDesc = prometheus.NewDesc("lectern_jobs", "Jobs in the database: that wait, that run, that have failed and are still kept, and that run by a process which is gone.",
+	[]string{"status"}, nil)
+
+// countWithin is how long the table may take to answer: what is asked for figures must not wait for a busy database.
+const countWithin = 2 * time.Second
+
+// Describe names the series.
+func (c jobCollector) Describe(to chan<- *prometheus.Desc) { to <- jobsDesc }
+
+// Collect sends them, and none where the database cannot tell now.
+func (c jobCollector) Collect(to chan<- prometheus.Metric) {
+	if c.ready() != nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), countWithin)
+	defer cancel()
+	n, err := c.app.CountJobs(ctx)
+	if err != nil {
+		return // lectern_ready tells of it
+	}
+	for status, value := range map[string]int{"queued": n.Queued, "running": n.Running, "failed": n.Failed, "lost": n.Lost} {
+		to <- prometheus.MustNewConstMetric(jobsDesc, prometheus.GaugeValue, float64(value), status)
+	}
 }
 
 // work does jobs beside answering requests, until ctx ends. Each is a line of the log.

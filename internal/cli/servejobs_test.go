@@ -137,6 +137,11 @@ func TestServeJobs(t *testing.T) {
 	if !counted {
 		t.Error("/metrics does not tell of the job")
 	}
+	for _, series := range []string{`lectern_jobs{status="queued"} 0`, `lectern_jobs{status="running"} 0`, `lectern_jobs{status="failed"} 0`, `lectern_jobs{status="lost"} 0`} {
+		if _, body := c.get("/metrics"); !strings.Contains(body, series) {
+			t.Errorf("/metrics lacks %s", series)
+		}
+	}
 	var archive []byte
 	if status := c.send(http.MethodGet, d.Files[0].URL, "", nil, &archive); status != http.StatusOK || len(archive) != d.Files[0].Bytes {
 		t.Fatalf("%s: %d, %d bytes", d.Files[0].URL, status, len(archive))
