@@ -30,7 +30,7 @@ func (c *conn) idStep(ctx context.Context) (step int64, err error) {
 func (c *conn) bulkMySQL(ctx context.Context, b *bulk) error {
 	reckon := b.wantIDs && c.d.engine != MariaDB
 	var step int64
-	if reckon {
+	if reckon && b.n > 1 { // of one row the id is told
 		var err error
 		if step, err = c.idStep(ctx); err != nil {
 			return err
@@ -97,7 +97,7 @@ func (c *conn) bulkMySQL(ctx context.Context, b *bulk) error {
 		rows++
 		size += rowSize
 	}
-	if err := send(rows); err != nil || !reckon || !c.d.cluster {
+	if err := send(rows); err != nil || !reckon || b.n == 1 || !c.d.cluster {
 		return err
 	}
 	// A node that came or went since the first reading has moved the ids apart or together.

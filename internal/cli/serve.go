@@ -83,6 +83,7 @@ It ends when it is told to (SIGTERM, SIGINT): requests that are being answered c
 }
 
 func (c *cli) serve(ctx context.Context, f serving) (err error) {
+	defer c.roomy()()
 	log, err := c.logger(f.logFormat)
 	if err != nil {
 		return err
