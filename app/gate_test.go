@@ -295,14 +295,18 @@ func TestNobodyMayAnything(t *testing.T) {
 			_, err := a.TakeRole(ctx, "library_user", []string{"jo"}, everyLibrary)
 			return err
 		},
-		"Jobs":      func(a *App, _ Config) error { _, err := a.Jobs(ctx, job.Filter{}); return err },
-		"Job":       func(a *App, _ Config) error { _, err := a.Job(ctx, 1); return err },
-		"JobLog":    func(a *App, _ Config) error { _, err := a.JobLog(ctx, 1); return err },
-		"JobFile":   func(a *App, _ Config) error { _, _, err := a.JobFile(ctx, 1, "x"); return err },
-		"CancelJob": func(a *App, _ Config) error { _, err := a.CancelJob(ctx, 1); return err },
-		"RetryJob":  func(a *App, _ Config) error { _, err := a.RetryJob(ctx, 1); return err },
-		"StartJob":  func(a *App, _ Config) error { _, err := a.StartJob(ctx, NewJob{Kind: BackupAllJob}); return err },
-		"WorkJobs":  func(a *App, _ Config) error { return a.WorkJobs(ctx, JobWorker{Once: true}) },
+		"Jobs":          func(a *App, _ Config) error { _, err := a.Jobs(ctx, job.Filter{}); return err },
+		"Job":           func(a *App, _ Config) error { _, err := a.Job(ctx, 1); return err },
+		"JobLog":        func(a *App, _ Config) error { _, err := a.JobLog(ctx, 1); return err },
+		"JobFile":       func(a *App, _ Config) error { _, _, err := a.JobFile(ctx, 1, "x"); return err },
+		"CancelJob":     func(a *App, _ Config) error { _, err := a.CancelJob(ctx, 1); return err },
+		"RetryJob":      func(a *App, _ Config) error { _, err := a.RetryJob(ctx, 1); return err },
+		"StartJob":      func(a *App, _ Config) error { _, err := a.StartJob(ctx, NewJob{Kind: BackupAllJob}); return err },
+		"WorkJobs":      func(a *App, _ Config) error { return a.WorkJobs(ctx, JobWorker{Once: true}) },
+		"ResumeRoleRun": func(a *App, _ Config) error { _, err := a.ResumeRoleRun(ctx, 1, nil); return err },
+		"RoleRunRows": func(a *App, _ Config) error {
+			return a.RoleRunRows(ctx, 1, func([]roleshift.Record) error { return nil })
+		},
 	} {
 		p := useCases[name]
 		for who, a := range map[string]*App{"jo": jo, "closed": closed, "": s.app.As(Actor{})} {

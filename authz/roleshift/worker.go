@@ -12,6 +12,7 @@ import (
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/flags"
+	"github.com/openlectern/lectern/internal/slug"
 	"github.com/openlectern/lectern/lease"
 )
 
@@ -156,6 +157,9 @@ func (w *Worker) hold(ctx context.Context, org string, run int64) (err error) {
 
 // Close gives the lease back. It is to be called once.
 func (w *Worker) Close(ctx context.Context) error { return w.lease.Release(ctx) }
+
+// Tell has progress told from now on; nil is nobody.
+func (w *Worker) Tell(progress func(step string, done, total int)) { w.o.Progress = progress }
 
 // ID returns the id of the run.
 func (w *Worker) ID() int64 { return w.run.ID }
@@ -323,7 +327,7 @@ func (w *Worker) now(ctx context.Context, q db.Querier) (ask Ask, early map[stri
 
 func (w *Worker) nowAt(s *flags.State, fold bool) (ask Ask, early map[string]bool, err error) {
 	ask = w.ask
-	scope, err := ask.scope()
+	scope, err := ask.Scope()
 	if err != nil {
 		return ask, nil, err
 	}
@@ -338,6 +342,9 @@ func (w *Worker) nowAt(s *flags.State, fold bool) (ask Ask, early map[string]boo
 		there = s.States().Courses.Off
 	}
 	for _, c := range there {
+		if fold {
+			c = slug.Fold(c)
+		}
 		early[c] = true
 	}
 	return ask, early, nil
