@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -91,7 +92,8 @@ const maxIn = 512
 // ids are cut into lists of at most 512, one statement each, so the order of rows across lists is that of ids only by
 // list. Lists are filled up with their last id to a power of two, so that few different statements arise and stay
 // prepared: the condition must not count ids. args are the other parameters in their order, before and after the marker.
-// Without ids nothing runs. On a *DB several lists are read in one snapshot.
+// Without ids nothing runs. On a *DB several lists are read in one snapshot. On PostgreSQL a list of more than 512 texts or
+// int64s goes as arrays.
 func QueryIn[T any](ctx context.Context, q Querier, sql string, ids []T, args []any, scan func(*Row) error) error {
 	return inLists(ctx, q, false, sql, ids, args, func(q Querier, sql string, args []any) error {
 		return q.Query(ctx, sql, args, scan)
@@ -99,7 +101,7 @@ func QueryIn[T any](ctx context.Context, q Querier, sql string, ids []T, args []
 }
 
 // ExecIn is QueryIn for a statement without rows; it returns the sum of the rows that matched. On a *DB several lists
-// are one transaction.
+// are one transaction. Of more than 512 int64s those that follow one another go as ranges.
 func ExecIn[T any](ctx context.Context, q Querier, sql string, ids []T, args []any) (affected int64, err error) {
 	start := func() { affected = 0 }
 	err = inLists(ctx, q, true, sql, ids, args, func(q Querier, sql string, args []any) error {
@@ -121,26 +123,34 @@ func inLists[T any](ctx context.Context, q Querier, write bool, sql string, ids 
 	if len(ids) == 0 {
 		return nil
 	}
-	before := 0
-	eachPlaceholder(head, func(int) { before++ })
-	if before > len(args) {
+	n := 0 // arguments before the marker
+	eachPlaceholder(head, func(int) { n++ })
+	if n > len(args) {
 		return errors.New("db: fewer arguments than placeholders before " + marker)
 	}
 	lists := func(q Querier) error {
 		for _, f := range start {
 			f()
 		}
+		if before, in := beforeIn(head); in {
+			if list, ok := parts(q.Engine(), write, ids); ok {
+				for _, p := range list {
+					if err := run(q, before+p.text+tail, slices.Concat(args[:n], p.args, args[n:])); err != nil {
+						return err
+					}
+				}
+				return nil
+			}
+		}
 		for rest := ids; len(rest) > 0; {
 			list := rest[:min(len(rest), maxIn)]
 			rest = rest[len(list):]
-			size := 1 << bits.Len(uint(len(list)-1))
-			all := make([]any, 0, len(args)+size)
-			all = append(all, args[:before]...)
-			for i := range size {
-				all = append(all, list[min(i, len(list)-1)])
+			values := make([]any, len(list))
+			for i, id := range list {
+				values[i] = id
 			}
-			all = append(all, args[before:]...)
-			if err := run(q, head+placeholders(size)+tail, all); err != nil {
+			values = padded(values)
+			if err := run(q, head+placeholders(len(values))+tail, slices.Concat(args[:n], values, args[n:])); err != nil {
 				return err
 			}
 		}
@@ -150,6 +160,14 @@ func inLists[T any](ctx context.Context, q Querier, write bool, sql string, ids 
 		return s.inner().together(ctx, write, lists)
 	}
 	return lists(q)
+}
+
+// padded fills a list up with its last value to a power of two.
+func padded(list []any) []any {
+	for n := 1 << bits.Len(uint(len(list)-1)); len(list) < n; {
+		list = append(list, list[len(list)-1])
+	}
+	return list
 }
 
 func (q *Queries) inner() session { return q.s }
