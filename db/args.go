@@ -44,6 +44,8 @@ func (e *encoder) value(v any) (driver.Value, error) {
 			return nil, nil
 		}
 		return v, nil
+	case array:
+		return x.value(e)
 	case *string:
 		return pointer(e, x)
 	case *int64:

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/bits"
+	"slices"
 	"strings"
 )
 
@@ -87,12 +88,13 @@ const marker = "(?...)"
 // maxIn is how many values one statement lists.
 const maxIn = 512
 
-// QueryIn runs a query whose SQL has the marker (?...) where a list of ids belongs, as in "… WHERE id IN (?...)", or
-// several times, which all stand for the same list. The
-// ids are cut into lists of at most 512, one statement each, so the order of rows across lists is that of ids only by
-// list. Lists are filled up with their last id to a power of two, so that few different statements arise and stay
-// prepared: the condition must not count ids. args are the other parameters in their order, before and after the marker.
-// Without ids nothing runs. On a *DB several lists are read in one snapshot.
+// QueryIn runs a query whose SQL has the marker (?...) where a list of ids belongs, as in "… WHERE id IN (?...)"; where it
+// has several, each stands for the same list. The ids are cut into lists of at most 512, one statement each, so the order of
+// rows across lists is that of ids only by list. Lists are filled up with their last id to a power of two, so that few
+// different statements arise and stay prepared: the condition must not count ids. args are the other parameters in their
+// order, before and after the marker.
+// Without ids nothing runs. On a *DB several lists are read in one snapshot. On PostgreSQL a list of more than 512 texts or
+// int64s goes as arrays.
 func QueryIn[T any](ctx context.Context, q Querier, sql string, ids []T, args []any, scan func(*Row) error) error {
 	return inLists(ctx, q, false, sql, ids, args, func(q Querier, sql string, args []any) error {
 		return q.Query(ctx, sql, args, scan)
@@ -100,7 +102,7 @@ func QueryIn[T any](ctx context.Context, q Querier, sql string, ids []T, args []
 }
 
 // ExecIn is QueryIn for a statement without rows; it returns the sum of the rows that matched. On a *DB several lists
-// are one transaction.
+// are one transaction. Of more than 512 int64s those that follow one another go as ranges.
 func ExecIn[T any](ctx context.Context, q Querier, sql string, ids []T, args []any) (affected int64, err error) {
 	start := func() { affected = 0 }
 	err = inLists(ctx, q, true, sql, ids, args, func(q Querier, sql string, args []any) error {
@@ -115,42 +117,51 @@ func ExecIn[T any](ctx context.Context, q Querier, sql string, ids []T, args []a
 }
 
 func inLists[T any](ctx context.Context, q Querier, write bool, sql string, ids []T, args []any, run func(q Querier, sql string, args []any) error, start ...func()) error {
-	parts := strings.Split(sql, marker)
-	if len(parts) == 1 {
+	texts := strings.Split(sql, marker)
+	if len(texts) == 1 {
 		return errors.New("db: the statement needs a " + marker)
 	}
 	if len(ids) == 0 {
 		return nil
 	}
-	before := make([]int, len(parts)) // how many arguments come before each list
-	for i, p := range parts[:len(parts)-1] {
-		if i > 0 {
-			before[i] = before[i-1]
-		}
-		eachPlaceholder(p, func(int) { before[i]++ })
+	before, n := make([]int, len(texts)-1), 0 // how many arguments come before each list
+	for i := range before {
+		eachPlaceholder(texts[i], func(int) { n++ })
+		before[i] = n
 	}
-	if before[len(parts)-2] > len(args) {
+	if n > len(args) {
 		return errors.New("db: fewer arguments than placeholders before " + marker)
+	}
+	send := func(q Querier, texts []string, in string, values []any) error {
+		all := make([]any, 0, len(args)+len(values)*len(before))
+		from := 0
+		for _, to := range before {
+			all = append(append(all, args[from:to]...), values...)
+			from = to
+		}
+		return run(q, strings.Join(texts, in), append(all, args[from:]...))
 	}
 	lists := func(q Querier) error {
 		for _, f := range start {
 			f()
 		}
-		for rest := ids; len(rest) > 0; {
-			list := rest[:min(len(rest), maxIn)]
-			rest = rest[len(list):]
-			size := 1 << bits.Len(uint(len(list)-1))
-			all := make([]any, 0, len(args)+size*(len(parts)-1))
-			from := 0
-			for _, to := range before[:len(parts)-1] {
-				all = append(all, args[from:to]...)
-				from = to
-				for i := range size {
-					all = append(all, list[min(i, len(list)-1)])
+		if bare, in := beforeIn(texts); in {
+			if list, ok := parts(q.Engine(), write, ids); ok {
+				for _, p := range list {
+					if err := send(q, bare, p.text, p.args); err != nil {
+						return err
+					}
 				}
+				return nil
 			}
-			all = append(all, args[from:]...)
-			if err := run(q, strings.Join(parts, placeholders(size)), all); err != nil {
+		}
+		for list := range slices.Chunk(ids, maxIn) {
+			values := make([]any, len(list))
+			for i, id := range list {
+				values[i] = id
+			}
+			values = padded(values)
+			if err := send(q, texts, placeholders(len(values)), values); err != nil {
 				return err
 			}
 		}
@@ -160,6 +171,14 @@ func inLists[T any](ctx context.Context, q Querier, write bool, sql string, ids 
 		return s.inner().together(ctx, write, lists)
 	}
 	return lists(q)
+}
+
+// padded fills a list up with its last value to a power of two.
+func padded(list []any) []any {
+	for n := 1 << bits.Len(uint(len(list)-1)); len(list) < n; {
+		list = append(list, list[len(list)-1])
+	}
+	return list
 }
 
 func (q *Queries) inner() session { return q.s }

@@ -15,6 +15,8 @@ length of one is forgotten before it.
     assignments               every assignment with what belongs to it, by the models
     audit                     the audit as the admin site lists it
     admin                     the rules as the admin site lists and opens them
+    forward ORG               the package's own move of an organization's role rows to assignments; what it says of each, and the seconds
+    rollback ORG              the same back
     busy SEED N WORLD         N random changes among [users, roles, scopes]; what became of them
 """
 import json
@@ -252,8 +254,36 @@ def busy(seed, n, world):
     return {"told": [[*g, str(v)] for g, v in told.items()], "refused": refused}
 
 
+def moved(move, org, *models):
+    """Runs a move in one transaction, as the commands of the package do, and forgets the rows at the source."""
+    from time import process_time
+
+    from django.db import transaction
+
+    start = process_time()
+    with transaction.atomic():
+        failed, done = move(*models, course_id_list=None, org_id=org, delete_after_migration=True)
+    lines = [sorted([m.subject, m.role, m.scope] for m in done), sorted([m.subject, m.role, m.reason] for m in failed)]
+    return {"done": lines[0], "failed": lines[1], "seconds": process_time() - start}
+
+
+def forward(org):
+    from openedx_authz.engine.utils import migrate_legacy_course_roles_to_authz
+    from platform_tables.models import CourseAccessRole
+
+    return moved(migrate_legacy_course_roles_to_authz, org, CourseAccessRole)
+
+
+def rollback(org):
+    from openedx_authz.engine.utils import migrate_authz_to_legacy_course_roles
+    from openedx_authz.models.subjects import UserSubject
+    from platform_tables.models import CourseAccessRole
+
+    return moved(migrate_authz_to_legacy_course_roles, org, CourseAccessRole, UserSubject)
+
+
 COMMANDS = {
     c.__name__: request(c)
     for c in (seed, schema, people, allowed, assign, unassign, unassign_all, delete_user, delete_course, save_course, rule,
-              assignments, audit, admin, busy)
+              assignments, audit, admin, forward, rollback, busy)
 }  # fmt: skip

@@ -100,7 +100,10 @@ func OrgOf(course string) string {
 	if !ok {
 		return ""
 	}
-	org, _, _ := strings.Cut(rest, "+")
+	org, _, ok := strings.Cut(rest, "+")
+	if !ok {
+		return "" // no key, and of no organization
+	}
 	return org
 }
 

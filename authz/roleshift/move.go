@@ -32,6 +32,9 @@ func Move(ctx context.Context, tx *db.Tx, ask Ask, run int64) (*Moves, error) {
 	if m.out.Count(Error) > 0 && !ask.KeepGoing {
 		return m.out, newRefusal(m.out)
 	}
+	if err := m.dropRedundant(ctx, tx); err != nil {
+		return m.out, err
+	}
 	return m.out, m.close(ctx, tx)
 }
 

@@ -55,6 +55,20 @@ class UserRetirementRequest(models.Model):
         db_table = "user_api_userretirementrequest"
 
 
+class CourseAccessRole(models.Model):
+    """The platform's own role rows. Lectern makes the table."""
+
+    id = models.AutoField(primary_key=True)
+    user = models.ForeignKey(get_user_model(), on_delete=models.CASCADE)
+    org = models.CharField(max_length=64, db_index=True, blank=True)
+    course_id = CourseKeyField(max_length=255, db_index=True, blank=True)
+    role = models.CharField(max_length=64, db_index=True)
+
+    class Meta:
+        db_table = "student_courseaccessrole"
+        managed = False
+
+
 def retirement_of(user):
     """What the platform's one-to-one field gives a user: an attribute that is missing without a row."""
     request = UserRetirementRequest.objects.filter(user_id=user.pk).first()
