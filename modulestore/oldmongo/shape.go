@@ -2,10 +2,12 @@ package oldmongo
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
 )
 
@@ -75,6 +77,7 @@ func (g *group) shapes() []*Shape {
 func (g *group) shape(root courseware.BlockID, draft, published view) *Shape {
 	s := &Shape{Of: g.of, Run: root.Name, Blocks: len(draft), root: root, draft: draft, published: published}
 	s.Problems.Merge(g.tally)
+	s.keys()
 	counted := map[*node]bool{}
 	for _, v := range []view{draft, published} {
 		for _, n := range v {
@@ -92,6 +95,25 @@ func (g *group) shape(root courseware.BlockID, draft, published view) *Shape {
 		}
 	}
 	return s
+}
+
+// Key returns the key of the course, ORG/COURSE/RUN; without a root the run is empty.
+func (s *Shape) Key() string { return s.Of.Org + "/" + s.Of.Course + "/" + s.Run }
+
+// maxKey is how long keys may be in the columns that hold them (CV-5).
+const maxKey = 255
+
+// keys counts what stands in the way of keys of today (CV-3, CV-5).
+func (s *Shape) keys() {
+	prefix := len("block-v1:" + s.Of.Org + "+" + s.Of.Course + "+" + s.Run + "+type@" + "+block@")
+	if _, err := keys.NewCourse(s.Of.Org, s.Of.Course, s.Run); err != nil && s.Run != "" {
+		s.Problems.Add(modulestore.BadKey, s.Key())
+	}
+	for _, n := range slices.SortedFunc(maps.Values(s.draft), compareNodes) {
+		if prefix+len(n.id.Type)+len(n.id.Name) > maxKey {
+			s.Problems.Add(modulestore.LongKey, n.where())
+		}
+	}
 }
 
 // views chooses the document that counts for each block (OM-6, OM-18, OM-19).

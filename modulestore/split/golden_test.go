@@ -81,16 +81,16 @@ func TestGoldenBlocks(t *testing.T) {
 
 func compareBranch(t *testing.T, s *Store, x *Index, h Head, want expected.Branch) {
 	t.Helper()
-	b, tally, err := s.Load(x.Key, h.ID)
+	b, err := s.Load(x.Key, h.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range tally.Problems() {
+	for _, p := range append(b.Structure.Problems(), b.Content.Problems()...) {
 		if p.Rule != modulestore.Unlisted && p.Rule != modulestore.UnknownType && p.Rule != modulestore.SplitDangling {
 			t.Errorf("%s, %s: %s (%s): %s", x.Name, h.Branch, p.Rule, p.Rule.Text(), p.First)
 		}
 	}
-	want.Compare(t, b, expected.Rules{Orphans: b.Orphans(), Key: func(id courseware.BlockID) string {
+	want.Compare(t, b.Branch, expected.Rules{Orphans: b.Orphans(), Key: func(id courseware.BlockID) string {
 		k, err := x.Key.Usage(id.Type, id.Name)
 		if err != nil {
 			t.Fatal(err)
@@ -126,11 +126,11 @@ func compareChanges(t *testing.T, s *Store, x *Index, w expected.Course) {
 	if x.IsLibrary() {
 		return
 	}
-	draft, _, err := s.Load(x.Key, x.Draft)
+	draft, err := s.Load(x.Key, x.Draft)
 	if err != nil {
 		t.Fatal(err)
 	}
-	published, _, err := s.Load(x.Key, x.Published)
+	published, err := s.Load(x.Key, x.Published)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,9 +196,9 @@ func TestGoldenJournal(t *testing.T) {
 		}
 		s := read(t, src, ids)
 		for id, key := range heads {
-			b, tally, err := s.Load(key, id)
-			if err != nil || b.Len() == 0 || tally.Count(modulestore.MissingDefinition) > 0 {
-				t.Errorf("%s: %s at %s: %v, %v", set, key, id, tally.Problems(), err)
+			b, err := s.Load(key, id)
+			if err != nil || b.Len() == 0 || b.Content.Count(modulestore.MissingDefinition) > 0 {
+				t.Errorf("%s: %s at %s: %+v, %v", set, key, id, b, err)
 			}
 		}
 		indexes, _, err := Indexes(t.Context(), src, nil)
