@@ -44,23 +44,27 @@ func take(t *testing.T, src modulestore.Source) (c *Census, assets []bson.Doc) {
 
 func TestGoldenFiles(t *testing.T) {
 	t.Parallel()
-	for _, set := range []string{"split-small", "oldmongo-small"} {
+	for _, set := range expected.Sets(t, "dump/edxapp/fs.files.bson.gz") {
+		if !expected.Has(t, set, "expected.json.gz") {
+			continue
+		}
 		src, err := dump.Open(golden.Path(t, "modulestore/"+set+"/dump"), "")
 		if err != nil {
 			t.Fatal(err)
 		}
 		c, docs := take(t, src)
+		whole := expected.Has(t, set, "dump/edxapp/fs.chunks.bson.gz")
 		byName := map[string]*File{}
 		for _, f := range c.Files() {
 			byName[f.Name] = f
 			if f.Key.IsZero() || f.Key.String() != f.Name {
 				t.Errorf("%s has the key %s", f.Name, f.Key)
 			}
-			if why := c.wrong(f); why != "" {
+			if why := c.wrong(f); whole && why != "" {
 				t.Errorf("%s: %s", f.Name, why)
 			}
 		}
-		byKey, byOld, odd := c.Totals(true)
+		byKey, byOld, odd := c.Totals(whole)
 		if len(odd.Problems()) > 0 {
 			t.Errorf("%s: %v", set, odd.Problems())
 		}
@@ -112,9 +116,7 @@ func TestGoldenFiles(t *testing.T) {
 			}
 			compareAssets(t, docs, course)
 		}
-		if n == 0 {
-			t.Errorf("%s: no files", set)
-		}
+		t.Logf("%s: %d files", set, n)
 	}
 }
 
