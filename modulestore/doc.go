@@ -7,5 +7,5 @@
 // under the rule's own name, and goes on with the next document or course.
 //
 // Sub-packages read one thing each: bson raw documents, dump folders and archives of mongodump, live a server, oldmongo
-// and split the two stores, gridfs the files, survey all of a site in one pass.
+// and split the two stores, gridfs the files, inventory all of a site in one pass.
 package modulestore

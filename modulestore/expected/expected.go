@@ -5,6 +5,8 @@ package expected
 import (
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -92,6 +94,27 @@ func Read(tb testing.TB, set string) *Database {
 		tb.Fatalf("%s: no courses", set)
 	}
 	return &d
+}
+
+// Sets returns the names of the golden sets that have a file, by its path inside a set.
+func Sets(tb testing.TB, file string) (sets []string) {
+	tb.Helper()
+	depth := strings.Count(file, "/") + 1
+	paths := golden.Glob(tb, "modulestore/*/"+file)
+	for _, path := range paths {
+		for range depth {
+			path = filepath.Dir(path)
+		}
+		sets = append(sets, filepath.Base(path))
+	}
+	return sets
+}
+
+// Has reports whether a golden set has a file.
+func Has(tb testing.TB, set, file string) bool {
+	tb.Helper()
+	_, err := os.Stat(filepath.Join(golden.Path(tb, "modulestore/"+set), file))
+	return err == nil
 }
 
 // Rules are what a reader may do otherwise than the store it reads.

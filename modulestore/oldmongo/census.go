@@ -17,12 +17,13 @@ import (
 type Census struct {
 	groups map[modulestore.OldCourse]*group
 	texts  map[string]string
+	known  map[string]bool // types of blocks
 	odd    modulestore.Tally
 }
 
 // NewCensus returns a census of nothing yet.
 func NewCensus() *Census {
-	return &Census{groups: map[modulestore.OldCourse]*group{}, texts: map[string]string{}}
+	return &Census{groups: map[modulestore.OldCourse]*group{}, texts: map[string]string{}, known: map[string]bool{}}
 }
 
 // group is what shares organisation and course code: one course, most of the time.
@@ -66,44 +67,42 @@ func (c *Census) add(d bson.Doc) *node {
 		c.groups[id.of] = g
 	}
 	n := node{id: courseware.BlockID{Type: c.text(id.block.Type), Name: c.text(id.block.Name)}, draft: id.draft, ordered: id.ordered, revision: id.revision, size: len(d)}
-	where := n.where()
+	where := n.where
 	if !id.ordered && id.revision {
-		g.tally.Add(modulestore.ShuffledID, where)
+		g.tally.Add(modulestore.ShuffledID, where())
 	}
 	if !id.revision {
-		g.tally.Add(modulestore.NoRevision, where)
+		g.tally.Add(modulestore.NoRevision, where())
 	}
-	if fields.Lookup(n.id.Type) == nil {
-		if _, alias := fields.Alias(n.id.Type); !alias {
-			g.tally.Add(modulestore.UnknownType, where)
-		}
+	if !c.knows(n.id.Type) {
+		g.tally.Add(modulestore.UnknownType, where())
 	}
 	if !isLegal(n.id) {
-		g.tally.Add(modulestore.IllegalName, where)
+		g.tally.Add(modulestore.IllegalName, where())
 	}
 	if !modulestore.IsClean(d) {
-		g.tally.Add(modulestore.UncleanText, where)
+		g.tally.Add(modulestore.UncleanText, where())
 	}
 	definition, ok := d.Lookup("definition").Doc()
 	if !ok {
-		g.tally.Add(modulestore.NoDefinition, where)
+		g.tally.Add(modulestore.NoDefinition, where())
 	}
 	metadata, ok := d.Lookup("metadata").Doc()
 	if !ok {
-		g.tally.Add(modulestore.NoMetadata, where)
+		g.tally.Add(modulestore.NoMetadata, where())
 	}
 	content, _ := definition.Lookup("data").Doc()
 	if v := definition.Lookup("data"); v.Exists() && v.IsNull() || content.Lookup("data").Exists() && content.Lookup("data").IsNull() {
-		g.tally.Add(modulestore.NullData, where)
+		g.tally.Add(modulestore.NullData, where())
 	}
 	for key := range content.All() {
 		if metadata.Lookup(string(key)).Exists() {
-			g.tally.Add(modulestore.BothScopes, where+", "+string(key))
+			g.tally.Add(modulestore.BothScopes, where()+", "+string(key))
 		}
 	}
 	n.edited, ok = d.Lookup("edit_info", "edited_on").Time()
 	if !ok && (metadata.Lookup("published_date").Exists() || metadata.Lookup("published_by").Exists()) {
-		g.tally.Add(modulestore.OldEditInfo, where)
+		g.tally.Add(modulestore.OldEditInfo, where())
 		n.edited = listedTime(metadata.Lookup("published_date"))
 	}
 	n.children = c.children(g, definition, where)
@@ -112,22 +111,22 @@ func (c *Census) add(d bson.Doc) *node {
 }
 
 // children reads the list of children of a document and counts what is wrong with it alone.
-func (c *Census) children(g *group, definition bson.Doc, where string) (ids []courseware.BlockID) {
+func (c *Census) children(g *group, definition bson.Doc, where func() string) (ids []courseware.BlockID) {
 	list, _ := definition.Lookup("children").Doc()
 	var seen map[courseware.BlockID]bool
 	for _, v := range list.All() {
 		id, here, ok := childOf(v.String(), g.of)
 		switch {
 		case !ok:
-			g.tally.Add(modulestore.DanglingChild, where+": "+v.String())
+			g.tally.Add(modulestore.DanglingChild, where()+": "+v.String())
 			continue
 		case !here:
-			g.tally.Add(modulestore.ForeignChild, where+": "+v.String())
+			g.tally.Add(modulestore.ForeignChild, where()+": "+v.String())
 			continue
 		case seen[id]:
-			g.tally.Add(modulestore.ChildTwice, where+": "+id.String())
+			g.tally.Add(modulestore.ChildTwice, where()+": "+id.String())
 		case modulestore.IsDetached(id.Type):
-			g.tally.Add(modulestore.DetachedChild, where+": "+id.String())
+			g.tally.Add(modulestore.DetachedChild, where()+": "+id.String())
 		}
 		if seen == nil {
 			seen = map[courseware.BlockID]bool{}
@@ -136,6 +135,17 @@ func (c *Census) children(g *group, definition bson.Doc, where string) (ids []co
 		ids = append(ids, courseware.BlockID{Type: c.text(id.Type), Name: c.text(id.Name)})
 	}
 	return ids
+}
+
+// knows reports whether a type of blocks is known here.
+func (c *Census) knows(blockType string) bool {
+	known, seen := c.known[blockType]
+	if !seen {
+		_, alias := fields.Alias(blockType)
+		known = alias || fields.Lookup(blockType) != nil
+		c.known[blockType] = known
+	}
+	return known
 }
 
 // text returns one string for all that are equal: names come twice or more, types thousands of times.
@@ -159,7 +169,7 @@ func (n *node) where() string {
 func (c *Census) Odd() modulestore.Tally { return c.odd }
 
 // Courses returns what was found, ordered by organisation, code and run: a [Shape] for each course root, and one without a
-// run for blocks that have none (A13).
+// run for blocks that have none (A13). It is asked once, after the last document.
 func (c *Census) Courses() []*Shape {
 	var all []*Shape
 	folded := map[string]int{}

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/internal/golden"
 	"github.com/openlectern/lectern/modulestore"
@@ -42,7 +40,10 @@ func i4x(of modulestore.OldCourse, id courseware.BlockID) string {
 
 func TestGoldenBlocks(t *testing.T) {
 	t.Parallel()
-	for _, set := range []string{"oldmongo-small", "oldmongo-demo"} {
+	for _, set := range expected.Sets(t, "dump/edxapp/modulestore.bson.gz") {
+		if !expected.Has(t, set, "expected.json.gz") {
+			continue
+		}
 		t.Run(set, func(t *testing.T) {
 			t.Parallel()
 			want := expected.Read(t, set)
@@ -113,81 +114,46 @@ func (c *Course) twinAbove(id courseware.BlockID) bool {
 // TestGoldenAnomalies checks that every anomaly is met where it was put.
 func TestGoldenAnomalies(t *testing.T) {
 	t.Parallel()
-	var want struct {
-		Documents  int
-		MainCourse string `json:"main_course"`
-		Anomalies  []struct {
-			Code string
-			IDs  []struct{ Org, Course, Category, Name string }
-		}
-	}
-	if err := json.Unmarshal(golden.Read(t, "modulestore/oldmongo-anomalies-handmade/anomalies.json"), &want); err != nil {
-		t.Fatal(err)
-	}
-	s := open(t, "oldmongo-anomalies-handmade")
-	met := map[modulestore.Rule]string{}
-	for _, shape := range s.Courses() {
-		for _, p := range shape.Problems.Problems() {
-			met[p.Rule] += shape.Of.Org + "/" + shape.Of.Course + " " + p.First + "; "
-		}
-		t.Logf("%v/%s: %d blocks, %d drafts, %v", shape.Of, shape.Run, shape.Blocks, shape.Drafts, shape.Problems.Problems())
-	}
-	for _, a := range want.Anomalies {
-		for _, code := range strings.Split(a.Code, "/OM-") {
-			rule := modulestore.Rule(code)
-			if !strings.HasPrefix(code, "A") && !strings.HasPrefix(code, "OM-") {
-				rule = modulestore.Rule("OM-" + code)
-			}
-			if rule.Text() == "" { // OM-7, OM-13 to OM-15: not counted, see below
-				continue
-			}
-			if met[rule] == "" {
-				t.Errorf("%s was not met", rule)
+	for _, set := range expected.Sets(t, "anomalies.json") {
+		var want struct {
+			MainCourse string `json:"main_course"`
+			Anomalies  []struct {
+				Code string
+				IDs  []struct{ Org, Course, Category, Name string }
 			}
 		}
-	}
-	if slices.ContainsFunc(s.Courses(), func(s *Shape) bool { return s.Of.Org == "edx" }) {
-		t.Error("the templates are a course (OM-7)")
-	}
-	i := slices.IndexFunc(s.Courses(), func(s *Shape) bool { return s.Of.Org+"/"+s.Of.Course+"/"+s.Run == want.MainCourse })
-	if i < 0 {
-		t.Fatal("no main course")
-	}
-	c, err := s.Load(s.Courses()[i])
-	if err != nil {
-		t.Fatal(err)
-	}
-	block := func(kind, name string) *modulestore.Block {
-		b := c.Draft.Block(courseware.BlockID{Type: kind, Name: name})
-		if b == nil {
-			t.Fatalf("no %s %s", kind, name)
+		if err := json.Unmarshal(golden.Read(t, "modulestore/"+set+"/anomalies.json"), &want); err != nil {
+			t.Fatal(err)
 		}
-		return b
-	}
-	if b := block("html", "h_str"); !slices.Equal(b.Content, courseware.Fields{{Name: "data", Value: `"<p>string data</p>"`}}) ||
-		!b.Edit.PublishedOn.Equal(time.Date(2012, 9, 1, 13, 5, 0, 0, time.UTC)) || b.Edit.PublishedBy == nil || *b.Edit.PublishedBy != 21 || len(b.Settings) != 1 {
-		t.Errorf("h_str is %+v", b)
-	}
-	if b := block("html", "h_null"); len(b.Content) > 0 || !slices.Equal(b.Settings, courseware.Fields{{Name: "display_name", Value: "null"}}) {
-		t.Errorf("h_null is %+v", b)
-	}
-	wantOld := courseware.Fields{{Name: "display_name", Value: `"Old name"`}, {Name: "max_attempts", Value: "3"}, {Name: "rerandomize", Value: `"always"`},
-		{Name: "weight", Value: "2.0"}, {Name: "graceperiod", Value: `"1 day 5 hours"`}, {Name: "due", Value: `"March 4"`}, {Name: "start", Value: "1346486400000"},
-		{Name: "xml_attributes", Value: `{"filename": ["problem/p.xml", "problem/p.xml"], "parent_url": "x", "index_in_children_list": 2}`}, {Name: "url_name", Value: `"old-slug"`}}
-	if diff := cmp.Diff(wantOld, block("problem", "p_old").Settings); diff != "" {
-		t.Errorf("p_old (-want +got)\n%s", diff)
-	}
-	if title, _ := block("html", "shuf").Settings.Text("display_name"); title != "Right" {
-		t.Errorf("of the twins %q counts", title)
-	}
-	if title, _ := block("sequential", "s1").Settings.Text("display_name"); title != "S1" {
-		t.Errorf("a draft of a sequential counts: %q", title)
-	}
-	if c.Draft.Block(courseware.BlockID{Type: "course", Name: "2012_Fall_b"}) != nil {
-		t.Error("the other root is part of this course")
-	}
-	if got := block("html", "badutf").Content; len(got) != 1 || !strings.Contains(string(got[0].Value), "\uFFFD") {
-		t.Errorf("badutf is %v", got)
+		s := open(t, set)
+		met := map[modulestore.OldCourse]map[modulestore.Rule]bool{}
+		for _, shape := range s.Courses() {
+			if met[shape.Of] == nil {
+				met[shape.Of] = map[modulestore.Rule]bool{}
+			}
+			for _, p := range shape.Problems.Problems() {
+				met[shape.Of][p.Rule] = true
+			}
+			if c, err := s.Load(shape); err != nil || c.Draft.Len() != shape.Blocks {
+				t.Errorf("%s: %v", shape.Key(), err)
+			}
+		}
+		n := 0
+		for _, a := range want.Anomalies {
+			for _, code := range strings.Split(a.Code, "/OM-") {
+				rule := modulestore.Rule(code)
+				if rule.Text() == "" { // of OM-7 and OM-13 to OM-15 nothing is counted
+					continue
+				}
+				n++
+				if id := a.IDs[0]; !met[modulestore.OldCourse{Org: id.Org, Course: id.Course}][rule] {
+					t.Errorf("%s: %s was not met in %s/%s", set, rule, id.Org, id.Course)
+				}
+			}
+		}
+		if i := slices.IndexFunc(s.Courses(), func(s *Shape) bool { return s.Key() == want.MainCourse }); i < 0 || n == 0 {
+			t.Errorf("%s: no course %s, %d anomalies", set, want.MainCourse, n)
+		}
 	}
 }
 
@@ -195,29 +161,32 @@ func TestGoldenAnomalies(t *testing.T) {
 // What the journal says of single blocks is overtaken by its later steps.
 func TestGoldenJournal(t *testing.T) {
 	t.Parallel()
-	var steps []struct {
-		Documents int
-	}
-	if err := json.Unmarshal(golden.Read(t, "modulestore/oldmongo-small/journal.json"), &steps); err != nil {
-		t.Fatal(err)
-	}
-	s := open(t, "oldmongo-small")
-	docs := 0
-	c := NewCensus()
-	src, err := dump.Open(golden.Path(t, "modulestore/oldmongo-small/dump"), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	err = src.Scan(t.Context(), modulestore.Pass{Want: func(c string) bool { return c == modulestore.CollectionBlocks }, Doc: func(_ string, d bson.Doc) error {
-		docs++
-		c.Add(d)
-		return nil
-	}})
-	if err != nil || docs != steps[len(steps)-1].Documents {
-		t.Errorf("%d documents, want %d (%v)", docs, steps[len(steps)-1].Documents, err)
-	}
-	a, b := c.Courses()[0], s.Courses()[0]
-	if a.Blocks != b.Blocks || a.Drafts != b.Drafts || a.Bytes != b.Bytes || !a.LastEdit.Equal(b.LastEdit) || !slices.Equal(a.Problems.Problems(), b.Problems.Problems()) {
-		t.Errorf("a census says %+v, a reading %+v", a, b)
+	for _, set := range expected.Sets(t, "journal.json") {
+		if !expected.Has(t, set, "dump/edxapp/modulestore.bson.gz") {
+			continue
+		}
+		var steps []struct{ Documents int }
+		if err := json.Unmarshal(golden.Read(t, "modulestore/"+set+"/journal.json"), &steps); err != nil {
+			t.Fatal(err)
+		}
+		src, err := dump.Open(golden.Path(t, "modulestore/"+set+"/dump"), "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		docs, census := 0, NewCensus()
+		err = src.Scan(t.Context(), modulestore.Pass{Want: func(c string) bool { return c == modulestore.CollectionBlocks }, Doc: func(_ string, d bson.Doc) error {
+			docs++
+			census.Add(d)
+			return nil
+		}})
+		if err != nil || docs != steps[len(steps)-1].Documents {
+			t.Errorf("%s: %d documents, want %d (%v)", set, docs, steps[len(steps)-1].Documents, err)
+		}
+		for i, b := range open(t, set).Courses() {
+			a := census.Courses()[i]
+			if a.Blocks != b.Blocks || a.Drafts != b.Drafts || a.Bytes != b.Bytes || !a.LastEdit.Equal(b.LastEdit) || !slices.Equal(a.Problems.Problems(), b.Problems.Problems()) {
+				t.Errorf("a census says %+v, a reading %+v", a, b)
+			}
+		}
 	}
 }

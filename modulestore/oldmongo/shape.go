@@ -1,11 +1,12 @@
 package oldmongo
 
 import (
-	"cmp"
+	"maps"
 	"slices"
 	"time"
 
 	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
 )
 
@@ -29,7 +30,8 @@ type view map[courseware.BlockID]*node
 // shapes makes the courses of a group.
 func (g *group) shapes() []*Shape {
 	draft, published := g.views()
-	g.links(draft, published)
+	nodes := read(draft, published)
+	g.links(draft, published, nodes)
 	var roots []courseware.BlockID
 	for id := range published {
 		if id.Type == "course" {
@@ -40,9 +42,9 @@ func (g *group) shapes() []*Shape {
 	switch len(roots) {
 	case 0:
 		g.tally.Add(modulestore.NoRoot, g.of.Org+"/"+g.of.Course)
-		return []*Shape{g.shape(courseware.BlockID{}, draft, published)}
+		return []*Shape{g.shape(courseware.BlockID{}, draft, published, nodes)}
 	case 1:
-		return []*Shape{g.shape(roots[0], draft, published)}
+		return []*Shape{g.shape(roots[0], draft, published, nodes)}
 	}
 	g.tally.Add(modulestore.TwoRoots, roots[1].String())
 	var all []*Shape
@@ -67,36 +69,50 @@ func (g *group) shapes() []*Shape {
 			}
 			return part
 		}
-		all = append(all, g.shape(root, mine(draft), mine(published)))
+		d, p := mine(draft), mine(published)
+		all = append(all, g.shape(root, d, p, read(d, p)))
 	}
 	return all
 }
 
-func (g *group) shape(root courseware.BlockID, draft, published view) *Shape {
+func (g *group) shape(root courseware.BlockID, draft, published view, nodes []*node) *Shape {
 	s := &Shape{Of: g.of, Run: root.Name, Blocks: len(draft), root: root, draft: draft, published: published}
 	s.Problems.Merge(g.tally)
-	counted := map[*node]bool{}
-	for _, v := range []view{draft, published} {
-		for _, n := range v {
-			if counted[n] {
-				continue
-			}
-			counted[n] = true
-			s.Bytes += int64(n.size)
-			if n.draft {
-				s.Drafts++
-			}
-			if n.edited.After(s.LastEdit) {
-				s.LastEdit = n.edited
-			}
+	s.keys(nodes)
+	for _, n := range nodes {
+		s.Bytes += int64(n.size)
+		if n.draft {
+			s.Drafts++
+		}
+		if n.edited.After(s.LastEdit) {
+			s.LastEdit = n.edited
 		}
 	}
 	return s
 }
 
+// Key returns the key of the course, ORG/COURSE/RUN; without a root the run is empty.
+func (s *Shape) Key() string { return s.Of.Org + "/" + s.Of.Course + "/" + s.Run }
+
+// maxKey is how long keys may be in the columns that hold them (CV-5).
+const maxKey = 255
+
+// keys counts what stands in the way of keys of today (CV-3, CV-5).
+func (s *Shape) keys(nodes []*node) {
+	prefix := len("block-v1:" + s.Of.Org + "+" + s.Of.Course + "+" + s.Run + "+type@" + "+block@")
+	if _, err := keys.NewCourse(s.Of.Org, s.Of.Course, s.Run); err != nil && s.Run != "" {
+		s.Problems.Add(modulestore.BadKey, s.Key())
+	}
+	for _, n := range nodes {
+		if s.draft[n.id] == n && prefix+len(n.id.Type)+len(n.id.Name) > maxKey {
+			s.Problems.Add(modulestore.LongKey, n.where())
+		}
+	}
+}
+
 // views chooses the document that counts for each block (OM-6, OM-18, OM-19).
 func (g *group) views() (draft, published view) {
-	draft, published = view{}, view{}
+	published = make(view, len(g.nodes))
 	drafts := view{}
 	for i := range g.nodes {
 		n := &g.nodes[i]
@@ -122,18 +138,16 @@ func (g *group) views() (draft, published view) {
 		}
 		in[n.id] = n
 	}
-	for id, n := range published {
-		draft[id] = n
-	}
+	draft = maps.Clone(published)
 	for id, n := range drafts {
 		draft[id] = n
 	}
 	return draft, published
 }
 
-// links counts what is wrong with the lists of children together. Everything is looked at in the order of ids, so that
-// the same blocks are always the first ones named.
-func (g *group) links(draft, published view) {
+// links counts what is wrong with the lists of children together. Nodes come in the order of ids, so that the same blocks are
+// always the first ones named.
+func (g *group) links(draft, published view, nodes []*node) {
 	var several []courseware.BlockID
 	for _, v := range []view{draft, published} {
 		several = append(several, v.several()...)
@@ -142,7 +156,7 @@ func (g *group) links(draft, published view) {
 	for _, id := range slices.Compact(several) {
 		g.tally.Add(modulestore.ManyParents, id.String())
 	}
-	for _, n := range slices.SortedFunc(slices.Values(g.read(draft, published)), compareNodes) {
+	for _, n := range nodes {
 		for _, id := range n.children {
 			if draft[id] == nil {
 				g.tally.Add(modulestore.DanglingChild, n.where()+": "+id.String())
@@ -158,48 +172,60 @@ func (g *group) links(draft, published view) {
 	for _, id := range cycles {
 		g.tally.Add(modulestore.Cycle, id.String())
 	}
-	g.elsewhere(draft, published)
+	g.parents(draft, published, nodes)
 }
 
 func compareNodes(a, b *node) int {
-	return cmp.Or(a.id.Compare(b.id), cmp.Compare(a.where(), b.where()))
+	if c := a.id.Compare(b.id); c != 0 || a.draft == b.draft {
+		return c
+	}
+	if a.draft {
+		return 1
+	}
+	return -1
 }
 
-// read returns the documents that count in one view or the other.
-func (g *group) read(draft, published view) (nodes []*node) {
+// read returns the documents that count in one view or the other, ordered by id, a draft behind its published twin.
+func read(draft, published view) []*node {
+	nodes := make([]*node, 0, len(draft))
 	for id, n := range draft {
 		nodes = append(nodes, n)
 		if p := published[id]; p != nil && p != n {
 			nodes = append(nodes, p)
 		}
 	}
+	slices.SortFunc(nodes, compareNodes)
 	return nodes
 }
 
-// elsewhere counts blocks that have parents, but none in a view that the block is in (A8): published ones below drafts only,
-// and never published ones that only published documents list which could have drafts and have none.
-func (g *group) elsewhere(draft, published view) {
-	type lists struct{ draft, published, free bool }
-	by := map[courseware.BlockID]lists{}
-	for _, n := range g.read(draft, published) {
+// parents counts blocks that have no parent at all (OM-28), and those that have some, but none in a view that the block is in
+// (A8): published ones below drafts only, and never published ones that only published documents list which could have drafts
+// and have none.
+func (g *group) parents(draft, published view, nodes []*node) {
+	const byDraft, byPublished, byDirect = 1, 2, 4
+	by := make(map[courseware.BlockID]uint8, len(draft))
+	for _, n := range nodes {
+		how := uint8(byPublished)
+		switch {
+		case n.draft:
+			how = byDraft
+		case modulestore.IsDirectOnly(n.id.Type):
+			how = byPublished | byDirect
+		}
 		for _, id := range n.children {
-			l := by[id]
-			switch {
-			case n.draft:
-				l.draft = true
-			case modulestore.IsDirectOnly(n.id.Type):
-				l.free = true
-				l.published = true
-			default:
-				l.published = true
-			}
-			by[id] = l
+			by[id] |= how
 		}
 	}
-	for _, n := range slices.SortedFunc(slices.Values(g.read(draft, draft)), compareNodes) {
-		l := by[n.id]
-		isPublished := published[n.id] != nil
-		if isPublished && l.draft && !l.published || !isPublished && l.published && !l.draft && !l.free {
+	for _, n := range nodes {
+		if draft[n.id] != n {
+			continue
+		}
+		how := by[n.id]
+		isPublished := !n.draft || published[n.id] != nil
+		switch {
+		case how == 0 && n.id.Type != "course" && !modulestore.IsDetached(n.id.Type):
+			g.tally.Add(modulestore.Unlisted, n.where())
+		case isPublished && how == byDraft, !isPublished && how == byPublished:
 			g.tally.Add(modulestore.ParentElsewhere, n.where())
 		}
 	}
@@ -207,7 +233,7 @@ func (g *group) elsewhere(draft, published view) {
 
 // several returns the blocks that more than one block of the view lists.
 func (v view) several() (ids []courseware.BlockID) {
-	parents := map[courseware.BlockID]courseware.BlockID{}
+	parents := make(map[courseware.BlockID]courseware.BlockID, len(v))
 	for parent, n := range v {
 		for _, id := range n.children {
 			if first, has := parents[id]; has && first != parent {
@@ -235,7 +261,6 @@ func (v view) reach(id courseware.BlockID, into map[courseware.BlockID]bool) {
 // cycles returns the blocks whose lists lead back to a block above them, in the order of ids.
 func (v view) cycles() (ids []courseware.BlockID) {
 	const open, done = 1, 2
-	state := make(map[courseware.BlockID]int, len(v))
 	type step struct {
 		id   courseware.BlockID
 		next int
@@ -247,6 +272,7 @@ func (v view) cycles() (ids []courseware.BlockID) {
 		}
 	}
 	slices.SortFunc(containers, courseware.BlockID.Compare)
+	state := make(map[courseware.BlockID]int, len(containers))
 	for _, start := range containers {
 		if state[start] != 0 {
 			continue
@@ -263,8 +289,11 @@ func (v view) cycles() (ids []courseware.BlockID) {
 			}
 			child := children[top.next]
 			top.next++
+			if below := v[child]; below == nil || len(below.children) == 0 {
+				continue
+			}
 			switch {
-			case v[child] == nil || state[child] == done:
+			case state[child] == done:
 			case state[child] == open:
 				ids = append(ids, top.id)
 			default:

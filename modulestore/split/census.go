@@ -106,6 +106,7 @@ type Shape struct {
 	Blocks, Drafts int
 	Versions       int   // structures that the heads' histories lead to
 	Bytes          int64 // of those structures
+	Assets         int   // entries of asset metadata of the draft, or of a library
 	LastEdit       time.Time
 	Problems       modulestore.Tally
 }
@@ -182,17 +183,17 @@ func (c *Census) shape(x *Index, reached map[modulestore.ID]bool) *Shape {
 	draft, published := outlines[DraftBranch], outlines[PublishedBranch]
 	switch {
 	case outlines[LibraryBranch] != nil:
-		s.Blocks = outlines[LibraryBranch].blocks
+		s.Blocks, s.Assets = outlines[LibraryBranch].blocks, outlines[LibraryBranch].assets
 	case draft != nil:
-		s.Blocks, s.Drafts = draft.blocks, draft.blocks
+		s.Blocks, s.Drafts, s.Assets = draft.blocks, draft.blocks, draft.assets
 		if published != nil {
 			s.Drafts = without(draft.tokens, published.tokens)
-			for range without(published.ids, draft.ids) {
+			for range without(published.ids, draft.ids) { // which they are, their numbers do not tell
 				s.Problems.Add(modulestore.NotInDraft, x.Name)
 			}
 		}
 	case published != nil:
-		s.Blocks = published.blocks
+		s.Blocks, s.Assets = published.blocks, published.assets
 	}
 	return s
 }

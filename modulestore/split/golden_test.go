@@ -3,6 +3,8 @@ package split
 import (
 	"bytes"
 	"encoding/json"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -41,9 +43,24 @@ func read(t testing.TB, src modulestore.Source, versions []modulestore.ID) *Stor
 	return s
 }
 
+// sources returns the dumps of the sets with structures and a further file, and their archives where they are.
+func sources(t *testing.T, file string) (names []string) {
+	t.Helper()
+	for _, set := range expected.Sets(t, "dump/edxapp/"+modulestore.CollectionStructures+".bson.gz") {
+		if !expected.Has(t, set, file) {
+			continue
+		}
+		names = append(names, set+"/dump")
+		if expected.Has(t, set, "archive.gz") {
+			names = append(names, set+"/archive.gz")
+		}
+	}
+	return names
+}
+
 func TestGoldenBlocks(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"split-small/dump", "split-small/archive.gz", "split-chain/dump", "split-demo/dump", "oldmongo-small-converted/dump"} {
+	for _, name := range sources(t, "expected.json.gz") {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			set, _, _ := strings.Cut(name, "/")
@@ -81,16 +98,16 @@ func TestGoldenBlocks(t *testing.T) {
 
 func compareBranch(t *testing.T, s *Store, x *Index, h Head, want expected.Branch) {
 	t.Helper()
-	b, tally, err := s.Load(x.Key, h.ID)
+	b, err := s.Load(x.Key, h.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, p := range tally.Problems() {
+	for _, p := range append(b.Structure.Problems(), b.Content.Problems()...) {
 		if p.Rule != modulestore.Unlisted && p.Rule != modulestore.UnknownType && p.Rule != modulestore.SplitDangling {
 			t.Errorf("%s, %s: %s (%s): %s", x.Name, h.Branch, p.Rule, p.Rule.Text(), p.First)
 		}
 	}
-	want.Compare(t, b, expected.Rules{Orphans: b.Orphans(), Key: func(id courseware.BlockID) string {
+	want.Compare(t, b.Branch, expected.Rules{Orphans: b.Orphans(), Key: func(id courseware.BlockID) string {
 		k, err := x.Key.Usage(id.Type, id.Name)
 		if err != nil {
 			t.Fatal(err)
@@ -126,11 +143,11 @@ func compareChanges(t *testing.T, s *Store, x *Index, w expected.Course) {
 	if x.IsLibrary() {
 		return
 	}
-	draft, _, err := s.Load(x.Key, x.Draft)
+	draft, err := s.Load(x.Key, x.Draft)
 	if err != nil {
 		t.Fatal(err)
 	}
-	published, _, err := s.Load(x.Key, x.Published)
+	published, err := s.Load(x.Key, x.Published)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +166,10 @@ func compareChanges(t *testing.T, s *Store, x *Index, w expected.Course) {
 // TestGoldenJournal loads every head that a journal names, and checks the last ones and the numbers of documents.
 func TestGoldenJournal(t *testing.T) {
 	t.Parallel()
-	for _, set := range []string{"split-small", "split-chain"} {
+	for _, set := range expected.Sets(t, "journal.json") {
+		if !expected.Has(t, set, "dump/edxapp/"+modulestore.CollectionStructures+".bson.gz") {
+			continue
+		}
 		var steps []struct {
 			Course, Library         string
 			Heads                   map[string]string
@@ -196,9 +216,9 @@ func TestGoldenJournal(t *testing.T) {
 		}
 		s := read(t, src, ids)
 		for id, key := range heads {
-			b, tally, err := s.Load(key, id)
-			if err != nil || b.Len() == 0 || tally.Count(modulestore.MissingDefinition) > 0 {
-				t.Errorf("%s: %s at %s: %v, %v", set, key, id, tally.Problems(), err)
+			b, err := s.Load(key, id)
+			if err != nil || b.Len() == 0 || b.Content.Count(modulestore.MissingDefinition) > 0 {
+				t.Errorf("%s: %s at %s: %+v, %v", set, key, id, b, err)
 			}
 		}
 		indexes, _, err := Indexes(t.Context(), src, nil)
@@ -219,7 +239,7 @@ func TestGoldenJournal(t *testing.T) {
 // TestGoldenCensus compares counts with what the real store and the real pruning tool know.
 func TestGoldenCensus(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{"split-small/dump", "split-small/archive.gz", "split-chain/dump"} {
+	for _, name := range sources(t, "prune/graph.json") {
 		set, _, _ := strings.Cut(name, "/")
 		want := expected.Read(t, set)
 		src := source(t, name)
@@ -304,38 +324,48 @@ func take(t testing.TB, src modulestore.Source, mirror []Index) ([]*Shape, Loose
 	return shapes, loose
 }
 
-// TestGoldenMirror reads the SQL index and finds the head that lags on purpose.
+// TestGoldenMirror reads the SQL index and finds every head that is another one in MongoDB.
 func TestGoldenMirror(t *testing.T) {
 	t.Parallel()
-	mirror, err := ReadMirror(bytes.NewReader(golden.Read(t, "modulestore/split-small/courseindex_sql_handmade.csv")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	src := source(t, "split-small/dump")
-	mongo, _, err := Indexes(t.Context(), src, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, problems := Merge(mongo, mirror)
-	if len(all) != len(mirror) || len(problems) != 1 {
-		t.Fatalf("%d rows, %v", len(all), problems)
-	}
-	for name, tally := range problems {
-		if tally.Count(modulestore.IndexesDiffer) != 1 || !strings.Contains(tally.Problems()[0].First, DraftBranch) {
-			t.Errorf("%s: %v", name, tally.Problems())
+	for _, path := range golden.Glob(t, "modulestore/*/courseindex_sql*.csv") {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
 		}
+		mirror, err := ReadMirror(bytes.NewReader(data))
+		if err != nil {
+			t.Fatal(err)
+		}
+		src := source(t, filepath.Base(filepath.Dir(path))+"/dump")
+		mongo, _, err := Indexes(t.Context(), src, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, problems := Merge(mongo, mirror)
 		shapes, _ := take(t, src, mirror)
-		for _, s := range shapes {
-			i := slices.IndexFunc(mirror, func(x Index) bool { return x.Name == s.Index.Name })
-			if (s.Problems.Count(modulestore.IndexesDiffer) == 1) != (s.Index.Name == name) || s.Index.Draft != mirror[i].Draft || s.Problems.Count(modulestore.MissingHead) > 0 {
-				t.Errorf("%s: %+v", s.Index.Name, s)
+		if len(all) != len(mirror) || len(shapes) != len(mirror) {
+			t.Fatalf("%d rows, want %d", len(all), len(mirror))
+		}
+		differ := 0
+		for i, x := range all {
+			at := slices.IndexFunc(mongo, func(o Index) bool { return o.Name == x.Name })
+			if at < 0 {
+				continue
+			}
+			old := mongo[at]
+			if x.ID != old.ID || x.Key != old.Key || *x.EditedBy != *old.EditedBy || x.WikiSlug != old.WikiSlug || !x.EditedOn.Equal(old.EditedOn) || i > 0 && all[i-1].Name >= x.Name {
+				t.Errorf("the mirror says %+v, MongoDB %+v", x, old)
+			}
+			other := x.Draft != old.Draft || x.Published != old.Published || x.Library != old.Library
+			if other {
+				differ++
+			}
+			if (problems[x.Name] != nil) != other || (shapes[i].Problems.Count(modulestore.IndexesDiffer) == 1) != other || shapes[i].Index.Draft != x.Draft {
+				t.Errorf("%s: heads differ: %v; problems %v, %+v", x.Name, other, problems[x.Name], shapes[i])
 			}
 		}
-	}
-	for i, x := range all {
-		old := mongo[slices.IndexFunc(mongo, func(o Index) bool { return o.Name == x.Name })]
-		if x.ID != old.ID || x.Key != old.Key || *x.EditedBy != *old.EditedBy || x.WikiSlug != old.WikiSlug || !x.EditedOn.Equal(old.EditedOn) || i > 0 && all[i-1].Name >= x.Name {
-			t.Errorf("the mirror says %+v, MongoDB %+v", x, old)
+		if differ == 0 {
+			t.Errorf("%s: nothing differs", path)
 		}
 	}
 }

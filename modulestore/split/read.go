@@ -70,17 +70,24 @@ func Read(ctx context.Context, src modulestore.Source, versions []modulestore.ID
 // Close gives the shelf back. What was loaded stays.
 func (s *Store) Close() error { return s.shelf.Close() }
 
+// Loaded is a branch with what was wrong on the way to it.
+type Loaded struct {
+	*modulestore.Branch
+	// Structure is what a census says of the structure too, Content what its definitions alone show.
+	Structure, Content modulestore.Tally
+}
+
 // Load reads a structure as a branch of a course or library, whose key references to other blocks are written with. A
 // structure that is not in the source is not found, one in the form of 2013 is invalid (SP-17).
-func (s *Store) Load(of keys.Course, version modulestore.ID) (*modulestore.Branch, modulestore.Tally, error) {
+func (s *Store) Load(of keys.Course, version modulestore.ID) (*Loaded, error) {
 	slot, ok := s.structures[version]
 	if !ok {
-		return nil, modulestore.Tally{}, fault.Errorf(fault.NotFound, of.String(), "its structure %s is not in the source", version).
+		return nil, fault.Errorf(fault.NotFound, of.String(), "its structure %s is not in the source", version).
 			WithNext("dump the site again, or read it live")
 	}
 	d, err := s.shelf.Doc(slot)
 	if err != nil {
-		return nil, modulestore.Tally{}, err
+		return nil, err
 	}
 	h, err := headerOf(d)
 	var o *outline
@@ -88,19 +95,19 @@ func (s *Store) Load(of keys.Course, version modulestore.ID) (*modulestore.Branc
 		o, err = s.surveyor.outline(h)
 	}
 	if err != nil {
-		return nil, modulestore.Tally{}, fault.Errorf(fault.Invalid, of.String(), "structure %s: %w", version, err)
+		return nil, fault.Errorf(fault.Invalid, of.String(), "structure %s: %w", version, err)
 	}
-	l := loader{store: s, of: of, tally: o.problems}
+	l := loader{store: s, of: of}
 	// The surveyor has the entries of this structure, each block once.
 	blocks := make([]*modulestore.Block, len(s.surveyor.entries))
 	all := make([]modulestore.Block, len(blocks))
 	for i := range blocks {
 		blocks[i] = &all[i]
 		if err := l.block(&s.surveyor.entries[i], blocks[i]); err != nil {
-			return nil, modulestore.Tally{}, err
+			return nil, err
 		}
 	}
-	return modulestore.NewBranch(h.root, version, blocks), l.tally, nil
+	return &Loaded{modulestore.NewBranch(h.root, version, blocks), o.problems, l.tally}, nil
 }
 
 // loader makes the blocks of one structure.

@@ -167,7 +167,7 @@ func TestLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, tally, err := store.Load(key, id(1))
+	b, err := store.Load(key, id(1))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,12 +194,10 @@ func TestLoad(t *testing.T) {
 			t.Errorf("%s counts with %s, want %s", name, got, want)
 		}
 	}
-	for _, r := range []modulestore.Rule{modulestore.MissingDefinition, modulestore.UncleanText, modulestore.ManyRoots} {
-		if tally.Count(r) != 1 {
-			t.Errorf("%s: %d times", r, tally.Count(r))
-		}
+	if b.Content.Count(modulestore.MissingDefinition) != 1 || b.Content.Count(modulestore.UncleanText) != 1 || b.Structure.Count(modulestore.ManyRoots) != 1 {
+		t.Errorf("%v, %v", b.Structure.Problems(), b.Content.Problems())
 	}
-	if _, _, err := store.Load(key, id(2)); !fault.Is(err, fault.NotFound) {
+	if _, err := store.Load(key, id(2)); !fault.Is(err, fault.NotFound) {
 		t.Errorf("a structure that is not there: %v", err)
 	}
 }
@@ -212,7 +210,7 @@ func TestLoadRefusesTheOldSchema(t *testing.T) {
 	store := read(t, &s.Memory, []modulestore.ID{id(1), id(2)})
 	key, _ := keys.ParseCourse("course-v1:O+C+r")
 	for n := range byte(2) {
-		if _, _, err := store.Load(key, id(n+1)); !errors.Is(err, ErrOldSchema) || !fault.Is(err, fault.Invalid) {
+		if _, err := store.Load(key, id(n+1)); !errors.Is(err, ErrOldSchema) || !fault.Is(err, fault.Invalid) {
 			t.Errorf("structure %d: %v", n+1, err)
 		}
 	}
@@ -278,7 +276,7 @@ func BenchmarkLoad(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		branch, _, err := store.Load(key, id(1))
+		branch, err := store.Load(key, id(1))
 		if err != nil || branch.Len() < 20000 {
 			b.Fatal(branch.Len(), err)
 		}

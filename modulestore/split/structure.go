@@ -9,6 +9,7 @@ import (
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/bson"
+	"github.com/openlectern/lectern/modulestore/gridfs"
 	"github.com/openlectern/lectern/olx/fields"
 )
 
@@ -21,6 +22,7 @@ type header struct {
 	root                   courseware.BlockID
 	editedOn               time.Time
 	blocks                 bson.Doc
+	assets                 bson.Value
 }
 
 // headerOf reads a structure up to its blocks.
@@ -40,6 +42,8 @@ func headerOf(d bson.Doc) (h header, err error) {
 			if h.root, ok = pairOf(v); !ok {
 				err = ErrOldSchema
 			}
+		case "assets":
+			h.assets = v
 		case "blocks":
 			if v.Type != bson.Array {
 				err = ErrOldSchema
@@ -108,6 +112,7 @@ func entryOf(d bson.Doc) (e entry) {
 // outline is what the shape of a structure says without its content: how many blocks, which by number, and what is wrong.
 type outline struct {
 	blocks      int
+	assets      int      // entries of asset metadata (SP-31)
 	ids, tokens []uint64 // sorted; a token stands for a block in the form it has (L-50)
 	problems    modulestore.Tally
 }
@@ -162,7 +167,7 @@ func (s *surveyor) outline(h header) (*outline, error) {
 	s.children(o)
 	s.cycles(o)
 	s.orphans(o, root, hasRoot)
-	o.blocks = len(s.entries)
+	o.blocks, o.assets = len(s.entries), len(gridfs.AssetsOf(h.assets))
 	o.ids = slices.Sorted(slices.Values(s.ids))
 	o.tokens = make([]uint64, len(s.entries))
 	for i := range s.entries {

@@ -1,0 +1,83 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"os"
+	"strings"
+
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/modulestore"
+	"github.com/openlectern/lectern/modulestore/dump"
+	"github.com/openlectern/lectern/modulestore/live"
+	"github.com/openlectern/lectern/modulestore/split"
+	"github.com/openlectern/lectern/modulestore/inventory"
+)
+
+// OldSite names the MongoDB database of an old site. It is only ever read.
+type OldSite struct {
+	// Source is a folder or an --archive file that mongodump wrote, or the address of a server, mongodb://….
+	Source string
+	// Database is the name of the database, "" for the only one of a dump and the usual one of a server.
+	Database string
+	// Index is a CSV file of the site's SQL table of course indexes, "" for none (modulestore.md SP-5).
+	Index string
+}
+
+// ListOldSite says what there is at an old site. It needs no store. A full report also looks into the content of the versioned
+// store and the bytes of files. Progress counts mebibytes.
+func ListOldSite(ctx context.Context, site OldSite, full bool, progress Progress) (r *inventory.Report, err error) {
+	o := inventory.Options{Full: full}
+	if progress != nil {
+		o.Progress = func(bytes int64) { progress("reading MiB", int(bytes>>20), 0) }
+	}
+	if site.Index != "" {
+		if o.Mirror, err = readIndex(site.Index); err != nil {
+			return nil, err
+		}
+	}
+	var src modulestore.Source
+	if strings.HasPrefix(site.Source, "mongodb://") || strings.HasPrefix(site.Source, "mongodb+srv://") {
+		src, err = live.Open(ctx, site.Source, site.Database)
+	} else {
+		src, err = dump.Open(site.Source, site.Database)
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, src.Close()) }()
+	return inventory.Take(ctx, src, o)
+}
+
+func readIndex(path string) (rows []split.Index, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fault.Errorf(fault.NotFound, path, "%w", err).WithNext("name a CSV file of the table " + split.MirrorTable)
+	}
+	defer func() { _ = f.Close() }() // opened for reading: nothing is lost when closing fails
+	if rows, err = split.ReadMirror(f); err != nil {
+		return nil, fault.Errorf(fault.Invalid, path, "%w", err).WithNext("export the table " + split.MirrorTable + " with the names of its columns")
+	}
+	return rows, nil
+}
+
+// Here returns which courses and libraries of an old site this store has under the keys that they would have here.
+func (a *App) Here(ctx context.Context, r *inventory.Report) (map[string]bool, error) {
+	here := map[string]bool{}
+	for _, libraries := range []bool{false, true} {
+		list, err := a.List(ctx, libraries, false)
+		if err != nil {
+			return nil, err
+		}
+		for _, s := range list {
+			here[s.Key] = true
+		}
+	}
+	found := map[string]bool{}
+	for _, c := range r.Courses {
+		if key := c.Today.String(); here[key] {
+			found[key] = true
+		}
+	}
+	return found, nil
+}
