@@ -390,6 +390,16 @@ func TestServeSignsIn(t *testing.T) {
 	if status, _, body := send(t, admin, "POST", api+"permissions/validate/me", `[]`, "Content-Type", "application/json"); status != 403 || !strings.Contains(body, "CSRF Failed") {
 		t.Errorf("a write without a token: %d %s", status, body)
 	}
+	// A page of another origin that has the person's cookies, and even a token, changes nothing.
+	give := `{"users": ["admin"], "role": "library_user", "scope": "lib:*"}`
+	for _, origin := range []string{"https://evil.example", "null", s.url + ".evil.example"} {
+		if status, _, body := send(t, admin, "PUT", api+"roles/users/", give, "Content-Type", "application/json", "X-CSRFToken", token(t, admin, s.url), "Origin", origin, "Sec-Fetch-Site", "cross-site"); status != 403 {
+			t.Errorf("a write from %s: %d %s", origin, status, body)
+		}
+	}
+	if _, _, body := send(t, admin, "GET", api+"assignments/", ""); !strings.Contains(body, `"count":0`) {
+		t.Errorf("what was refused has given a role: %s", body)
+	}
 	if status, _, body := send(t, admin, "GET", s.url+"/api/user/v1/accounts/admin", ""); status != 200 || !strings.Contains(body, `"email":"admin@localhost"`) {
 		t.Errorf("account: %d %s", status, body)
 	}
