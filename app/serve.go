@@ -31,8 +31,13 @@ func OpenAnyAge(ctx context.Context, c Config) (*App, error) {
 
 // Ready makes what [Open] makes for writers, the tables of a new SQLite database and Lectern's own beside Django's, and
 // returns nil when the database can be worked on; else why not, Refused with the command to run. It may be called again
-// and again: when all is well it reads little.
-func (a *App) Ready(ctx context.Context) error { return prepared(ctx, a.DB) }
+// and again: when all is well it reads little. While somebody changes the tables it makes none, and says who does.
+func (a *App) Ready(ctx context.Context) error {
+	if err := Blocked(ctx, a.DB); err != nil {
+		return err
+	}
+	return prepared(ctx, a.DB)
+}
 
 // Ping returns nil when the database answers.
 func (a *App) Ping(ctx context.Context) error {

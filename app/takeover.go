@@ -165,5 +165,5 @@ func Blocked(ctx context.Context, q db.Querier) error {
 		return err
 	}
 	return fault.Errorf(fault.Refused, "database", "its tables are being changed by %s", h).
-		WithNext("wait until that is done: lectern db status shows it")
+		WithNext("wait until that is done: lectern job list --status running shows how far it is")
 }

@@ -126,6 +126,43 @@ func TestBadInput(t *testing.T) {
 	})
 }
 
+// TestUnknownIsNotAllowed asks for actions and scopes that there are not: nobody is allowed any, and none is a failure.
+func TestUnknownIsNotAllowed(t *testing.T) {
+	t.Parallel()
+	readSeed(t)
+	actions := []string{"courses.fly", "fly", "COURSES.VIEW_COURSE", "courses.%", "*", "act^courses.view_course", "view; DROP TABLE casbin_rule", "ⓐ", strings.Repeat("x", 255)}
+	scopes := []string{"lib:Nobody:Nothing", "lib:OpenedX:CSPROB2", "lib:openedx:csprob", "course-v1:No+Such+Run", "course-v1:OpenedX+CS101+2024+x", "lib:Nobody:*", "course-v1:Nobody+*",
+		"ccx-v1:OpenedX+A+B+ccx@1", "lib:OpenedX:%", "course-v1:" + strings.Repeat("é", 40) + "+A+B"}
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		t.Parallel()
+		s := newSite(t, dbtest.Ready(t, e, seeded), nil)
+		for _, who := range []string{"nobody", "alice"} {
+			var ask []map[string]string
+			for _, a := range actions { // in scopes that there are, and without one
+				ask = append(ask, map[string]string{"action": a}, map[string]string{"action": a, "scope": "lib:OpenedX:CSPROB"}, map[string]string{"action": a, "scope": "lib:*"})
+			}
+			for _, sc := range scopes { // of actions that there are
+				ask = append(ask, map[string]string{"action": "content_libraries.view_library", "scope": sc}, map[string]string{"action": "courses.view_course", "scope": sc})
+			}
+			for _, q := range ask { // each by itself, as one that is no scope fails all
+				body, err := json.Marshal([]any{q})
+				if err != nil {
+					t.Fatal(err)
+				}
+				w := s.send(who, http.MethodPost, "permissions/validate/me", body)
+				switch {
+				case w.Code >= 500:
+					t.Errorf("%s asks %s: %d %s", who, body, w.Code, w.Body)
+				case w.Code == 200 && strings.Contains(w.Body.String(), `"allowed":true`):
+					t.Errorf("%s is allowed %s: %s", who, body, w.Body)
+				case w.Code != 200 && !strings.Contains(w.Body.String(), "Invalid scope format"):
+					t.Errorf("%s asks %s: %d %s", who, body, w.Code, w.Body)
+				}
+			}
+		}
+	})
+}
+
 // TestContentType takes JSON, also where nothing says so, and nothing else.
 func TestContentType(t *testing.T) {
 	t.Parallel()

@@ -125,7 +125,8 @@ func (a *API) transfers(rt *api.Router, tags []string) {
 			},
 			RequestBody: &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/octet-stream": {Schema: binary}}},
 			Responses: rt.Answers(api.Answer{Status: http.StatusAccepted, Text: "It waits to be done.", Body: view{}},
-				api.Answer{Status: http.StatusBadRequest, Text: "A parameter is wrong.", Body: &api.Problem{}}),
+				api.Answer{Status: http.StatusBadRequest, Text: "A parameter is wrong.", Body: &api.Problem{}},
+				api.Answer{Status: http.StatusConflict, Text: "There is no room for another file now.", Body: &api.Problem{}}),
 		},
 	})
 	rt.Handle(api.Route{

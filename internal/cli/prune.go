@@ -403,14 +403,17 @@ same package. What was done since stays.`,
 				return err
 			}
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
-				done, err := a.UndoPrune(cmd.Context(), p)
+				d := unpruned{Courses: []unprunedCourse{}}
+				err := a.Recorded(cmd.Context(), "store prune undo", filepath.Base(args[0]), nil, func(ctx context.Context, _ app.Progress) (any, error) {
+					done, err := a.UndoPrune(ctx, p)
+					for _, u := range done {
+						d.Courses = append(d.Courses, unprunedCourse{u.Ref, u.Rows})
+						d.Rows += u.Rows
+					}
+					return d, err
+				})
 				if err != nil {
 					return err
-				}
-				d := unpruned{Courses: []unprunedCourse{}}
-				for _, u := range done {
-					d.Courses = append(d.Courses, unprunedCourse{u.Ref, u.Rows})
-					d.Rows += u.Rows
 				}
 				return c.print(d)
 			})
@@ -428,11 +431,16 @@ for example every night.`,
 		Example: `  lectern store prune expire`,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
-				gone, files, err := a.ExpirePrune(cmd.Context())
+				var d emptied
+				err := a.Recorded(cmd.Context(), "store prune expire", "trash", nil, func(ctx context.Context, _ app.Progress) (any, error) {
+					gone, files, err := a.ExpirePrune(ctx)
+					d = emptied{gone.Plans, files}
+					return d, err
+				})
 				if err != nil {
 					return err
 				}
-				return c.print(emptied{gone.Plans, files})
+				return c.print(d)
 			})
 		},
 	}

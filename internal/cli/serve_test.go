@@ -212,9 +212,21 @@ func TestServeOnOldTables(t *testing.T) {
 	if got := s.errs.String(); !strings.Contains(got, "not ready") || !strings.Contains(got, "lectern db migrate") {
 		t.Errorf("the standard error does not say what to do: %s", got)
 	}
+	// While another changes the tables, that is what it says.
 	if status, _, errs := run(t.Context(), t, nil, "db", "migrate", "--db", store, "--yes"); status != 0 {
 		t.Fatal(errs)
 	}
+	sql(`DELETE FROM django_migrations WHERE name = '0014_typed_media_id'`)
+	sql(`INSERT INTO lectern_lock (name, holder, what, taken_at, ends_at) VALUES ('schema', 'elsewhere.example:7:1234', 'lectern db migrate', '2026-01-01 00:00:00', '2999-01-01 00:00:00')`)
+	changing := serve(t, "--db", store)
+	if body := changing.eventually("/readyz", 503); !strings.Contains(body, "elsewhere.example") || !strings.Contains(body, "job list") {
+		t.Errorf("while the tables are changed: %s", body)
+	}
+	sql(`DELETE FROM lectern_lock WHERE name = 'schema'`)
+	if status, _, errs := run(t.Context(), t, nil, "db", "migrate", "--db", store, "--yes"); status != 0 {
+		t.Fatal(errs)
+	}
+	changing.eventually("/readyz", 200)
 	s.eventually("/readyz", 200) // by itself
 	if got := s.end(syscall.SIGTERM); got != 0 {
 		t.Errorf("status %d: %s", got, s.errs)
@@ -389,6 +401,16 @@ func TestServeSignsIn(t *testing.T) {
 	}
 	if status, _, body := send(t, admin, "POST", api+"permissions/validate/me", `[]`, "Content-Type", "application/json"); status != 403 || !strings.Contains(body, "CSRF Failed") {
 		t.Errorf("a write without a token: %d %s", status, body)
+	}
+	// A page of another origin that has the person's cookies, and even a token, changes nothing.
+	give := `{"users": ["admin"], "role": "library_user", "scope": "lib:*"}`
+	for _, origin := range []string{"https://evil.example", "null", s.url + ".evil.example"} {
+		if status, _, body := send(t, admin, "PUT", api+"roles/users/", give, "Content-Type", "application/json", "X-CSRFToken", token(t, admin, s.url), "Origin", origin, "Sec-Fetch-Site", "cross-site"); status != 403 {
+			t.Errorf("a write from %s: %d %s", origin, status, body)
+		}
+	}
+	if _, _, body := send(t, admin, "GET", api+"assignments/", ""); !strings.Contains(body, `"count":0`) {
+		t.Errorf("what was refused has given a role: %s", body)
 	}
 	if status, _, body := send(t, admin, "GET", s.url+"/api/user/v1/accounts/admin", ""); status != 200 || !strings.Contains(body, `"email":"admin@localhost"`) {
 		t.Errorf("account: %d %s", status, body)

@@ -183,3 +183,57 @@ func TestServeJobs(t *testing.T) {
 		t.Errorf("cancel after its end: %d", status)
 	}
 }
+
+// TestServeJobsBadInput sends what no client should to the jobs: each gets an answer of its own, and there is no job afterwards.
+func TestServeJobsBadInput(t *testing.T) {
+	t.Parallel()
+	p := &pair{T: t, db: filepath.Join(t.TempDir(), "store.db"), data: filepath.Join(t.TempDir(), "data")}
+	p.command(nil, "db", "init")
+	p.command(nil, "user", "add", "root", "--email", "root@example.org", "--superuser")
+	root := p.newToken("root")
+	p.command(nil, "user", "add", "jo", "--email", "jo@example.org")
+	jo := p.newToken("jo")
+	s := serve(t, "--db", p.db, "--data", p.data, "--upload-space", "1")
+	s.eventually("/readyz", 200)
+	const jobs = "/api/lectern/v1/jobs"
+	big := strings.Repeat("x", 2<<20)
+	for _, c := range []struct {
+		who, method, path, body string
+		status                  int
+	}{
+		{root, "GET", "/0", "", 400}, {root, "GET", "/-1", "", 400}, {root, "GET", "/first", "", 400}, {root, "GET", "/99999999999999999999", "", 400}, {root, "GET", "/7", "", 404},
+		{root, "GET", "?status=ended", "", 400}, {root, "GET", "?limit=0", "", 400}, {root, "GET", "?limit=100000", "", 400}, {root, "GET", "?before=x", "", 400},
+		{root, "GET", "?kind=%27%20OR%201%3D1", "", 200}, {root, "GET", "?kind=%25", "", 200},
+		{root, "GET", "/7/files/..%2F..%2Fsecret.json", "", 404}, {root, "POST", "/7/cancel", "", 404}, {root, "POST", "/7/retry", "", 404},
+		{root, "POST", "", `{"kind": `, 400}, {root, "POST", "", `[]`, 400}, {root, "POST", "", `{}`, 400}, {root, "POST", "", `{"kind": 5}`, 400}, {root, "POST", "", `{"kind": "rm -rf"}`, 400},
+		{root, "POST", "", `{"kind": "course export", "key": "nonsense"}`, 400}, {root, "POST", "", `{"kind": "course export", "key": "course-v1:A+B+C", "format": "exe"}`, 400},
+		{root, "POST", "", `{"kind": "course export", "key": "` + big + `"}`, 413},
+		{jo, "POST", "", `{"kind": "course export", "key": "course-v1:A+B+C"}`, 403}, {jo, "POST", "", `{"kind": "package backup --all"}`, 403},
+		{"forged", "GET", "", "", 401}, {"", "POST", "", `{"kind": "package backup --all"}`, 401},
+		{root, "POST", "/upload?kind=store%20prune%20apply", "{}", 400}, {root, "POST", "/upload?kind=course%20import&key=nonsense", "x", 400},
+		{jo, "POST", "/upload?kind=course%20import", "x", 403},
+		{root, "POST", "/upload?kind=course%20import&filename=..%2F..%2Fc.tar.gz", big, 409}, // more than there is room for
+		{root, "DELETE", "", "", 405}, {root, "PUT", "/7", "{}", 405},
+	} {
+		var answer []byte
+		contentType := "application/json"
+		if strings.HasPrefix(c.path, "/upload") {
+			contentType = "application/octet-stream"
+		}
+		if status := (&caller{s, c.who}).send(c.method, jobs+c.path, contentType, strings.NewReader(c.body), &answer); status != c.status {
+			t.Errorf("%s %s %.60s: %d %s, want %d", c.method, c.path, c.body, status, answer, c.status)
+		}
+	}
+	var doc struct {
+		Jobs []struct{ Kind, Thing string }
+	}
+	if p.command(&doc, "job", "list"); len(doc.Jobs) != 0 {
+		t.Errorf("there are jobs: %+v", doc.Jobs)
+	}
+	if left, err := filepath.Glob(filepath.Join(p.data, "jobs", "*", "in", "*")); err != nil || len(left) > 0 {
+		t.Errorf("uploads are left: %v, %v", left, err)
+	}
+	if strings.Contains(s.errs.String(), "status=5") {
+		t.Errorf("the log tells of failures: %s", s.errs)
+	}
+}
