@@ -101,6 +101,7 @@ func (x *Index) With(version uuid.UUID, added, removed [][]string) *Index {
 	y := *x
 	y.version = version
 	people, places := x.people.edit(), x.places.edit()
+	var subs []uint32 // whose assignments change
 	for _, r := range removed {
 		r = trimRow(r)
 		if r[0] != "g" || len(r) < 4 {
@@ -116,6 +117,7 @@ func (x *Index) With(version uuid.UUID, added, removed [][]string) *Index {
 			l, _ = places.of(domain).without(sub, role)
 			places.set(domain, l)
 			y.count--
+			subs = append(subs, sub)
 		}
 	}
 	for _, r := range added {
@@ -133,11 +135,13 @@ func (x *Index) With(version uuid.UUID, added, removed [][]string) *Index {
 			places.set(domain, l)
 			y.next++
 			y.count++
+			subs = append(subs, sub)
 		}
 	}
 	y.people, y.places = ledger{people.pages}, ledger{places.pages}
 	if len(y.model) != len(x.model) || !slices.EqualFunc(y.model, x.model, slices.Equal) {
 		y.policy = compile(y.model, y.names, y.actions)
 	}
+	y.walk(x, subs)
 	return &y
 }

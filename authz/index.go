@@ -29,6 +29,7 @@ type Index struct {
 	count    int    // assignments
 	next     uint32 // place in the order of rows of the next assignment
 	tolerant bool   // see Tolerant
+	steps    []step // the last changes that led here from one before, see since
 }
 
 // Tags of scopes.

@@ -19,6 +19,7 @@ type listing struct {
 	groups []group
 	order  []line // of assignments ordered by what is no text of people; else they come as the groups do
 	count  int    // assignments
+	made   time.Time
 }
 
 // line is an assignment in a listing: the nth one of a group.
@@ -41,8 +42,8 @@ type listings struct {
 	clear *time.Timer
 }
 
-// How much is kept, so that memory stays bounded, and how long after the last listing was made: what a policy that is
-// not in force any more takes is not held for longer.
+// How much is kept, so that memory stays bounded, and how long after a listing was made, or twice that: what a policy that
+// is not in force any more takes is not held for longer.
 const (
 	keptListings = 4
 	keptLines    = 1 << 20 // groups and assignments in an order of their own, 32 and 8 bytes each
@@ -63,11 +64,25 @@ func (l *listings) find(k listKey) *listing {
 	return found
 }
 
-// keep keeps a listing instead of that of the same key, and of those of another policy.
+// earlier returns the listing of the same key of an earlier policy, nil where none is kept.
+func (l *listings) earlier(k listKey) *listing {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, x := range l.list {
+		if x.key.ix != k.ix && (listKey{k.ix, x.key.viewer, x.key.filter, x.key.sorting}) == k {
+			return x
+		}
+	}
+	return nil
+}
+
+// keep keeps a listing instead of that of the same key, of this policy or another.
 func (l *listings) keep(x *listing) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.list = slices.DeleteFunc(l.list, func(o *listing) bool { return o.key == x.key || o.key.ix != x.key.ix })
+	l.list = slices.DeleteFunc(l.list, func(o *listing) bool {
+		return listKey{x.key.ix, o.key.viewer, o.key.filter, o.key.sorting} == x.key || time.Since(o.made) > keptFor
+	})
 	l.list = slices.Insert(l.list, 0, x)
 	lines := 0
 	for i, o := range l.list {
@@ -100,11 +115,23 @@ func (c *call) listing(l filter, s sorting) (*listing, error) {
 			return x, nil
 		}
 	}
+	if x := c.lists.earlier(k); x != nil {
+		all, err := c.people.get(c.ctx)
+		if err != nil {
+			return nil, err
+		}
+		if all == x.d.all {
+			if x = x.follow(k, c.ix); x != nil {
+				c.lists.keep(x)
+				return x, nil
+			}
+		}
+	}
 	sight, groups, d, err := c.groups(l)
 	if err != nil {
 		return nil, err
 	}
-	x := &listing{key: k, sight: sight, d: d, groups: groups}
+	x := &listing{key: k, sight: sight, d: d, groups: groups, made: time.Now()}
 	for _, g := range groups {
 		x.count += g.count
 	}
@@ -117,6 +144,29 @@ func (c *call) listing(l filter, s sorting) (*listing, error) {
 		c.lists.keep(x)
 	}
 	return x, nil
+}
+
+// follow returns the listing on a later policy, where only roles of people who are in it have changed; else nil. Making it
+// anew takes hundreds of times as long on a large site.
+func (x *listing) follow(k listKey, ix *authz.Index) *listing {
+	if x.order != nil {
+		return nil
+	}
+	sight, changed, ok := x.sight.Follow(ix)
+	if !ok {
+		return nil
+	}
+	y := &listing{key: k, sight: sight, d: x.d, groups: x.groups, count: x.count, made: time.Now()}
+	if len(changed) > 0 {
+		y.groups = slices.Clone(x.groups)
+		for i, g := range y.groups {
+			if _, is := slices.BinarySearch(changed, g.at); is {
+				y.groups[i].count = sight.Count(g.at)
+				y.count += y.groups[i].count - g.count
+			}
+		}
+	}
+	return y
 }
 
 // order orders the assignments of groups by a text of theirs. Those with equal texts stay in the order they came.

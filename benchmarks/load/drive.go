@@ -25,6 +25,7 @@ type measure struct {
 	took  time.Duration   // from the first to the last
 	cpu   time.Duration   // of the server and what it has started
 	dbCPU time.Duration   // of the database's server
+	own   time.Duration   // of the clients
 }
 
 func (m measure) rate() float64 { return float64(len(m.times)) / m.took.Seconds() }
@@ -47,12 +48,12 @@ func drive(ctx context.Context, o options, s *side, next func(*rand.Rand) reques
 	if _, err := send(ctx, o, s, client, next, pace{1, p.rate}); err != nil {
 		return m, err
 	}
-	cpu, dbCPU, begin := proc.TreeCPU(s.pid()), proc.TreeCPU(dbPID), time.Now()
+	cpu, dbCPU, own, begin := proc.TreeCPU(s.pid()), proc.TreeCPU(dbPID), proc.OwnCPU(), time.Now()
 	if m.times, err = send(ctx, o, s, client, next, p); err != nil {
 		return m, err
 	}
 	m.took = time.Since(begin)
-	m.cpu, m.dbCPU = proc.TreeCPU(s.pid())-cpu, proc.TreeCPU(dbPID)-dbCPU
+	m.cpu, m.dbCPU, m.own = proc.TreeCPU(s.pid())-cpu, proc.TreeCPU(dbPID)-dbCPU, proc.OwnCPU()-own
 	return m, nil
 }
 

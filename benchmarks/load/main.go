@@ -41,7 +41,7 @@ func main() {
 	flag.IntVar(&o.people, "people", 5000, "people, with two assignments each")
 	flag.IntVar(&o.workers, "workers", 4, "connections at once")
 	flag.Float64Var(&o.seconds, "seconds", 5, "how long each kind of request is sent to Lectern, at most 60")
-	flag.Float64Var(&o.peerSeconds, "peer-seconds", 20, "how long to the peer, at most 600")
+	flag.Float64Var(&o.peerSeconds, "peer-seconds", 10, "how long to the peer, at most 600")
 	flag.Parse()
 	if err := run(context.Background(), o); err != nil {
 		fmt.Fprintln(os.Stderr, "load:", err)

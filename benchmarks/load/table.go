@@ -14,8 +14,8 @@ func (o options) table(all []result) string {
 	average, _, _ := strings.Cut(string(load), " ")
 	fmt.Fprintf(&b, "%s, %d processors, load average %s at the end; %d people with %d assignments, %d connections. One run.\n\n",
 		runtime.Version(), runtime.NumCPU(), average, o.people, 2*o.people, o.workers)
-	b.WriteString("| Database | Requests | By | Answers | A second | p50 ms | p99 ms | CPU ms each | of it the database |\n")
-	b.WriteString("|---|---|---|--:|--:|--:|--:|--:|--:|\n")
+	b.WriteString("| Database | Requests | By | Answers | A second | p50 ms | p99 ms | CPU ms each | of it the database | beside it the clients |\n")
+	b.WriteString("|---|---|---|--:|--:|--:|--:|--:|--:|--:|\n")
 	for _, r := range all {
 		r.row(&b, "Lectern", r.ours)
 		if len(r.peer.times) > 0 {
@@ -39,8 +39,8 @@ func (r result) row(b *strings.Builder, by string, m measure) {
 	if m.dbCPU > 0 {
 		database = figure(ms(m.dbCPU) / float64(len(m.times)))
 	}
-	fmt.Fprintf(b, "| %s | %s | %s | %d | %s | %s | %s | %s | %s |\n", r.database, r.name, by, len(m.times), figure(m.rate()),
-		figure(m.part(0.5)), figure(m.part(0.99)), figure(m.each()), database)
+	fmt.Fprintf(b, "| %s | %s | %s | %d | %s | %s | %s | %s | %s | %s |\n", r.database, r.name, by, len(m.times), figure(m.rate()),
+		figure(m.part(0.5)), figure(m.part(0.99)), figure(m.each()), database, figure(ms(m.own)/float64(len(m.times))))
 }
 
 // figure writes a number with three digits that mean something.
