@@ -9,9 +9,9 @@ import (
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/dump"
+	"github.com/openlectern/lectern/modulestore/inventory"
 	"github.com/openlectern/lectern/modulestore/live"
 	"github.com/openlectern/lectern/modulestore/split"
-	"github.com/openlectern/lectern/modulestore/inventory"
 )
 
 // OldSite names the MongoDB database of an old site. It is only ever read.

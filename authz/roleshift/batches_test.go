@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -56,7 +58,7 @@ func begin(ctx context.Context, d *db.DB, scope flags.Scope, c flags.Change, o r
 	})
 }
 
-func scopeOf(t testing.TB, key string) flags.Scope {
+func flagScope(t testing.TB, key string) flags.Scope {
 	t.Helper()
 	if !strings.HasPrefix(key, "course-v1:") {
 		s, err := flags.ForOrg(key)
@@ -102,7 +104,7 @@ func TestBatchesAsOneStep(t *testing.T) {
 		w.automatic = false
 		for key, to := range map[string]bool{off: false, on: true} {
 			w.must(func(tx *db.Tx) error {
-				_, err := flags.Set(t.Context(), tx, flags.Authoring, scopeOf(t, key), flags.Change{On: to})
+				_, err := flags.Set(t.Context(), tx, flags.Authoring, flagScope(t, key), flags.Change{On: to})
 				return err
 			})
 		}
@@ -114,10 +116,10 @@ func TestBatchesAsOneStep(t *testing.T) {
 					var run *roleshift.Run
 					var err error
 					if way == "batches" {
-						run, err = batches(t.Context(), d, scopeOf(t, key), flags.Change{On: turn}, roleshift.Options{Shift: true})
+						run, err = batches(t.Context(), d, flagScope(t, key), flags.Change{On: turn}, roleshift.Options{Shift: true})
 					} else {
 						err = w.update(func(tx *db.Tx) (err error) {
-							_, run, _, err = roleshift.Flip(t.Context(), tx, scopeOf(t, key), flags.Change{On: turn}, roleshift.Options{Shift: true})
+							_, run, _, err = roleshift.Flip(t.Context(), tx, flagScope(t, key), flags.Change{On: turn}, roleshift.Options{Shift: true})
 							return err
 						})
 					}
@@ -174,10 +176,10 @@ func stopped(t *testing.T, e db.Engine, every int) {
 	}
 	w := site(t, d, "ann Org "+one+" staff", "ben Org - instructor", "cleo Org "+two+" staff", "ben Other "+two+" staff", "ann Org "+off+" staff")
 	w.must(func(tx *db.Tx) error {
-		_, err := flags.Set(t.Context(), tx, flags.Authoring, scopeOf(t, off), flags.Change{})
+		_, err := flags.Set(t.Context(), tx, flags.Authoring, flagScope(t, off), flags.Change{})
 		return err
 	})
-	org := scopeOf(t, "Org")
+	org := flagScope(t, "Org")
 	stop := errors.New("the machine stopped")
 	at, armed := 0, false
 	faulty := open(func(string) error {
@@ -290,7 +292,7 @@ func changedMeanwhile(t *testing.T, d *db.DB, turn bool) {
 	w := site(t, d, everyKind()...)
 	if !turn {
 		w.must(func(tx *db.Tx) error {
-			_, _, _, err := roleshift.Flip(t.Context(), tx, scopeOf(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
+			_, _, _, err := roleshift.Flip(t.Context(), tx, flagScope(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
 			return err
 		})
 	}
@@ -302,7 +304,7 @@ func changedMeanwhile(t *testing.T, d *db.DB, turn bool) {
 		changed = true
 		w.meanwhile(turn)
 	}}, func(tx *db.Tx) (roleshift.Ask, error) {
-		ask, _, err := roleshift.Intend(t.Context(), tx, scopeOf(t, "Org"), flags.Change{On: turn}, roleshift.Options{Shift: true})
+		ask, _, err := roleshift.Intend(t.Context(), tx, flagScope(t, "Org"), flags.Change{On: turn}, roleshift.Options{Shift: true})
 		return ask, err
 	})
 	if err != nil {
@@ -376,7 +378,7 @@ func TestRefusedBatches(t *testing.T) {
 		long := "course-v1:Org+" + strings.Repeat("x", 200) + "+2026"
 		w := site(t, d, append(everyKind(), "ben Org "+long+" limited_staff")...)
 		before := read(t, d)
-		run, err := batches(t.Context(), d, scopeOf(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
+		run, err := batches(t.Context(), d, flagScope(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
 		refusal, refused := errors.AsType[*roleshift.Refusal](err)
 		if !refused || !fault.Is(err, fault.Refused) || refusal.Errors != 1 || run == nil || refusal.Run != run.ID {
 			t.Fatalf("%+v, %v, want it refused with the run's id", run, err)
@@ -390,10 +392,74 @@ func TestRefusedBatches(t *testing.T) {
 		if run.Status != roleshift.Failed || !strings.Contains(string(run.Metadata), "key_too_long") {
 			t.Errorf("run %+v, want it failed by key_too_long", run)
 		}
-		run, err = batches(t.Context(), d, scopeOf(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true, KeepGoing: true})
+		run, err = batches(t.Context(), d, flagScope(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true, KeepGoing: true})
 		if err != nil || run.Status != roleshift.Partial || run.Errors != 1 {
 			t.Errorf("to keep going: %+v, %v", run, err)
 		}
 		_ = w
 	})
+}
+
+// TestM41 meets a run of another program that is in a transaction of its own, and so seen by nobody: it is waited for, and what
+// it has left counts, in one transaction and in batches.
+func TestM41(t *testing.T) {
+	t.Parallel()
+	for _, way := range []string{"one step", "batches"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+				url := dbtest.ReadyURL(t, e, tables)
+				begun := make(chan struct{})
+				var once sync.Once
+				var armed atomic.Bool
+				open := func(f func(string) error) *db.DB {
+					d, err := db.Open(t.Context(), url, db.Options{Fault: f})
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { _ = d.Close() })
+					return d
+				}
+				d := open(nil)
+				site(t, d, "ann Org "+one+" staff")
+				ours := open(func(sql string) error {
+					if armed.Load() && (e == db.SQLite || strings.Contains(sql, "authzcourseauthoringmigrationrun")) {
+						once.Do(func() { close(begun) })
+					}
+					return nil
+				})
+				done := make(chan error, 1)
+				err := d.Update(t.Context(), func(tx *db.Tx) error {
+					err := tx.Insert(t.Context(), "openedx_authz_authzcourseauthoringmigrationrun", []string{"migration_type", "scope_type", "scope_key", "status", "created_at", "updated_at", "metadata"},
+						1, func(_ int, v []any) {
+							v[0], v[1], v[2], v[3], v[4], v[5], v[6] = "forward", "course", one, "running", tx.Now(), tx.Now(), "{}"
+						})
+					if err != nil {
+						return err
+					}
+					armed.Store(true)
+					go func() {
+						var err error
+						if way == "batches" {
+							_, err = batches(t.Context(), ours, flagScope(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
+						} else {
+							err = ours.Update(t.Context(), func(tx *db.Tx) error {
+								_, _, _, err := roleshift.Flip(t.Context(), tx, flagScope(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
+								return err
+							})
+						}
+						done <- err
+					}()
+					<-begun
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if busy, ok := errors.AsType[*roleshift.Busy](<-done); !ok || busy.Abandoned {
+					t.Errorf("%v, want it to see the other run", busy)
+				}
+			})
+		})
+	}
 }

@@ -66,7 +66,6 @@ var rules = []rule{
 	{"authz", []string{"authz/scope", "catalog", "user", "db"}, "roles and assignments; of people and organizations only their names"},
 	{"flags", []string{"schema/inspect", "db"}, "flags by key only; the platform's tables may be missing"},
 	{"catalog", []string{"db"}, "owns the catalog and organizations tables"},
-	{"user", []string{"db"}, "owns auth_user"},
 	{"signin/password", nil, "hashes of passwords; no database"},
 	{"signin/keyring", nil, "keys in a file; no database"},
 	{"signin/webtoken", []string{"signin/keyring", "user"}, "signed claims; no database"},
