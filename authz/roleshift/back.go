@@ -34,34 +34,8 @@ func (m *mover) back(ctx context.Context, tx *db.Tx) error {
 			return err
 		}
 	}
-	names := map[string]bool{}
-	for _, h := range held {
-		names[h.User] = true
-	}
-	list := make([]string, 0, len(names))
-	for n := range names {
-		list = append(list, n)
-	}
-	slices.Sort(list)
-	ids, err := user.IDs(ctx, tx, list)
+	wide, err := m.backHeld(ctx, tx, held)
 	if err != nil {
-		return err
-	}
-	var wide []Record
-	for _, h := range held {
-		rec, ok := m.fromGrant(h, ids[h.User])
-		switch {
-		case !ok:
-		case rec.legacy.Course == "" && m.ask.Org == "":
-			wide = append(wide, rec)
-		case m.wanted(h.ID):
-			m.out.Records = append(m.out.Records, rec)
-		}
-	}
-	if err := m.load(ctx, tx, authzSide, m.out.Records); err != nil {
-		return err
-	}
-	if err := m.giveBack(ctx, tx); err != nil {
 		return err
 	}
 	if m.ask.Org != "" {
@@ -82,6 +56,37 @@ func (m *mover) back(ctx context.Context, tx *db.Tx) error {
 	return m.unassign(ctx, tx, pointers(m.out.Records, func(r *Record) bool {
 		return r.Outcome == Moved || r.Outcome == Merged || r.Outcome == Dropped
 	}))
+}
+
+// backHeld makes legacy rows of assignments, and returns besides them those in organizations of which others are derived.
+func (m *mover) backHeld(ctx context.Context, tx *db.Tx, held []authz.Held) (wide []Record, err error) {
+	names := map[string]bool{}
+	for _, h := range held {
+		names[h.User] = true
+	}
+	list := make([]string, 0, len(names))
+	for n := range names {
+		list = append(list, n)
+	}
+	slices.Sort(list)
+	ids, err := user.IDs(ctx, tx, list)
+	if err != nil {
+		return nil, err
+	}
+	for _, h := range held {
+		rec, ok := m.fromGrant(h, ids[h.User])
+		switch {
+		case !ok:
+		case rec.legacy.Course == "" && m.ask.Org == "":
+			wide = append(wide, rec)
+		case m.wanted(h.ID):
+			m.out.Records = append(m.out.Records, rec)
+		}
+	}
+	if err := m.load(ctx, tx, authzSide, m.out.Records); err != nil {
+		return nil, err
+	}
+	return wide, m.giveBack(ctx, tx)
 }
 
 // fromGrant says what is to become of an assignment; the outcome is open where it is to move. ok is false for one that the

@@ -22,27 +22,8 @@ func (m *mover) forward(ctx context.Context, tx *db.Tx) error {
 	if err != nil {
 		return err
 	}
-	names, err := namesOf(ctx, tx, rows)
+	wide, err := m.forwardRows(ctx, tx, rows)
 	if err != nil {
-		return err
-	}
-	var wide []Record // roles in organizations, of which others are derived
-	for _, r := range rows {
-		rec, ok := m.fromLegacy(r, names[r.User])
-		switch {
-		case !ok:
-		case r.Course == "" && m.ask.Org == "":
-			wide = append(wide, rec)
-		case m.wanted(r.ID):
-			m.out.Records = append(m.out.Records, rec)
-		}
-	}
-	if err := m.load(ctx, tx, legacySide, m.out.Records); err != nil {
-		return err
-	}
-	m.dropDerived()
-	moving := pointers(m.out.Records, func(r *Record) bool { return r.Outcome == "" })
-	if err := m.assign(ctx, tx, moving, Moved, Merged); err != nil {
 		return err
 	}
 	if m.ask.Org != "" {
@@ -65,6 +46,30 @@ func (m *mover) forward(ctx context.Context, tx *db.Tx) error {
 		}
 	}
 	return legacy.Delete(ctx, tx, gone)
+}
+
+// forwardRows makes assignments of rows, and returns besides them the roles in organizations of which others are derived.
+func (m *mover) forwardRows(ctx context.Context, tx *db.Tx, rows []legacy.Row) (wide []Record, err error) {
+	names, err := namesOf(ctx, tx, rows)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		rec, ok := m.fromLegacy(r, names[r.User])
+		switch {
+		case !ok:
+		case r.Course == "" && m.ask.Org == "":
+			wide = append(wide, rec)
+		case m.wanted(r.ID):
+			m.out.Records = append(m.out.Records, rec)
+		}
+	}
+	if err := m.load(ctx, tx, legacySide, m.out.Records); err != nil {
+		return nil, err
+	}
+	m.dropDerived()
+	moving := pointers(m.out.Records, func(r *Record) bool { return r.Outcome == "" })
+	return wide, m.assign(ctx, tx, moving, Moved, Merged)
 }
 
 // fromLegacy says what is to become of a row; the outcome is open where it is to move. ok is false for a row that the ask is
