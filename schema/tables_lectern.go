@@ -228,6 +228,12 @@ var lectern = []Table{
 			{Name: "row_id", Type: int8}, {Name: "org", Type: ci(255)}, {Name: "course_id", Type: ci(255)}},
 		Indexes: []Index{index("lectern_authzrunrecord_standing", "scope", "side", "standing")},
 	},
+	{
+		// How far a run is that moves its roles in batches. Attempt counts who took it up: only the last may go on.
+		Name: "lectern_authzshift",
+		Columns: []Column{{Name: "run_id", Type: int8, PK: true}, {Name: "step", Type: key(16)}, {Name: "attempt", Type: int8}, {Name: "after_id", Type: int8},
+			{Name: "copied", Type: int8}, {Name: "done", Type: int8}, {Name: "total", Type: int8}, {Name: "version", Type: uuid}, {Name: "dirty", Type: boolean}},
+	},
 }
 
 // LibraryPermissions is the table in which a take-over keeps rows of the time before openedx-authz that it could not move.

@@ -2,6 +2,8 @@ package roleshift
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/openlectern/lectern/authz/legacy"
@@ -23,6 +25,9 @@ type standing struct {
 // load reads what stands on the source's side, in the scopes of records: those of an organization by one range of the index,
 // as long lists of texts cost some servers seconds.
 func (m *mover) load(ctx context.Context, tx *db.Tx, on side, records []Record) error {
+	if m.paged {
+		return m.loadPage(ctx, tx, on, records)
+	}
 	first := "course-v1:" + m.ask.Org + "+"
 	met := map[string]bool{}
 	var scopes []string
@@ -35,18 +40,13 @@ func (m *mover) load(ctx context.Context, tx *db.Tx, on side, records []Record) 
 		}
 	}
 	note := func(r *db.Row) error {
-		var s standing
-		var outcome, role string
-		if err := r.Scan(&s.id, &outcome, &s.role, &s.scope, &s.row.User, &s.row.Org, &s.row.Course, &role); err != nil {
-			return err
-		}
-		if met[s.scope] {
-			s.outcome, s.row.Role = Outcome(outcome), legacy.Role(role)
+		s, err := scanStanding(r)
+		if err == nil && met[s.scope] {
 			m.standing = append(m.standing, s)
 		}
-		return nil
+		return err
 	}
-	const query = "SELECT id, outcome, role, scope, user_id, org, course_id, legacy_role FROM " + detailTable + " WHERE side = ? AND standing = ? AND scope "
+	const query = standingRows + " AND scope "
 	args := []any{string(on), true}
 	if m.ask.Org != "" {
 		const behind = "," // the character that comes after +
@@ -56,6 +56,43 @@ func (m *mover) load(ctx context.Context, tx *db.Tx, on side, records []Record) 
 		}
 	}
 	return db.QueryIn(ctx, tx, query+"IN (?...)", scopes, args, note)
+}
+
+const standingRows = "SELECT id, outcome, role, scope, user_id, org, course_id, legacy_role FROM " + detailTable + " WHERE side = ? AND standing = ?"
+
+func scanStanding(r *db.Row) (s standing, err error) {
+	var outcome, role string
+	err = r.Scan(&s.id, &outcome, &s.role, &s.scope, &s.row.User, &s.row.Org, &s.row.Course, &role)
+	s.outcome, s.row.Role = Outcome(outcome), legacy.Role(role)
+	return s, err
+}
+
+// loadPage is load for some of the rows of a scope: what stands for other people is not wanted, and may be very much.
+func (m *mover) loadPage(ctx context.Context, tx *db.Tx, on side, records []Record) error {
+	people, scopes := map[user.ID]bool{}, map[string]bool{}
+	for _, r := range records {
+		if r.Scope != "" {
+			people[r.UserID], scopes[r.Scope] = true, true
+		}
+	}
+	note := func(r *db.Row) error {
+		s, err := scanStanding(r)
+		if err == nil && people[s.row.User] && scopes[s.scope] {
+			m.standing = append(m.standing, s)
+		}
+		return err
+	}
+	const few = 8
+	if len(scopes) > few {
+		return db.QueryIn(ctx, tx, standingRows+" AND scope IN (?...)", slices.Sorted(maps.Keys(scopes)), []any{string(on), true}, note)
+	}
+	for _, sc := range slices.Sorted(maps.Keys(scopes)) {
+		err := db.QueryIn(ctx, tx, standingRows+" AND scope = ? AND user_id IN (?...)", slices.Sorted(maps.Keys(people)), []any{string(on), true, sc}, note)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // close keeps each row as it was, and notes which details of earlier moves this one has undone. Where the sources are kept
@@ -117,24 +154,46 @@ func cut(s string, n int) string {
 	return s
 }
 
+// kept is a record as the database has it.
+type kept struct {
+	id int64
+	Record
+}
+
+const detailColumns = "SELECT id, side, outcome, reason, note, user_id, username, legacy_role, role, scope, row_id, org, course_id FROM " + detailTable
+
+func scanDetail(r *db.Row) (k kept, err error) {
+	var on, outcome, role string
+	rec := &k.Record
+	if err := r.Scan(&k.id, &on, &outcome, &rec.Reason, &rec.Note, &rec.UserID, &rec.User, &role, &rec.grant.Role, &rec.Scope, &rec.Row,
+		&rec.legacy.Org, &rec.legacy.Course); err != nil {
+		return k, err
+	}
+	rec.side, rec.Outcome, rec.legacy.Role, rec.legacy.User = side(on), Outcome(outcome), legacy.Role(role), rec.UserID
+	rec.grant.User, rec.grant.Scope = rec.User, rec.Scope
+	rec.Role = role
+	if rec.side == legacySide && rec.Outcome != Derived || rec.side == authzSide && rec.Outcome == Derived {
+		rec.Role = rec.grant.Role
+	}
+	if rec.side == authzSide && rec.Outcome != Derived {
+		rec.legacy.ID = rec.Row
+	}
+	if rec.Outcome == Error {
+		rec.Text, rec.Note = rec.Note, ""
+	}
+	return k, nil
+}
+
+// details returns records of a run in their order, at most limit from behind the one of id after.
+func details(ctx context.Context, q db.Querier, run, after int64, limit int) ([]kept, error) {
+	return db.All(ctx, q, detailColumns+" WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", []any{run, after, limit}, scanDetail)
+}
+
 // Details returns what became of each row of a run, in the order of the rows, at most limit from behind the one of id after.
 func Details(ctx context.Context, q db.Querier, run, after int64, limit int) (list []Record, last int64, err error) {
-	list, err = db.All(ctx, q, "SELECT id, side, outcome, reason, note, user_id, username, legacy_role, role, scope, row_id, org, course_id FROM "+detailTable+
-		" WHERE run_id = ? AND id > ? ORDER BY id LIMIT ?", []any{run, after, limit}, func(r *db.Row) (rec Record, err error) {
-		var on, outcome, role string
-		if err := r.Scan(&last, &on, &outcome, &rec.Reason, &rec.Note, &rec.UserID, &rec.User, &role, &rec.grant.Role, &rec.Scope, &rec.Row,
-			&rec.legacy.Org, &rec.legacy.Course); err != nil {
-			return rec, err
-		}
-		rec.side, rec.Outcome, rec.legacy.Role, rec.legacy.User = side(on), Outcome(outcome), legacy.Role(role), rec.UserID
-		rec.Role = role
-		if rec.side == legacySide && rec.Outcome != Derived || rec.side == authzSide && rec.Outcome == Derived {
-			rec.Role = rec.grant.Role
-		}
-		if rec.Outcome == Error {
-			rec.Text, rec.Note = rec.Note, ""
-		}
-		return rec, nil
-	})
+	all, err := details(ctx, q, run, after, limit)
+	for _, k := range all {
+		list, last = append(list, k.Record), k.id
+	}
 	return list, last, err
 }

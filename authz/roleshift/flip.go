@@ -55,6 +55,28 @@ func Flip(ctx context.Context, tx *db.Tx, scope flags.Scope, c flags.Change, o O
 	return set, run, ask, err
 }
 
+// Intend says what a change of the flag would move, for a run in batches: an ask without direction where it comes to the same.
+// was tells what the flag comes to now.
+func Intend(ctx context.Context, tx *db.Tx, scope flags.Scope, c flags.Change, o Options) (ask Ask, was bool, err error) {
+	before, err := flags.Load(ctx, tx, flags.Authoring)
+	if err != nil {
+		return ask, false, err
+	}
+	after := c.On
+	switch {
+	case c.Drop && scope.Course() != "":
+		after = before.Org(scope.CourseOrg(), before.Everyone())
+	case c.Drop:
+		after = before.Everyone()
+	}
+	if was = effective(before, scope); was == after {
+		return ask, was, nil
+	}
+	ask = AskFor(before, scope, after, tx.Engine().MySQLFamily())
+	ask.Canonical, ask.KeepGoing, ask.Actor, ask.Reason, ask.Turn = o.Canonical, o.KeepGoing, o.Actor, o.Reason, TurnOf(scope, c)
+	return ask, was, nil
+}
+
 // effective is what the flag comes to for a scope.
 func effective(s *flags.State, scope flags.Scope) bool {
 	if scope.Course() != "" {

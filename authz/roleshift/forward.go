@@ -222,7 +222,7 @@ func (m *mover) insert(ctx context.Context, tx *db.Tx, records []*Record, done O
 	if len(records) == 0 {
 		return nil
 	}
-	have, err := legacy.Select(ctx, tx, s)
+	have, err := m.present(ctx, tx, s, records)
 	if err != nil {
 		return err
 	}
@@ -243,6 +243,36 @@ func (m *mover) insert(ctx context.Context, tx *db.Tx, records []*Record, done O
 	}
 	_, err = legacy.Insert(ctx, tx, rows)
 	return err
+}
+
+// present reads the legacy rows of a selection that could be those of records.
+func (m *mover) present(ctx context.Context, tx *db.Tx, s legacy.Selection, records []*Record) ([]legacy.Row, error) {
+	const few = 8
+	if !m.paged || len(s.Courses) > few {
+		return legacy.Select(ctx, tx, s)
+	}
+	// A course with very many people: only those in question.
+	met := map[user.ID]bool{}
+	var people []user.ID
+	for _, r := range records {
+		if !met[r.legacy.User] {
+			met[r.legacy.User] = true
+			people = append(people, r.legacy.User)
+		}
+	}
+	var have []legacy.Row
+	for _, c := range s.Courses {
+		rows, err := legacy.OfUsers(ctx, tx, c, people)
+		if err != nil {
+			return nil, err
+		}
+		have = append(have, rows...)
+	}
+	if len(s.Wide) == 0 {
+		return have, nil
+	}
+	rows, err := legacy.Select(ctx, tx, legacy.Selection{Wide: s.Wide})
+	return append(have, rows...), err
 }
 
 // plain returns what rows that the database takes for one have in common.

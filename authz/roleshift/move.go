@@ -21,10 +21,7 @@ func Move(ctx context.Context, tx *db.Tx, ask Ask, run int64) (*Moves, error) {
 	if err := authz.Hold(ctx, tx); err != nil {
 		return nil, err
 	}
-	m := &mover{ask: ask, run: run, fold: tx.Engine().MySQLFamily(), excluded: map[string]bool{}, out: &Moves{Direction: ask.Direction}}
-	for _, c := range ask.Excluded {
-		m.excluded[m.folded(c)] = true
-	}
+	m := newMover(tx, ask, run)
 	move := m.forward
 	if ask.Direction == Rollback {
 		move = m.back
@@ -41,10 +38,19 @@ func Move(ctx context.Context, tx *db.Tx, ask Ask, run int64) (*Moves, error) {
 	return m.out, m.close(ctx, tx)
 }
 
+func newMover(q db.Querier, ask Ask, run int64) *mover {
+	m := &mover{ask: ask, run: run, fold: q.Engine().MySQLFamily(), excluded: map[string]bool{}, out: &Moves{Direction: ask.Direction}}
+	for _, c := range ask.Excluded {
+		m.excluded[m.folded(c)] = true
+	}
+	return m
+}
+
 // mover is one move.
 type mover struct {
 	ask      Ask
 	run      int64
+	paged    bool // it has some of the rows of its scope only
 	fold     bool // the database takes texts that differ by letter case for one
 	excluded map[string]bool
 	standing []standing // details of moves the other way

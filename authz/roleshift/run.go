@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/authz/legacy"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
@@ -56,7 +57,11 @@ func Track(ctx context.Context, tx *db.Tx, ask Ask) (*Run, error) {
 	if err := ask.check(); err != nil {
 		return nil, err
 	}
-	if err := free(ctx, tx, ask); err != nil {
+	// The turn comes first: a run in batches that begins at the same time is seen, or sees this one's end.
+	if err := authz.Hold(ctx, tx); err != nil {
+		return nil, err
+	}
+	if err := free(ctx, tx, ask, false); err != nil {
 		return nil, err
 	}
 	r, err := start(ctx, tx, ask, Running)
@@ -110,12 +115,17 @@ func (r *Run) finish(ctx context.Context, tx *db.Tx, metadata map[string]any) er
 	if m := r.Moves; m != nil {
 		r.Moved, r.Merged, r.Left, r.Errors = int64(m.Count(Moved)), int64(m.Count(Merged)), int64(m.Count(Left)), int64(m.Count(Error))
 	}
+	return r.keepAsk(ctx, tx)
+}
+
+// keepAsk writes what was asked, and what came of it so far.
+func (r *Run) keepAsk(ctx context.Context, tx *db.Tx) error {
 	var actor *int64
 	if r.Actor != 0 {
 		id := int64(r.Actor)
 		actor = &id
 	}
-	return tx.Insert(ctx, askTable, []string{"run_id", "ask", "moved", "merged", "left_alone", "errors", "actor_id"}, 1, func(_ int, v []any) {
+	return tx.Upsert(ctx, askTable, []string{"run_id"}, []string{"ask", "moved", "merged", "left_alone", "errors", "actor_id"}, 1, func(_ int, v []any) {
 		v[0], v[1], v[2], v[3], v[4], v[5], v[6] = r.ID, r.ask, r.Moved, r.Merged, r.Left, r.Errors, actor
 	})
 }
@@ -179,8 +189,9 @@ func Skip(ctx context.Context, tx *db.Tx, ask Ask, busy *Busy) (*Run, error) {
 
 // Busy is the error of a scope at which another run works.
 type Busy struct {
-	Run int64
-	err *fault.Error
+	Run       int64 // 0 where it has none yet
+	Abandoned bool  // it is a run in batches at which nobody works any more: it can be taken up, or taken back
+	err       *fault.Error
 }
 
 func (e *Busy) Error() string { return e.err.Error() }
@@ -189,7 +200,8 @@ func (e *Busy) Error() string { return e.err.Error() }
 func (e *Busy) Unwrap() error { return e.err }
 
 // free refuses a scope at which a run works: the same one, an organization of which it is a course, or a course of it (M-42).
-func free(ctx context.Context, q db.Querier, ask Ask) error {
+// holding says that the caller has the lease of the organization, so that whoever worked at it in batches does no more.
+func free(ctx context.Context, q db.Querier, ask Ask, holding bool) error {
 	active, err := db.All(ctx, q, "SELECT id, scope_type, scope_key FROM "+runTable+" WHERE status = ?", []any{string(Running)}, func(r *db.Row) (a Run, err error) {
 		return a, r.Scan(&a.ID, &a.Kind, &a.Key)
 	})
@@ -197,10 +209,19 @@ func free(ctx context.Context, q db.Querier, ask Ask) error {
 		return err
 	}
 	for _, a := range active {
-		if ask.meets(a.Kind, a.Key) {
-			return &Busy{a.ID, fault.Errorf(fault.Conflict, ask.String(), "run %d works at %s %s", a.ID, a.Kind, a.Key).
-				WithNext(fmt.Sprintf("wait until it is done; if nothing runs there any more: lectern authz runs %d --close", a.ID))}
+		if !ask.meets(a.Kind, a.Key) {
+			continue
 		}
+		b := &Busy{Run: a.ID, err: fault.Errorf(fault.Conflict, ask.String(), "run %d works at %s %s", a.ID, a.Kind, a.Key).
+			WithNext(fmt.Sprintf("wait until it is done; if nothing runs there any more: lectern authz runs %d --close", a.ID))}
+		of := Ask{Org: a.Key}
+		if a.Kind == "course" {
+			of = Ask{Courses: []string{a.Key}}
+		}
+		if b.Abandoned, err = abandoned(ctx, q, a.ID, of, holding); err != nil {
+			return err
+		}
+		return b
 	}
 	return nil
 }

@@ -116,3 +116,12 @@ func Close(ctx context.Context, tx *db.Tx, id int64) error {
 		string(Failed), tx.Now(), tx.Now(), string(text), id, string(Running))
 	return err
 }
+
+// Continues reports whether a run in batches that stands still does what is asked, so that to take it up is to do it.
+func (r Run) Continues(a Ask) bool {
+	var was Ask
+	if r.Status != Running || json.Unmarshal([]byte(r.ask), &was) != nil || was.Turn == nil || a.Turn == nil {
+		return false
+	}
+	return was.Direction == a.Direction && was.String() == a.String() && was.KeepGoing == a.KeepGoing && was.Turn.On == a.Turn.On && was.Turn.Drop == a.Turn.Drop
+}

@@ -58,7 +58,7 @@ var rules = []rule{
 	{"content/containers", applets(3), "fourth: entities with children"},
 	{"content/collections", applets(4), "fifth: sets of entities"},
 	{"content/backup", append(applets(5), "internal/zipdir"), "last: reads and writes all the others"},
-	{"authz/roleshift", []string{"authz", "authz/legacy", "authz/scope", "flags", "user", "db"}, "moves roles between the flag's two sides"},
+	{"authz/roleshift", []string{"authz", "authz/legacy", "authz/scope", "flags", "lease", "user", "db"}, "moves roles between the flag's two sides"},
 	{"authz/definitions", []string{"authz", "db"}, "what roles there are; applying them changes rows of authz"},
 	{"authz/scope", nil, "keys of scopes; knows no database"},
 	{"authz/things", []string{"authz/scope", "catalog", "content/publishing", "db"}, "the rows that scopes name: what is there, and what people call it"},
