@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/openlectern/lectern/authz/roleshift"
@@ -39,6 +40,11 @@ type FlagChange struct {
 	// Whether roles move with the authoring flag of a course or organization; nil leaves it to the setting.
 	Shift     *bool
 	KeepGoing bool // move what can be moved, though some cannot
+	// Background leaves a move of very many roles to a job of the queue, which a server does; others are done at once.
+	Background bool
+	Progress   Progress // of a move in batches; may be nil
+
+	job *jobWork // the job that it is, of the queue
 }
 
 // FlagValue is what one is.
@@ -49,6 +55,8 @@ type FlagValue struct {
 	Percent   *float64       // of a sample that is there
 	Rules     []string       // of a global flag that is neither on nor off for everybody: for whom else it is on (flags.Flag)
 	Run       *roleshift.Run // the move of roles that went with a change; nil without one
+	Warnings  []string       // of a change: what whoever made it should know
+	Job       int64          // the job that is to make the change; 0 without one
 }
 
 // FlagEntry is a row of a flag's history.
@@ -139,6 +147,13 @@ func (a *App) SetFlag(ctx context.Context, f FlagRef, c FlagChange) (out FlagVal
 		return out, fault.Errorf(fault.Usage, f.Name, "roles move with %s only, for a course or an organization", flags.Authoring).
 			WithNext("leave it out; for the whole site there is: lectern authz migrate --all")
 	}
+	if f.Kind == AFlag && f.Name == flags.Authoring {
+		defer func() {
+			if err == nil {
+				out.Warnings, err = a.partlyOn(ctx)
+			}
+		}()
+	}
 	if moves {
 		return a.flip(ctx, f, c)
 	}
@@ -153,6 +168,24 @@ func (a *App) SetFlag(ctx context.Context, f FlagRef, c FlagChange) (out FlagVal
 		return err
 	})
 	return out, err
+}
+
+// partlyOn warns where the authoring flag is on for some people only: the platform asks it of each request, roles move as if it
+// were off (authz-migration.md §14, M-11). Superusers, whom waffle lets in by default, have every role anyway.
+func (a *App) partlyOn(ctx context.Context) ([]string, error) {
+	var rules []string
+	err := a.View(ctx, func(tx *db.Tx) error {
+		s, err := flags.Load(ctx, tx, flags.Authoring)
+		if err != nil || s.Flag() == nil {
+			return err
+		}
+		rules = slices.DeleteFunc(s.Flag().Rules(), func(r string) bool { return r == "superusers" || r == "testing" })
+		return nil
+	})
+	if err != nil || len(rules) == 0 {
+		return nil, err
+	}
+	return []string{"for everybody it is on for some people only (" + strings.Join(rules, ", ") + "): roles stay, and move, as if it were off there"}, nil
 }
 
 // setFlag is the write of SetFlag for flags that nothing goes with.

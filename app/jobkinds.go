@@ -26,6 +26,7 @@ const (
 	BackupAllJob      = "package backup --all"
 	RestorePackageJob = "package restore"
 	PruneJob          = "store prune apply"
+	ShiftJob          = "flag set --shift"
 	MigrateJob        = "db migrate"
 )
 
@@ -38,7 +39,7 @@ type jobKind struct {
 }
 
 // again is how often a job is begun again when its worker was lost, where doing it twice does no harm: an import that was
-// done already finds nothing that differs, and a plan that was applied goes on where it was. A package that was restored is there; to
+// done already finds nothing that differs, and a plan that was applied, or a move of roles, goes on where it was. A package that was restored is there; to
 // restore it again would be refused, and so say that it failed, which is not so.
 const again = 2
 
@@ -52,6 +53,9 @@ var jobKinds = map[string]jobKind{
 	RestorePackageJob: {runRestore, 0, true, false},
 	PruneJob:          {runPrune, again, true, false},
 }
+
+// A change of the flag may itself put a job into the queue, and so has to know the kinds that it is one of.
+func init() { jobKinds[ShiftJob] = jobKind{runShift, again, false, false} }
 
 // JobOptions are the arguments of a job; each kind has its own of them.
 type JobOptions struct {
@@ -68,6 +72,9 @@ type JobOptions struct {
 	KeepAs     string        `json:"keep_as,omitempty"`     //
 	DeleteOld  bool          `json:"delete_old,omitempty"`  //
 	Origin     string        `json:"origin,omitempty"`      // backups: host name of the server
+	Org        string        `json:"org,omitempty"`         // moves of roles: instead of the key of a course
+	To         string        `json:"to,omitempty"`          // moves of roles: on, off or unset
+	KeepGoing  bool          `json:"keep_going,omitempty"`  // moves of roles: as [FlagChange] has it
 	Restorable time.Duration `json:"restorable,omitempty"`  // prunes: for how long it can be undone, in nanoseconds
 }
 

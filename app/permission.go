@@ -122,6 +122,8 @@ var useCases = map[string]Permission{
 	"RoleRun":           {who: operators},
 	"RetryRoleRun":      {who: operators},
 	"CloseRoleRun":      {who: operators},
+	"ResumeRoleRun":     {who: operators},
+	"RoleRunRows":       {who: operators},
 	"ReconcileRoles":    {who: operators},
 	"FlagStates":        {who: signedIn},
 

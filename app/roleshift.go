@@ -23,6 +23,9 @@ import (
 const (
 	AutomaticMigration = "LECTERN_AUTHZ_AUTOMATIC_MIGRATION" // true: without being asked to
 	KeepGoing          = "LECTERN_AUTHZ_KEEP_GOING"          // true: what can move moves, though some cannot
+	OneStep            = "LECTERN_AUTHZ_ONE_STEP"            // how many rows move in one transaction at most
+	LargeMoves         = "LECTERN_AUTHZ_LARGE_MOVES"         // what is done about more: batches, the default, or refuse
+	RunWait            = "LECTERN_AUTHZ_WAIT"                // how long the change of a flag waits for a run at its scope, such as 10s
 )
 
 // setting reads a setting that is true or false; what is neither is Usage.
@@ -37,9 +40,6 @@ func (a *App) setting(name string) (bool, error) {
 	}
 	return on, nil
 }
-
-// runWait is how long the change of a flag waits for a run that works at its scope.
-const runWait = 10 * time.Second
 
 // ShiftFailed is the further data of the error of a flag that could not be changed because roles could not move.
 type ShiftFailed struct {
@@ -63,35 +63,38 @@ func (a *App) flip(ctx context.Context, f FlagRef, c FlagChange) (out FlagValue,
 		o.KeepGoing = true
 	}
 	if o.Shift {
-		if _, err := a.policy(ctx); err != nil {
+		if err := a.roleTables(ctx); err != nil {
 			return out, err
+		}
+		run, err := a.settleRoles(ctx, f.Scope, flags.Change{On: c.On, Drop: c.Unset}, o, c.how())
+		if err != nil {
+			return out, err
+		}
+		if run != nil {
+			return a.flipped(ctx, f, run)
+		}
+		if large, err := a.largeFlip(ctx, f, c, o); err != nil {
+			return out, err
+		} else if large {
+			return a.flipInBatches(ctx, f, c, o)
 		}
 	}
 	var run *roleshift.Run
 	var ask roleshift.Ask
 	change := flags.Change{On: c.On, Drop: c.Unset, By: int64(a.By), Note: c.Note}
-	once := func(tx *db.Tx) (err error) {
-		run, ask = nil, roleshift.Ask{}
-		if f.Scope, o.Canonical, err = spelledOrg(ctx, tx, f.Scope); err != nil {
+	err = a.waiting(ctx, func() error {
+		return a.Update(ctx, func(tx *db.Tx) (err error) {
+			run, ask = nil, roleshift.Ask{}
+			if f.Scope, o.Canonical, err = spelledOrg(ctx, tx, f.Scope); err != nil {
+				return err
+			}
+			if _, run, ask, err = roleshift.Flip(ctx, tx, f.Scope, change, o); err != nil {
+				return err
+			}
+			out, err = flagValue(ctx, tx, f)
 			return err
-		}
-		if _, run, ask, err = roleshift.Flip(ctx, tx, f.Scope, change, o); err != nil {
-			return err
-		}
-		out, err = flagValue(ctx, tx, f)
-		return err
-	}
-	for end := time.Now().Add(runWait); ; {
-		err = a.Update(ctx, once)
-		if _, busy := errors.AsType[*roleshift.Busy](err); !busy || time.Now().After(end) {
-			break
-		}
-		select {
-		case <-ctx.Done():
-			return out, ctx.Err()
-		case <-time.After(250 * time.Millisecond):
-		}
-	}
+		})
+	})
 	if err != nil {
 		return FlagValue{}, a.shiftFailed(ctx, ask, run, err)
 	}
@@ -155,6 +158,7 @@ type RoleMove struct {
 	All         bool          // every organization
 	DeleteAfter bool          // the sources go: only where the flag has them on the other side
 	KeepGoing   bool          // move what can be moved; of several scopes none stops the others
+	Progress    Progress      // of moves in batches; may be nil
 }
 
 // MoveRoles moves roles, each scope in a transaction and with a run of its own. The flag stays. A scope at which another run
@@ -163,7 +167,7 @@ func (a *App) MoveRoles(ctx context.Context, m RoleMove) (runs []roleshift.Run, 
 	if err := a.may(ctx, "MoveRoles"); err != nil {
 		return nil, err
 	}
-	if _, err := a.policy(ctx); err != nil {
+	if err := a.roleTables(ctx); err != nil {
 		return nil, err
 	}
 	if m.All {
@@ -172,7 +176,7 @@ func (a *App) MoveRoles(ctx context.Context, m RoleMove) (runs []roleshift.Run, 
 		}
 	}
 	for _, scope := range m.Scopes {
-		run, err := a.move(ctx, func(tx *db.Tx) (ask roleshift.Ask, err error) {
+		run, err := a.move(ctx, shiftWork{progress: m.Progress}, func(tx *db.Tx) (ask roleshift.Ask, err error) {
 			canonical := false
 			if scope, canonical, err = spelledOrg(ctx, tx, scope); err != nil {
 				return ask, err
@@ -202,7 +206,12 @@ func (a *App) MoveRoles(ctx context.Context, m RoleMove) (runs []roleshift.Run, 
 }
 
 // move makes a run in a transaction; one that fails, or meets another, leaves its row.
-func (a *App) move(ctx context.Context, makeAsk func(*db.Tx) (roleshift.Ask, error)) (run *roleshift.Run, err error) {
+func (a *App) move(ctx context.Context, how shiftWork, makeAsk func(*db.Tx) (roleshift.Ask, error)) (run *roleshift.Run, err error) {
+	if large, err := a.largeMove(ctx, makeAsk); err != nil {
+		return nil, err
+	} else if large {
+		return a.moveInBatches(ctx, how, makeAsk)
+	}
 	var ask roleshift.Ask
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
 		run, ask = nil, roleshift.Ask{}
@@ -217,11 +226,13 @@ func (a *App) move(ctx context.Context, makeAsk func(*db.Tx) (roleshift.Ask, err
 		return run, a.show(ctx, run.Moves.Changes...)
 	}
 	if busy, ok := errors.AsType[*roleshift.Busy](err); ok {
-		err = a.Update(ctx, func(tx *db.Tx) (err error) {
-			run, err = roleshift.Skip(ctx, tx, ask, busy)
-			return err
-		})
-		return run, err
+		if busy.Abandoned && !a.dryRun {
+			if _, err := a.settleRun(ctx, busy.Run, how); err != nil {
+				return nil, err
+			}
+			return a.move(ctx, how, makeAsk)
+		}
+		return a.skipped(ctx, ask, busy)
 	}
 	err = a.shiftFailed(ctx, ask, run, err)
 	var e *fault.Error
@@ -235,6 +246,15 @@ func (a *App) move(ctx context.Context, makeAsk func(*db.Tx) (roleshift.Ask, err
 		}
 	}
 	return nil, err
+}
+
+// skipped writes that a run did not begin.
+func (a *App) skipped(ctx context.Context, ask roleshift.Ask, busy *roleshift.Busy) (run *roleshift.Run, err error) {
+	err = a.Update(ctx, func(tx *db.Tx) (err error) {
+		run, err = roleshift.Skip(ctx, tx, ask, busy)
+		return err
+	})
+	return run, err
 }
 
 func errorData(err error, e **fault.Error) (f ShiftFailed, ok bool) {
@@ -286,18 +306,21 @@ func (a *App) RoleRuns(ctx context.Context, f roleshift.Filter) ([]roleshift.Run
 	if err := a.may(ctx, "RoleRuns"); err != nil {
 		return nil, err
 	}
-	if _, err := a.policy(ctx); err != nil {
+	if err := a.roleTables(ctx); err != nil {
 		return nil, err
 	}
 	return roleshift.Runs(ctx, a.DB, f)
 }
 
-// RoleRun returns a run with what became of each row.
+// maxRunRows is how many rows of a run RoleRun returns.
+const maxRunRows = 10_000
+
+// RoleRun returns a run with what became of each row: of the first rows, where there are very many.
 func (a *App) RoleRun(ctx context.Context, id int64) (run roleshift.Run, err error) {
 	if err := a.may(ctx, "RoleRun"); err != nil {
 		return run, err
 	}
-	if _, err := a.policy(ctx); err != nil {
+	if err := a.roleTables(ctx); err != nil {
 		return run, err
 	}
 	err = a.View(ctx, func(tx *db.Tx) (err error) {
@@ -305,16 +328,36 @@ func (a *App) RoleRun(ctx context.Context, id int64) (run roleshift.Run, err err
 			return err
 		}
 		run.Moves = &roleshift.Moves{Direction: run.Direction}
-		for last := int64(0); ; {
-			const page = 5000
-			list, to, err := roleshift.Details(ctx, tx, id, last, page)
-			run.Moves.Records = append(run.Moves.Records, list...)
-			if last = to; err != nil || len(list) < page {
-				return err
-			}
+		run.Moves.Records, _, err = roleshift.Details(ctx, tx, id, 0, maxRunRows+1)
+		if run.Truncated = len(run.Moves.Records) > maxRunRows; run.Truncated {
+			run.Moves.Records = run.Moves.Records[:maxRunRows]
 		}
+		return err
 	})
 	return run, err
+}
+
+// RoleRunRows calls fn with what became of each row of a run, in parts, whatever their number.
+func (a *App) RoleRunRows(ctx context.Context, id int64, fn func([]roleshift.Record) error) error {
+	if err := a.may(ctx, "RoleRunRows"); err != nil {
+		return err
+	}
+	if err := a.roleTables(ctx); err != nil {
+		return err
+	}
+	if _, err := roleshift.Find(ctx, a.DB, id); err != nil {
+		return err
+	}
+	for last, page := int64(0), 5000; ; {
+		list, to, err := roleshift.Details(ctx, a.DB, id, last, page)
+		if err != nil {
+			return err
+		}
+		if err := fn(list); err != nil || len(list) < page {
+			return err
+		}
+		last = to
+	}
 }
 
 // RetryRoleRun tries again what failed of a run, in a new one.
@@ -322,10 +365,10 @@ func (a *App) RetryRoleRun(ctx context.Context, id int64) (*roleshift.Run, error
 	if err := a.may(ctx, "RetryRoleRun"); err != nil {
 		return nil, err
 	}
-	if _, err := a.policy(ctx); err != nil {
+	if err := a.roleTables(ctx); err != nil {
 		return nil, err
 	}
-	return a.move(ctx, func(tx *db.Tx) (ask roleshift.Ask, err error) {
+	return a.move(ctx, shiftWork{}, func(tx *db.Tx) (ask roleshift.Ask, err error) {
 		run, err := roleshift.Find(ctx, tx, id)
 		if err != nil {
 			return ask, err
@@ -351,7 +394,18 @@ func (a *App) CloseRoleRun(ctx context.Context, id int64) error {
 	if err := a.may(ctx, "CloseRoleRun"); err != nil {
 		return err
 	}
-	if _, err := a.policy(ctx); err != nil {
+	if err := a.roleTables(ctx); err != nil {
+		return err
+	}
+	run, err := roleshift.Find(ctx, a.DB, id)
+	if err != nil {
+		return err
+	}
+	if run.Batches && run.Status == roleshift.Running {
+		if a.dryRun {
+			return nil
+		}
+		_, err := a.settleRun(ctx, id, shiftWork{})
 		return err
 	}
 	return a.Update(ctx, func(tx *db.Tx) error { return roleshift.Close(ctx, tx, id) })
@@ -363,8 +417,13 @@ func (a *App) ReconcileRoles(ctx context.Context, apply bool) (drift []roleshift
 	if err := a.may(ctx, "ReconcileRoles"); err != nil {
 		return nil, nil, err
 	}
-	if _, err := a.policy(ctx); err != nil {
+	if err := a.roleTables(ctx); err != nil {
 		return nil, nil, err
+	}
+	if apply {
+		if err := a.settleAll(ctx); err != nil {
+			return nil, nil, err
+		}
 	}
 	look := func() error {
 		return a.View(ctx, func(tx *db.Tx) error {
@@ -386,7 +445,7 @@ func (a *App) ReconcileRoles(ctx context.Context, apply bool) (drift []roleshift
 		}
 		next := drift[i]
 		tried[next] = true
-		run, err := a.move(ctx, func(tx *db.Tx) (ask roleshift.Ask, err error) {
+		run, err := a.move(ctx, shiftWork{}, func(tx *db.Tx) (ask roleshift.Ask, err error) {
 			s, err := flags.Load(ctx, tx, flags.Authoring)
 			if err != nil {
 				return ask, err
@@ -419,6 +478,9 @@ func (a *App) WatchRoles(ctx context.Context, every time.Duration, tell func([]r
 	defer tick.Stop()
 	for {
 		apply, err := a.setting(AutomaticMigration)
+		if err == nil && !apply { // else it is done with the rest
+			err = a.settleAll(ctx)
+		}
 		var drift []roleshift.Drift
 		var runs []roleshift.Run
 		if err == nil {

@@ -22,6 +22,10 @@ var (
 	errLost      = errors.New("the job's lease was lost")
 )
 
+// IsCancelled reports whether the context of a run has ended because somebody cancelled the job, and not because its worker ends,
+// after which another takes it up.
+func IsCancelled(ctx context.Context) bool { return errors.Is(context.Cause(ctx), errCancelled) }
+
 const (
 	watchEvery = time.Second // between looks whether somebody has asked for the end
 	flushEvery = time.Second // between writes of progress

@@ -181,6 +181,7 @@ func (w *Worker) end(ctx context.Context, cause error, abandoned bool) (*Run, er
 	run := w.run
 	err := w.d.Update(ctx, func(tx *db.Tx) error {
 		run = w.run
+		run.Batches = true
 		m, err := tally(ctx, tx, &run, w.ask)
 		if err != nil {
 			return err

@@ -44,12 +44,8 @@ func (s source) waits(a Ask, early map[string]bool, fold bool) bool {
 		_, ok := course(s.held.Scope)
 		key, wide = s.held.Scope, !ok
 	}
-	if fold {
-		for c := range early {
-			if slug.Fold(c) == slug.Fold(key) {
-				return true
-			}
-		}
+	if fold && len(early) > 0 {
+		key = slug.Fold(key)
 	}
 	return wide || early[key]
 }

@@ -82,8 +82,8 @@ func (t *Turn) change() flags.Change {
 	return flags.Change{On: t.On, Drop: t.Drop, By: t.By, Note: t.Note}
 }
 
-// scope returns the scope of the flag that an ask is about.
-func (a Ask) scope() (flags.Scope, error) {
+// Scope returns the scope of the flag that an ask is about.
+func (a Ask) Scope() (flags.Scope, error) {
 	if a.Org != "" {
 		return flags.ForOrg(a.Org)
 	}

@@ -47,6 +47,11 @@ type Run struct {
 	// What Lectern keeps besides; Ours is false for the runs of others.
 	Ours                        bool
 	Moved, Merged, Left, Errors int64
+	Derived, NotEligible        int64 // of a run in batches that was just made
+	Batches                     bool  // it was made in batches, as far as that is known
+	Truncated                   bool  // Moves has some of the rows only
+	Step                        string
+	Done, Total                 int64 // of a run in batches that is at work: the step, and how far it is
 	Actor                       user.ID
 	ask                         string
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/flags"
 	"github.com/openlectern/lectern/user"
 )
 
@@ -38,19 +39,23 @@ func Runs(ctx context.Context, q db.Querier, f Filter) ([]Run, error) {
 	if f.Limit <= 0 {
 		f.Limit = 100
 	}
-	return db.All(ctx, q, "SELECT r.id, r.migration_type, r.scope_type, r.scope_key, r.status, r.created_at, r.completed_at, r.metadata, a.ask, a.moved, a.merged, a.left_alone, a.errors, a.actor_id FROM "+
-		runTable+" r LEFT JOIN "+askTable+" a ON a.run_id = r.id WHERE "+strings.Join(where, " AND ")+" ORDER BY r.id DESC LIMIT ?", append(args, f.Limit), scanRun)
+	return db.All(ctx, q, "SELECT r.id, r.migration_type, r.scope_type, r.scope_key, r.status, r.created_at, r.completed_at, r.metadata, a.ask, a.moved, a.merged, a.left_alone, a.errors, a.actor_id, p.step, p.done, p.total FROM "+
+		runTable+" r LEFT JOIN "+askTable+" a ON a.run_id = r.id LEFT JOIN "+paceTable+" p ON p.run_id = r.id WHERE "+strings.Join(where, " AND ")+" ORDER BY r.id DESC LIMIT ?", append(args, f.Limit), scanRun)
 }
 
 func scanRun(r *db.Row) (run Run, err error) {
 	var direction, status, metadata string
 	var ask *string
-	var moved, merged, left, errs, actor *int64
-	err = r.Scan(&run.ID, &direction, &run.Kind, &run.Key, &status, &run.Started, &run.Finished, &metadata, &ask, &moved, &merged, &left, &errs, &actor)
+	var moved, merged, left, errs, actor, done, total *int64
+	var at *string
+	err = r.Scan(&run.ID, &direction, &run.Kind, &run.Key, &status, &run.Started, &run.Finished, &metadata, &ask, &moved, &merged, &left, &errs, &actor, &at, &done, &total)
 	run.Direction, run.Status, run.Metadata = Direction(direction), Status(status), json.RawMessage(metadata)
 	if ask != nil {
 		run.Ours, run.ask = true, *ask
 		run.Moved, run.Merged, run.Left, run.Errors = *moved, *merged, *left, *errs
+	}
+	if at != nil {
+		run.Batches, run.Step, run.Done, run.Total = true, step(*at).text(), *done, *total
 	}
 	if actor != nil {
 		run.Actor = user.ID(*actor)
@@ -117,11 +122,35 @@ func Close(ctx context.Context, tx *db.Tx, id int64) error {
 	return err
 }
 
-// Continues reports whether a run in batches that stands still does what is asked, so that to take it up is to do it.
-func (r Run) Continues(a Ask) bool {
+// Stale returns a run in batches that is said to work at the scope of an ask, or at one that has it or is of it, and at which
+// nobody works any more. An ask without scope means any.
+func Stale(ctx context.Context, q db.Querier, ask Ask) (run Run, found bool, err error) {
+	active, err := Runs(ctx, q, Filter{Status: Running, Limit: 1000})
+	if err != nil {
+		return run, false, err
+	}
+	for _, a := range active {
+		if !a.Batches || (ask.Org != "" || len(ask.Courses) > 0) && !ask.meets(a.Kind, a.Key) {
+			continue
+		}
+		of := Ask{Org: a.Key}
+		if a.Kind == "course" {
+			of = Ask{Courses: []string{a.Key}}
+		}
+		if left, err := abandoned(ctx, q, a.ID, of, false); left || err != nil {
+			return a, left, err
+		}
+	}
+	return run, false, nil
+}
+
+// Continues reports whether a run in batches that stands still makes this change of the flag, so that to take it up is to make
+// it.
+func (r Run) Continues(scope flags.Scope, c flags.Change, keepGoing bool) bool {
 	var was Ask
-	if r.Status != Running || json.Unmarshal([]byte(r.ask), &was) != nil || was.Turn == nil || a.Turn == nil {
+	if r.Status != Running || json.Unmarshal([]byte(r.ask), &was) != nil || was.Turn == nil {
 		return false
 	}
-	return was.Direction == a.Direction && was.String() == a.String() && was.KeepGoing == a.KeepGoing && was.Turn.On == a.Turn.On && was.Turn.Drop == a.Turn.Drop
+	t := was.Turn
+	return t.Course == scope.Course() && t.Org == scope.Org() && t.Drop == c.Drop && (t.Drop || t.On == c.On) && was.KeepGoing == keepGoing
 }

@@ -35,6 +35,7 @@ func tally(ctx context.Context, q db.Querier, run *Run, ask Ask) (map[string]any
 		return nil, err
 	}
 	run.Moved, run.Merged, run.Left, run.Errors = counts[Moved], counts[Merged], counts[Left], counts[Error]
+	run.Derived, run.NotEligible = counts[Derived], notEligible
 	out := s.document(counts, notEligible)
 	if ask.Org == "" {
 		return out, nil

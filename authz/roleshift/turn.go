@@ -163,7 +163,7 @@ func (w *Worker) flip(ctx context.Context, s seen) error {
 // set turns the flag, where that was asked for, and returns what is said of it then.
 func (w *Worker) set(ctx context.Context, tx *db.Tx) (*flags.State, error) {
 	if t := w.ask.Turn; t != nil {
-		scope, err := w.ask.scope()
+		scope, err := w.ask.Scope()
 		if err != nil {
 			return nil, err
 		}
@@ -200,13 +200,22 @@ func (w *Worker) whole(ctx context.Context, tx *db.Tx, st *stepping, ask Ask) (p
 // derive makes for single courses what people have in the organization, where that is on the other side (M-25). placed are
 // records of which those of an organization's run were just made.
 func (w *Worker) derive(ctx context.Context, tx *db.Tx, st *stepping, ask Ask, placed []Record) error {
+	list, err := w.derived(ctx, tx, st, ask, placed, true)
+	if err != nil {
+		return err
+	}
+	return saveDetails(ctx, tx, w.run.ID, list, !ask.Keep)
+}
+
+// derived is derive without its records being kept; those of a course's run are derived where last is true.
+func (w *Worker) derived(ctx context.Context, tx *db.Tx, st *stepping, ask Ask, placed []Record, last bool) ([]Record, error) {
 	m := newMover(tx, ask, w.run.ID)
 	m.paged = true
 	var wide []Record
 	var err error
 	switch {
-	case !ask.Derive, ask.Org != "" && ask.Keep:
-		return nil
+	case !ask.Derive, !last, ask.Org != "" && ask.Keep:
+		return nil, nil
 	case ask.Org != "":
 		for _, r := range placed {
 			if r.legacy.Course == "" && (r.Outcome == Moved || r.Outcome == Merged) {
@@ -215,7 +224,7 @@ func (w *Worker) derive(ctx context.Context, tx *db.Tx, st *stepping, ask Ask, p
 		}
 	default:
 		if wide, err = m.wideOf(ctx, tx); err != nil {
-			return err
+			return nil, err
 		}
 	}
 	switch {
@@ -228,11 +237,8 @@ func (w *Worker) derive(ctx context.Context, tx *db.Tx, st *stepping, ask Ask, p
 	default:
 		err = m.deriveRowsIn(ctx, tx, wide, ask.Courses)
 	}
-	if err != nil {
-		return err
-	}
 	st.took(m)
-	return m.save(ctx, tx)
+	return m.out.Records, err
 }
 
 // wideOf returns the roles in the organization of a course.

@@ -12,6 +12,7 @@ import (
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/flags"
+	"github.com/openlectern/lectern/internal/slug"
 	"github.com/openlectern/lectern/lease"
 )
 
@@ -323,7 +324,7 @@ func (w *Worker) now(ctx context.Context, q db.Querier) (ask Ask, early map[stri
 
 func (w *Worker) nowAt(s *flags.State, fold bool) (ask Ask, early map[string]bool, err error) {
 	ask = w.ask
-	scope, err := ask.scope()
+	scope, err := ask.Scope()
 	if err != nil {
 		return ask, nil, err
 	}
@@ -338,6 +339,9 @@ func (w *Worker) nowAt(s *flags.State, fold bool) (ask Ask, early map[string]boo
 		there = s.States().Courses.Off
 	}
 	for _, c := range there {
+		if fold {
+			c = slug.Fold(c)
+		}
 		early[c] = true
 	}
 	return ask, early, nil

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/csv"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -31,6 +32,13 @@ type roleRun struct {
 	Started     stamp      `json:"started"`
 	Finished    *stamp     `json:"finished"`
 	Ours        bool       `json:"ours"`
+	LeftCount   int64      `json:"left_count"`  // also of rows that are not listed
+	ErrorCount  int64      `json:"error_count"` //
+	Truncated   bool       `json:"truncated"`   // rows, left and errors have the first rows only: --csv has all
+	Batches     bool       `json:"batches"`     // it was made, or would be, in batches and not in one transaction; of runs that have ended not known later
+	Step        string     `json:"step"`        // of a run in batches that is at work; "" else
+	Done        int64      `json:"done"`        //
+	Total       int64      `json:"total"`       // about
 	Error       string     `json:"error,omitempty"`
 }
 
@@ -45,31 +53,44 @@ type movedRow struct {
 	Note    string `json:"note"`
 }
 
+func newMovedRow(r roleshift.Record) movedRow {
+	row := movedRow{r.Row, r.User, r.Role, r.Scope, string(r.Outcome), r.Reason, r.Note}
+	if r.Text != "" {
+		row.Note = r.Text
+	}
+	return row
+}
+
 func newRoleRun(r roleshift.Run, dry bool) roleRun {
 	d := roleRun{Scope: r.Key, Direction: string(r.Direction), Status: string(r.Status), Moved: r.Moved, Merged: r.Merged, Started: stamp(r.Started),
-		Finished: stampOf(r.Finished), Ours: r.Ours, Left: []movedRow{}, Errors: []movedRow{}, Rows: []movedRow{}}
+		Finished: stampOf(r.Finished), Ours: r.Ours, LeftCount: r.Left, ErrorCount: r.Errors, Truncated: r.Truncated || r.Batches && r.Moves == nil,
+		Batches: r.Batches, Step: r.Step, Done: r.Done, Total: r.Total, Derived: r.Derived, NotEligible: r.NotEligible, Left: []movedRow{}, Errors: []movedRow{}, Rows: []movedRow{}}
 	if !dry {
 		d.ID = &r.ID
 	}
 	if r.Moves == nil {
 		return d
 	}
+	if !r.Truncated {
+		d.Derived, d.NotEligible = 0, 0
+	}
 	for _, rec := range r.Moves.Records {
-		row := movedRow{rec.Row, rec.User, rec.Role, rec.Scope, string(rec.Outcome), rec.Reason, rec.Note}
-		if rec.Text != "" {
-			row.Note = rec.Text
-		}
+		row := newMovedRow(rec)
 		d.Rows = append(d.Rows, row)
 		switch {
 		case rec.Outcome == roleshift.Left && rec.Reason != roleshift.NotEligible:
 			d.Left = append(d.Left, row)
 		case rec.Outcome == roleshift.Error:
 			d.Errors = append(d.Errors, row)
+		case r.Truncated:
 		case rec.Outcome == roleshift.Derived:
 			d.Derived++
 		case rec.Reason == roleshift.NotEligible:
 			d.NotEligible++
 		}
+	}
+	if !r.Truncated {
+		d.LeftCount, d.ErrorCount = int64(len(d.Left)), int64(len(d.Errors))
 	}
 	return d
 }
@@ -79,12 +100,21 @@ func (d roleRun) text(w *textWriter) {
 	if d.ID != nil {
 		name = "run " + strconv.FormatInt(*d.ID, 10)
 	}
-	w.line("%s of %s, %s: %s; %d moved, %d merged, %d left, %d derived, %d errors", name, plain(d.Scope), d.Direction, d.Status, d.Moved, d.Merged, len(d.Left), d.Derived, len(d.Errors))
+	w.line("%s of %s, %s: %s; %d moved, %d merged, %d left, %d derived, %d errors", name, plain(d.Scope), d.Direction, d.Status, d.Moved, d.Merged, d.LeftCount, d.Derived, d.ErrorCount)
+	if d.Batches {
+		w.line("  in batches: copy, flip, clean")
+	}
+	if d.Step != "" {
+		w.line("  %s: %d of about %d rows", d.Step, d.Done, d.Total)
+	}
 	if d.NotEligible > 0 {
 		w.line("  %s of kinds that do not move", count(int(d.NotEligible), "row", "rows"))
 	}
 	for _, r := range d.Left {
 		w.line("  left: %s as %s %s (%s)", plain(r.User), plain(r.Role), plain(r.Scope), r.Reason)
+	}
+	if d.Truncated {
+		w.line("  there are more rows than are listed: --csv has all of them")
 	}
 	for _, r := range d.Errors {
 		w.line("  not moved: %s as %s %s (%s): %s", plain(r.User), plain(r.Role), plain(r.Scope), r.Reason, plain(r.Note))
@@ -144,7 +174,7 @@ func (c *cli) authzMove(name string, direction roleshift.Direction) *cobra.Comma
 	cmd := &cobra.Command{
 		Use: name + " (--course KEY… | --org ORG | --all)", Short: short, Args: cobra.NoArgs,
 		Long: what + ` of courses, of an organization with its courses, or of all organizations,
-each in one step and with a run of its own. The flag stays as it is. What is moved stays where it was, too, unless
+each in one step, or in batches where they are very many, and with a run of its own. The flag stays as it is. What is moved stays where it was, too, unless
 --delete-after is given, which takes that the flag has been set already. Courses whose own override has them on the other
 side are left out. A dry run prints what becomes of each row. With --keep-going what cannot move is told of, and the rest
 moves; the command ends with status 4 then.`,
@@ -155,7 +185,10 @@ moves; the command ends with status 4 then.`,
 				return err
 			}
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
+				meter, progress := c.progress()
+				m.Progress = progress
 				runs, err := a.MoveRoles(cmd.Context(), m)
+				meter.end()
 				if err != nil {
 					return err
 				}
@@ -204,20 +237,23 @@ func moveScopes(courses []string, org string, every bool) (scopes []flags.Scope,
 }
 
 func (c *cli) authzRuns() *cobra.Command {
-	var retry, closing, table bool
+	var retry, closing, resume, table bool
 	var f roleshift.Filter
 	var direction, status string
 	cmd := &cobra.Command{
 		Use: "runs [ID]", Short: "List moves of roles, or show one", Args: cobra.MaximumNArgs(1),
 		Long: `Runs lists moves of roles between the platform's own role rows and assignments, newest first, those of other programs
 too. With the number of a run it tells what became of each row. --retry tries again what failed of it; --close ends one that is
-said to work and does not, as after a crash of another program; --csv prints its rows as a table for other programs.`,
+said to work and does not, as after a crash of another program; --csv prints its rows as a table for other programs.
+
+A run that moves very many roles does so in batches. Where its program has ended --resume takes it up where it stopped, and
+--close takes back what it had copied; if the flag was turned already both do what is left to do.`,
 		Example: `  lectern authz runs --status failed
   lectern authz runs 12 --csv`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				if retry || closing || table {
-					return usage("--retry, --close, --csv", "they are about one run").WithNext("give its number: lectern authz runs ID")
+				if retry || closing || resume || table {
+					return usage("--retry, --close, --resume, --csv", "they are about one run").WithNext("give its number: lectern authz runs ID")
 				}
 				f.Direction, f.Status = roleshift.Direction(direction), roleshift.Status(status)
 				return c.with(cmd.Context(), reading, func(a *app.App) error {
@@ -233,55 +269,72 @@ said to work and does not, as after a crash of another program; --csv prints its
 				return usage(args[0], "not the number of a run")
 			}
 			how := reading
-			if retry || closing {
+			if retry || closing || resume {
 				how = writing
 			}
-			return c.with(cmd.Context(), how, func(a *app.App) error { return c.oneRun(cmd.Context(), a, id, retry, closing, table) })
+			return c.with(cmd.Context(), how, func(a *app.App) error { return c.oneRun(cmd.Context(), a, id, runVerb{retry, closing, resume, table}) })
 		},
 	}
 	fl := cmd.Flags()
 	fl.BoolVar(&retry, "retry", false, "try again what failed")
 	fl.BoolVar(&closing, "close", false, "end a run that nobody works at")
+	fl.BoolVar(&resume, "resume", false, "take up a run in batches whose program has ended")
 	fl.BoolVar(&table, "csv", false, "print the rows as comma-separated values")
 	fl.StringVar(&direction, "direction", "", "only forward or rollback `runs`")
 	fl.StringVar(&status, "status", "", "only runs with this `status`")
 	fl.StringVar(&f.Key, "scope", "", "only runs of this course `key` or organization")
 	fl.IntVar(&f.Limit, "limit", 100, "at most so `many`")
-	cmd.MarkFlagsMutuallyExclusive("retry", "close", "csv")
+	cmd.MarkFlagsMutuallyExclusive("retry", "close", "resume", "csv")
 	return cmd
 }
 
-func (c *cli) oneRun(ctx context.Context, a *app.App, id int64, retry, closing, table bool) error {
+// runVerb says what is done with one run; without any it is shown.
+type runVerb struct{ retry, closing, resume, table bool }
+
+func (c *cli) oneRun(ctx context.Context, a *app.App, id int64, do runVerb) error {
+	var again *roleshift.Run
+	var err error
 	switch {
-	case retry:
-		run, err := a.RetryRoleRun(ctx, id)
-		if err != nil {
+	case do.retry:
+		again, err = a.RetryRoleRun(ctx, id)
+	case do.resume:
+		meter, progress := c.progress()
+		again, err = a.ResumeRoleRun(ctx, id, progress)
+		meter.end()
+	case do.closing:
+		err = a.CloseRoleRun(ctx, id)
+	case do.table:
+		return c.runTable(ctx, a, id)
+	}
+	if err != nil {
+		return err
+	}
+	if again != nil {
+		if err := c.print(newRoleRun(*again, c.global.dryRun)); err != nil {
 			return err
 		}
-		if err := c.print(newRoleRun(*run, c.global.dryRun)); err != nil {
-			return err
-		}
-		return partial(*run)
-	case closing:
-		if err := a.CloseRoleRun(ctx, id); err != nil {
-			return err
-		}
+		return partial(*again)
 	}
 	run, err := a.RoleRun(ctx, id)
 	if err != nil {
 		return err
 	}
-	d := newRoleRun(run, false)
-	if !table {
-		return c.print(d)
-	}
+	return c.print(newRoleRun(run, false))
+}
+
+// runTable prints the rows of a run as they are read.
+func (c *cli) runTable(ctx context.Context, a *app.App, id int64) error {
 	w := csv.NewWriter(c.env.Stdout)
 	_ = w.Write([]string{"row", "user", "role", "scope", "outcome", "reason", "note"}) // Flush keeps the first error
-	for _, r := range d.Rows {
-		_ = w.Write([]string{strconv.FormatInt(r.Row, 10), r.User, r.Role, r.Scope, r.Outcome, r.Reason, r.Note})
-	}
+	err := a.RoleRunRows(ctx, id, func(list []roleshift.Record) error {
+		for _, rec := range list {
+			r := newMovedRow(rec)
+			_ = w.Write([]string{strconv.FormatInt(r.Row, 10), r.User, r.Role, r.Scope, r.Outcome, r.Reason, r.Note})
+		}
+		return w.Error()
+	})
 	w.Flush()
-	return w.Error()
+	return errors.Join(err, w.Error())
 }
 
 // reconciled is the document of where flag and roles disagree.

@@ -21,6 +21,8 @@ type flagState struct {
 	Percent   *float64 `json:"percent"`   // of a sample; else null
 	Rules     []string `json:"rules"`     // of a global flag: for whom it is on although it is off for everybody
 	Run       *int64   `json:"run"`       // the move of roles that went with it; null without one
+	Job       *int64   `json:"job"`       // the job that is to make the change; null without one
+	Warnings  []string `json:"warnings"`
 
 	moved roleRun // of that run
 	end   error   // what the command ends with when it has printed this
@@ -42,6 +44,10 @@ func newFlagState(v app.FlagValue) flagState {
 	if d.Rules == nil {
 		d.Rules = []string{}
 	}
+	if v.Job != 0 {
+		d.Job = &v.Job
+	}
+	d.Warnings = append([]string{}, v.Warnings...)
 	return d
 }
 
@@ -68,6 +74,12 @@ func (d flagState) text(w *textWriter) {
 	w.line("%s is %s for %s (%s there)", plain(d.Flag), d.Effective, plain(where), set)
 	for _, r := range d.Rules {
 		w.line("  but on for: %s", plain(r))
+	}
+	for _, t := range d.Warnings {
+		w.line("  warning: %s", plain(t))
+	}
+	if d.Job != nil {
+		w.line("  job %d is to change it: lectern job show %d", *d.Job, *d.Job)
 	}
 	if d.moved.Status != "" {
 		d.moved.text(w)
@@ -178,13 +190,16 @@ func (c *cli) flagCommand() *cobra.Command {
 A value may be for one course (--course), for one organization (--org) or, with neither, for everybody. A course's counts
 before its organization's, and that before everybody's.`
 	var note string
-	var shift, noShift, keepGoing bool
+	var shift, noShift, keepGoing, background bool
 	change := func(ctx context.Context, a *app.App, ref app.FlagRef, change app.FlagChange) (document, error) {
 		change.Note, change.KeepGoing = note, keepGoing
 		if shift || noShift {
 			change.Shift = &shift
 		}
+		meter, progress := c.progress()
+		change.Background, change.Progress = background, progress
 		v, err := a.SetFlag(ctx, ref, change)
+		meter.end()
 		d := newFlagState(v)
 		if v.Run != nil {
 			if !c.global.dryRun {
@@ -211,7 +226,8 @@ A sample takes a percentage as well.` + scopes + `
 With the authoring flag of a course or organization roles move, in the same step, where --shift is given or
 $LECTERN_AUTHZ_AUTOMATIC_MIGRATION is true: the platform's own role rows become assignments where it is turned on, and go back
 where it is turned off. If a role cannot move the flag stays as it was, and a run tells why (lectern authz runs); with
---keep-going the rest moves, and the command ends with status 4.
+--keep-going the rest moves, and the command ends with status 4. More roles than $LECTERN_AUTHZ_ONE_STEP (50000; 10000 in a
+Galera cluster) move in batches, and the flag is turned in between; a command that is stopped before that has changed nothing.
 
 Other programs may keep everybody's value, switches and samples in mind for some minutes; those of courses and organizations
 they see at once.`,
@@ -237,7 +253,9 @@ which leaves a flag to its other rules (staff, percentage and so on). A switch o
 		f.BoolVar(&shift, "shift", false, "move roles with the authoring flag, in the same step")
 		f.BoolVar(&noShift, "no-shift", false, "move no roles, whatever $"+app.AutomaticMigration+" says")
 		f.BoolVar(&keepGoing, "keep-going", false, "change the flag though some roles cannot move")
+		f.BoolVar(&background, "background", false, "leave the move of very many roles to a server, as a job")
 		cmd.MarkFlagsMutuallyExclusive("shift", "no-shift")
+		cmd.MarkFlagsMutuallyExclusive("background", "no-shift")
 	}
 	history := c.flagVerb(reading, &cobra.Command{
 		Use: "history NAME", Short: "List what a flag was set to, newest first", Args: cobra.ExactArgs(1),
