@@ -21,6 +21,9 @@ func (w *Worker) clean(ctx context.Context) error {
 			list = nil
 			return nil
 		}
+		if err := w.measure(ctx, tx); err != nil {
+			return err
+		}
 		if list, err = details(ctx, tx, w.run.ID, w.pace.after, w.o.Rows); err != nil {
 			return err
 		}
@@ -56,14 +59,16 @@ func (w *Worker) spend(ctx context.Context) (*Run, error) {
 		if err != nil {
 			return nil, err
 		}
-		for scope, id, more := "", int64(0), true; more; {
+		for scope, more := "", true; more; {
+			var last string
 			err := w.step(ctx, func(tx *db.Tx, _ *stepping) (err error) {
-				scope, id, more, err = w.spendSome(ctx, tx, stays, scope, id)
+				last, more, err = w.spendSome(ctx, tx, stays, scope)
 				return err
 			}, func(*pace) {})
 			if err != nil {
 				return nil, err
 			}
+			scope = last
 		}
 	}
 	return w.end(ctx, nil, false)
@@ -87,34 +92,44 @@ func (w *Worker) stays(ctx context.Context) (map[who]bool, error) {
 	return stays, err
 }
 
-// spendSome marks one batch, in the order of scopes, from behind the one named.
-func (w *Worker) spendSome(ctx context.Context, tx *db.Tx, stays map[who]bool, after string, id int64) (scope string, last int64, more bool, err error) {
-	scope, last = after, id
+// spendSome marks what stands in the scopes that come after one, of so many that they make a batch.
+func (w *Worker) spendSome(ctx context.Context, tx *db.Tx, stays map[who]bool, after string) (last string, more bool, err error) {
 	source := legacySide
 	if w.ask.Direction == Rollback {
 		source = authzSide
 	}
-	m := newMover(tx, w.ask, w.run.ID)
 	first, behind := w.ask.course(), w.ask.course()+"\x01"
 	if w.ask.Org != "" {
 		first, behind = "course-v1:"+w.ask.Org+"+", "course-v1:"+w.ask.Org+"," // the character that comes after +
 	}
-	var spent []int64
-	n := 0
-	err = tx.Query(ctx, standingRows+" AND scope >= ? AND scope < ? AND (scope > ? OR scope = ? AND id > ?) ORDER BY scope, id LIMIT ?",
-		[]any{string(source), true, first, behind, after, after, id, w.o.Rows}, func(r *db.Row) error {
-			s, err := scanStanding(r)
-			n, scope, last = n+1, s.scope, s.id
-			if err == nil && !m.isExcluded(s.scope) && !stays[who{s.row.User, s.row.Role, s.scope}] {
-				spent = append(spent, s.id)
-			}
-			return err
-		})
+	beyond := " AND scope > ?"
+	if after == "" {
+		after, beyond = first, " AND scope >= ?"
+	}
+	args := []any{string(source), true, after, behind}
+	last, more, err = db.One(ctx, tx, "SELECT scope FROM "+detailTable+" WHERE side = ? AND standing = ?"+beyond+" AND scope < ? ORDER BY scope LIMIT 1 OFFSET ?",
+		append(args, w.o.Rows), db.Value[string])
 	if err != nil {
-		return after, id, false, err
+		return "", false, err
+	}
+	query := standingRows + beyond + " AND scope < ?"
+	if more {
+		query, args[3] = standingRows+beyond+" AND scope <= ?", last
+	}
+	m := newMover(tx, w.ask, w.run.ID)
+	var spent []int64
+	err = tx.Query(ctx, query, args, func(r *db.Row) error {
+		s, err := scanStanding(r)
+		if err == nil && !m.isExcluded(s.scope) && !stays[who{s.row.User, s.row.Role, s.scope}] {
+			spent = append(spent, s.id)
+		}
+		return err
+	})
+	if err != nil {
+		return "", false, err
 	}
 	_, err = db.ExecIn(ctx, tx, "UPDATE "+detailTable+" SET standing = ? WHERE id IN (?...)", spent, []any{false})
-	return scope, last, n == w.o.Rows, err
+	return last, more, err
 }
 
 // undo takes back what was copied, in batches, and ends the run as failed.

@@ -73,6 +73,9 @@ func (w *Worker) copy(ctx context.Context) error {
 	var n int
 	copied := int64(0)
 	return w.step(ctx, func(tx *db.Tx, s *stepping) error {
+		if err := w.measure(ctx, tx); err != nil {
+			return err
+		}
 		ask, early, err := w.now(ctx, tx)
 		if err != nil {
 			return err
@@ -112,4 +115,18 @@ func (w *Worker) copy(ctx context.Context) error {
 func maxRecord(ctx context.Context, q db.Querier, run int64) (int64, error) {
 	id, _, err := db.One(ctx, q, "SELECT id FROM "+detailTable+" WHERE run_id = ? ORDER BY id DESC LIMIT 1", []any{run}, db.Value[int64])
 	return id, err
+}
+
+// measure has PostgreSQL count rows when a step begins, and each time that they have become twice as many: one that thinks a
+// table is small reads it from end to end for each batch.
+func (w *Worker) measure(ctx context.Context, tx *db.Tx) error {
+	batch := w.pace.done / int64(w.o.Rows)
+	if tx.Engine() != db.PostgreSQL || batch&(batch-1) != 0 {
+		return nil
+	}
+	if err := authz.Measure(ctx, tx); err != nil {
+		return err
+	}
+	_, err := tx.Exec(ctx, "ANALYZE "+detailTable)
+	return err
 }
