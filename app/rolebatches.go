@@ -392,11 +392,12 @@ func (a *App) ignoreFailed(run *roleshift.Run, err error) error {
 
 // resume takes up a run where it was left.
 func (a *App) resume(ctx context.Context, id int64, how shiftWork) (*roleshift.Run, error) {
-	run, err := a.asJob(ctx, how, fmt.Sprintf("run %d", id), func(ctx context.Context, p Progress) (*roleshift.Run, error) {
-		w, err := roleshift.Resume(ctx, a.DB, id, a.batches(p))
-		if err != nil {
-			return nil, err
-		}
+	w, err := roleshift.Resume(ctx, a.DB, id, a.batches(nil))
+	if err != nil {
+		return nil, err
+	}
+	run, err := a.asJob(ctx, how, w.Scope(), func(ctx context.Context, p Progress) (*roleshift.Run, error) {
+		w.Tell(p)
 		return a.workRoles(ctx, w, how)
 	})
 	if err != nil {
@@ -407,11 +408,12 @@ func (a *App) resume(ctx context.Context, id int64, how shiftWork) (*roleshift.R
 
 // settleRun ends a run in batches that was left: what was copied is taken back, or, where the flag was turned, the rest is done.
 func (a *App) settleRun(ctx context.Context, id int64, how shiftWork) (run *roleshift.Run, err error) {
-	run, err = a.asJob(ctx, how, fmt.Sprintf("run %d", id), func(ctx context.Context, p Progress) (run *roleshift.Run, err error) {
-		w, err := roleshift.Resume(ctx, a.DB, id, a.batches(p))
-		if err != nil {
-			return nil, err
-		}
+	w, err := roleshift.Resume(ctx, a.DB, id, a.batches(nil))
+	if err != nil {
+		return nil, err
+	}
+	run, err = a.asJob(ctx, how, w.Scope(), func(ctx context.Context, p Progress) (run *roleshift.Run, err error) {
+		w.Tell(p)
 		defer func() { err = errors.Join(err, w.Close(context.WithoutCancel(ctx))) }()
 		run, err = w.TakeBack(ctx, nil, true)
 		return run, a.ignoreFailed(run, err)

@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -282,7 +284,11 @@ func TestM39M40(t *testing.T) {
 		if _, err := r.turn(r.a, false, FlagChange{}); err != nil {
 			t.Fatal(err)
 		}
-		for stop := 1; stop <= 5; stop++ {
+		stops := []int{1, 2, 3, 4, 5}
+		if r.a.DB.Engine() != db.SQLite && os.Getenv("LECTERN_TEST_ALL") != "1" {
+			stops = []int{2, 5}
+		}
+		for _, stop := range stops {
 			for name, how := range map[string]func(id int64) error{
 				"resume": func(id int64) error { _, err := r.a.ResumeRoleRun(t.Context(), id, nil); return err },
 				"again":  func(int64) error { _, err := r.turn(r.a, true, FlagChange{}); return err },
@@ -329,8 +335,8 @@ func TestM39M40(t *testing.T) {
 					if want = roleshift.Completed; run.Status != want {
 						t.Errorf("left after %d, %s: it is %s", stop, name, run.Status)
 					}
-				} else if run.Status != want || !strings.Contains(string(run.Metadata), `"abandoned":true`) {
-					t.Errorf("left after %d, %s: it is %s, %s", stop, name, run.Status, run.Metadata)
+				} else if run.Status != want || !abandoned(t, run) {
+					t.Errorf("left after %d, %s: it is %s and not known as abandoned", stop, name, run.Status)
 				}
 				if (name == "resume" || name == "again") && !turned {
 					t.Errorf("left after %d, %s: the flag is off", stop, name)
@@ -351,6 +357,15 @@ func TestM39M40(t *testing.T) {
 			}
 		}
 	})
+}
+
+func abandoned(t *testing.T, run roleshift.Run) bool {
+	t.Helper()
+	var m struct{ Abandoned bool }
+	if err := json.Unmarshal(run.Metadata, &m); err != nil {
+		t.Fatal(err)
+	}
+	return m.Abandoned
 }
 
 func must[T any](v T, err error) func(t *testing.T) T {

@@ -158,6 +158,9 @@ func (w *Worker) hold(ctx context.Context, org string, run int64) (err error) {
 // Close gives the lease back. It is to be called once.
 func (w *Worker) Close(ctx context.Context) error { return w.lease.Release(ctx) }
 
+// Tell has progress told from now on; nil is nobody.
+func (w *Worker) Tell(progress func(step string, done, total int)) { w.o.Progress = progress }
+
 // ID returns the id of the run.
 func (w *Worker) ID() int64 { return w.run.ID }
 
