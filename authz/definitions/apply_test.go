@@ -190,3 +190,50 @@ func TestApplyFaults(t *testing.T) {
 func extensionOf(role, what string) string {
 	return "role_extensions:\n  - {role_id: " + role + ", " + what + "}\n"
 }
+
+// TestM63 keeps a role of courses that people hold, and by force takes it from them: each is told of, and is in the audit.
+func TestM63(t *testing.T) {
+	t.Parallel()
+	dbtest.EachReady(t, seeded, func(t *testing.T, d *db.DB) {
+		ctx := t.Context()
+		base := compiled(t, shippedFiles(t)...)
+		if _, err := apply(d, base, false); err != nil {
+			t.Fatal(err)
+		}
+		held := authz.Grant{User: "ann", Role: "course_staff", Scope: "course-v1:Org+One+2026"}
+		err := d.Update(ctx, func(tx *db.Tx) error {
+			_, err := authz.Assign(ctx, tx, []authz.Grant{held}, authz.Options{})
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		const all = "SELECT ptype, v0, v1, v2 FROM casbin_rule ORDER BY id"
+		before := rows(t, d, all)
+		other := compiled(t, file(t, "site", 200, `roles:
+  - {id: helper, display_name: Helper, description: Helps, scopes: [lib], permissions: [content_libraries.view_library]}
+permission_categories:
+  - {id: library, display_name: Library, description: A library, icon: BookOpen}
+permissions:
+  - {namespace: content_libraries, name: view_library, display_name: View, description: Looks, category_id: library, scopes: [lib]}
+`))
+		_, err = apply(d, other, false)
+		if !fault.Is(err, fault.Refused) || !strings.Contains(err.Error(), "course_staff (1 assignments)") {
+			t.Fatalf("without force: %v", err)
+		}
+		if diff := cmp.Diff(before, rows(t, d, all)); diff != "" {
+			t.Errorf("what was refused has changed rows:\n%s", diff)
+		}
+		a, err := apply(d, other, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff([]authz.Grant{held}, a.Unassigned); diff != "" {
+			t.Errorf("by force, taken back (-want +got):\n%s", diff)
+		}
+		entries, err := authz.Audit(ctx, d, authz.AuditFilter{Role: "course_staff"})
+		if err != nil || len(entries) != 2 || entries[0].Created || !entries[1].Created {
+			t.Errorf("audit %+v, %v", entries, err)
+		}
+	})
+}
