@@ -7,6 +7,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -396,4 +398,68 @@ func TestRefusedBatches(t *testing.T) {
 		}
 		_ = w
 	})
+}
+
+// TestM41 meets a run of another program that is in a transaction of its own, and so seen by nobody: it is waited for, and what
+// it has left counts, in one transaction and in batches.
+func TestM41(t *testing.T) {
+	t.Parallel()
+	for _, way := range []string{"one step", "batches"} {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+				url := dbtest.ReadyURL(t, e, tables)
+				begun := make(chan struct{})
+				var once sync.Once
+				var armed atomic.Bool
+				open := func(f func(string) error) *db.DB {
+					d, err := db.Open(t.Context(), url, db.Options{Fault: f})
+					if err != nil {
+						t.Fatal(err)
+					}
+					t.Cleanup(func() { _ = d.Close() })
+					return d
+				}
+				d := open(nil)
+				site(t, d, "ann Org "+one+" staff")
+				ours := open(func(sql string) error {
+					if armed.Load() && (e == db.SQLite || strings.Contains(sql, "authzcourseauthoringmigrationrun")) {
+						once.Do(func() { close(begun) })
+					}
+					return nil
+				})
+				done := make(chan error, 1)
+				err := d.Update(t.Context(), func(tx *db.Tx) error {
+					err := tx.Insert(t.Context(), "openedx_authz_authzcourseauthoringmigrationrun", []string{"migration_type", "scope_type", "scope_key", "status", "created_at", "updated_at", "metadata"},
+						1, func(_ int, v []any) {
+							v[0], v[1], v[2], v[3], v[4], v[5], v[6] = "forward", "course", one, "running", tx.Now(), tx.Now(), "{}"
+						})
+					if err != nil {
+						return err
+					}
+					armed.Store(true)
+					go func() {
+						var err error
+						if way == "batches" {
+							_, err = batches(t.Context(), ours, scopeOf(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
+						} else {
+							err = ours.Update(t.Context(), func(tx *db.Tx) error {
+								_, _, _, err := roleshift.Flip(t.Context(), tx, scopeOf(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
+								return err
+							})
+						}
+						done <- err
+					}()
+					<-begun
+					return nil
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if busy, ok := errors.AsType[*roleshift.Busy](<-done); !ok || busy.Abandoned {
+					t.Errorf("%v, want it to see the other run", busy)
+				}
+			})
+		})
+	}
 }

@@ -30,6 +30,9 @@ func Flip(ctx context.Context, tx *db.Tx, scope flags.Scope, c flags.Change, o O
 		set, err = flags.Set(ctx, tx, flags.Authoring, scope, c)
 		return set, nil, ask, err
 	}
+	if err := alone(ctx, tx); err != nil {
+		return set, nil, ask, err
+	}
 	// Two that turn the same flag follow one another from here, each from what the other has left.
 	if err := authz.Hold(ctx, tx); err != nil {
 		return set, nil, ask, err

@@ -147,7 +147,7 @@ func (m *mover) deriveGrants(ctx context.Context, tx *db.Tx, wide []Record, cour
 			if !mapped || w.User == "" || !m.of(w, org) {
 				continue
 			}
-			d := Record{Row: w.Row, UserID: w.UserID, User: w.User, Role: w.Role, Scope: c, side: authzSide, grant: authz.Grant{User: w.User, Role: role, Scope: c}}
+			d := Record{Row: w.Row, UserID: w.UserID, User: w.User, Role: role, Scope: c, side: authzSide, grant: authz.Grant{User: w.User, Role: role, Scope: c}}
 			d.legacy = legacy.Row{User: w.UserID, Org: org, Course: c, Role: w.legacy.Role}
 			list = append(list, d)
 		}
@@ -195,7 +195,7 @@ func (m *mover) deriveRowsIn(ctx context.Context, tx *db.Tx, wide []Record, cour
 			if _, mapped := w.mapped(); !mapped || w.UserID == 0 {
 				continue
 			}
-			d := Record{Row: w.Row, UserID: w.UserID, User: w.User, Role: w.Role, Scope: c, side: legacySide}
+			d := Record{Row: w.Row, UserID: w.UserID, User: w.User, Role: string(w.legacy.Role), Scope: c, side: legacySide}
 			d.legacy = legacy.Row{User: w.UserID, Org: org, Course: c, Role: w.legacy.Role}
 			role, _ := w.mapped()
 			d.grant = authz.Grant{User: w.User, Role: role, Scope: c}

@@ -17,9 +17,9 @@ import (
 )
 
 // TestBatchesInBoundedMemory turns the flag of an organization with very many rows, there and back, and looks how much memory
-// that takes: 20,000 rows, with LECTERN_TEST_ALL=1 a million on every engine, or as many as LECTERN_TEST_ROWS says.
+// that takes: 5,000 rows, with LECTERN_TEST_ALL=1 a million on every engine, or as many as LECTERN_TEST_ROWS says.
 func TestBatchesInBoundedMemory(t *testing.T) {
-	rows, engines := 20_000, []db.Engine{db.SQLite}
+	rows, engines := 5_000, []db.Engine{db.SQLite}
 	if os.Getenv("LECTERN_TEST_ALL") == "1" {
 		rows, engines = 1_000_000, dbtest.Engines()
 	}

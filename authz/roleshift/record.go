@@ -36,7 +36,7 @@ type Record struct {
 	Row     int64 // id of the row at its source; of a Derived one that of the role in the organization
 	UserID  user.ID
 	User    string // "" where nobody is there
-	Role    string // as the source calls it
+	Role    string // as the source calls it; of a Derived one as it was made
 	Scope   string // external key; "" where there is none
 	Outcome Outcome
 	Reason  string // of Left and Error

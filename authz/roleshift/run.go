@@ -62,7 +62,10 @@ func Track(ctx context.Context, tx *db.Tx, ask Ask) (*Run, error) {
 	if err := ask.check(); err != nil {
 		return nil, err
 	}
-	// The turn comes first: a run in batches that begins at the same time is seen, or sees this one's end.
+	// The turn comes before the look: a run in batches that begins at the same time is seen, or sees this one's end.
+	if err := alone(ctx, tx); err != nil {
+		return nil, err
+	}
 	if err := authz.Hold(ctx, tx); err != nil {
 		return nil, err
 	}
@@ -203,6 +206,23 @@ func (e *Busy) Error() string { return e.err.Error() }
 
 // Unwrap returns the fault, of kind Conflict: it may go well a little later.
 func (e *Busy) Unwrap() error { return e.err }
+
+// alone waits for transactions that have a run which others do not see yet, as Python's have, and keeps new ones waiting: who
+// takes its turn to change the policy after that sees how they have ended. It comes before that turn, as in Python's runs, or
+// the two would wait for each other. SQLite has one writer at a time anyway.
+func alone(ctx context.Context, tx *db.Tx) error {
+	switch e := tx.Engine(); {
+	case e == db.PostgreSQL:
+		_, err := tx.Exec(ctx, "LOCK TABLE "+runTable+" IN SHARE ROW EXCLUSIVE MODE")
+		return err
+	case e.MySQLFamily():
+		return tx.Query(ctx, "SELECT id FROM "+runTable+" WHERE status = ? FOR UPDATE", []any{string(Running)}, func(r *db.Row) error {
+			_, err := db.Value[int64](r)
+			return err
+		})
+	}
+	return nil
+}
 
 // free refuses a scope at which a run works: the same one, an organization of which it is a course, or a course of it (M-42).
 // holding says that the caller has the lease of the organization, so that whoever worked at it in batches does no more.

@@ -54,6 +54,9 @@ func Start(ctx context.Context, d *db.DB, org string, o Batches, prepare func(*d
 		return nil, err
 	}
 	err := d.Update(ctx, func(tx *db.Tx) (err error) {
+		if err := alone(ctx, tx); err != nil {
+			return err
+		}
 		version, err := authz.Turn(ctx, tx)
 		if err != nil {
 			return err
