@@ -9,5 +9,8 @@
 // Roles in an organization hold in all of its courses. Where one course is on the other side of the flag, [Move] makes equal
 // roles for that course alone, marked as derived, and takes them away when the course comes back (M-25).
 //
-// It writes no flag: who does, moves in the same transaction.
+// Very many rows are moved by a [Worker], in batches: targets are made while the sources count, one transaction turns the flag
+// and catches up, and the sources are deleted. A run that was stopped anywhere is taken up where it was (§13).
+//
+// It writes no flag but by [Flip] and a Worker's turn: who does otherwise moves in the same transaction.
 package roleshift
