@@ -58,7 +58,7 @@ func begin(ctx context.Context, d *db.DB, scope flags.Scope, c flags.Change, o r
 	})
 }
 
-func scopeOf(t testing.TB, key string) flags.Scope {
+func flagScope(t testing.TB, key string) flags.Scope {
 	t.Helper()
 	if !strings.HasPrefix(key, "course-v1:") {
 		s, err := flags.ForOrg(key)
@@ -104,7 +104,7 @@ func TestBatchesAsOneStep(t *testing.T) {
 		w.automatic = false
 		for key, to := range map[string]bool{off: false, on: true} {
 			w.must(func(tx *db.Tx) error {
-				_, err := flags.Set(t.Context(), tx, flags.Authoring, scopeOf(t, key), flags.Change{On: to})
+				_, err := flags.Set(t.Context(), tx, flags.Authoring, flagScope(t, key), flags.Change{On: to})
 				return err
 			})
 		}
@@ -116,10 +116,10 @@ func TestBatchesAsOneStep(t *testing.T) {
 					var run *roleshift.Run
 					var err error
 					if way == "batches" {
-						run, err = batches(t.Context(), d, scopeOf(t, key), flags.Change{On: turn}, roleshift.Options{Shift: true})
+						run, err = batches(t.Context(), d, flagScope(t, key), flags.Change{On: turn}, roleshift.Options{Shift: true})
 					} else {
 						err = w.update(func(tx *db.Tx) (err error) {
-							_, run, _, err = roleshift.Flip(t.Context(), tx, scopeOf(t, key), flags.Change{On: turn}, roleshift.Options{Shift: true})
+							_, run, _, err = roleshift.Flip(t.Context(), tx, flagScope(t, key), flags.Change{On: turn}, roleshift.Options{Shift: true})
 							return err
 						})
 					}
@@ -176,10 +176,10 @@ func stopped(t *testing.T, e db.Engine, every int) {
 	}
 	w := site(t, d, "ann Org "+one+" staff", "ben Org - instructor", "cleo Org "+two+" staff", "ben Other "+two+" staff", "ann Org "+off+" staff")
 	w.must(func(tx *db.Tx) error {
-		_, err := flags.Set(t.Context(), tx, flags.Authoring, scopeOf(t, off), flags.Change{})
+		_, err := flags.Set(t.Context(), tx, flags.Authoring, flagScope(t, off), flags.Change{})
 		return err
 	})
-	org := scopeOf(t, "Org")
+	org := flagScope(t, "Org")
 	stop := errors.New("the machine stopped")
 	at, armed := 0, false
 	faulty := open(func(string) error {
@@ -292,7 +292,7 @@ func changedMeanwhile(t *testing.T, d *db.DB, turn bool) {
 	w := site(t, d, everyKind()...)
 	if !turn {
 		w.must(func(tx *db.Tx) error {
-			_, _, _, err := roleshift.Flip(t.Context(), tx, scopeOf(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
+			_, _, _, err := roleshift.Flip(t.Context(), tx, flagScope(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
 			return err
 		})
 	}
@@ -304,7 +304,7 @@ func changedMeanwhile(t *testing.T, d *db.DB, turn bool) {
 		changed = true
 		w.meanwhile(turn)
 	}}, func(tx *db.Tx) (roleshift.Ask, error) {
-		ask, _, err := roleshift.Intend(t.Context(), tx, scopeOf(t, "Org"), flags.Change{On: turn}, roleshift.Options{Shift: true})
+		ask, _, err := roleshift.Intend(t.Context(), tx, flagScope(t, "Org"), flags.Change{On: turn}, roleshift.Options{Shift: true})
 		return ask, err
 	})
 	if err != nil {
@@ -378,7 +378,7 @@ func TestRefusedBatches(t *testing.T) {
 		long := "course-v1:Org+" + strings.Repeat("x", 200) + "+2026"
 		w := site(t, d, append(everyKind(), "ben Org "+long+" limited_staff")...)
 		before := read(t, d)
-		run, err := batches(t.Context(), d, scopeOf(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
+		run, err := batches(t.Context(), d, flagScope(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
 		refusal, refused := errors.AsType[*roleshift.Refusal](err)
 		if !refused || !fault.Is(err, fault.Refused) || refusal.Errors != 1 || run == nil || refusal.Run != run.ID {
 			t.Fatalf("%+v, %v, want it refused with the run's id", run, err)
@@ -392,7 +392,7 @@ func TestRefusedBatches(t *testing.T) {
 		if run.Status != roleshift.Failed || !strings.Contains(string(run.Metadata), "key_too_long") {
 			t.Errorf("run %+v, want it failed by key_too_long", run)
 		}
-		run, err = batches(t.Context(), d, scopeOf(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true, KeepGoing: true})
+		run, err = batches(t.Context(), d, flagScope(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true, KeepGoing: true})
 		if err != nil || run.Status != roleshift.Partial || run.Errors != 1 {
 			t.Errorf("to keep going: %+v, %v", run, err)
 		}
@@ -441,10 +441,10 @@ func TestM41(t *testing.T) {
 					go func() {
 						var err error
 						if way == "batches" {
-							_, err = batches(t.Context(), ours, scopeOf(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
+							_, err = batches(t.Context(), ours, flagScope(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
 						} else {
 							err = ours.Update(t.Context(), func(tx *db.Tx) error {
-								_, _, _, err := roleshift.Flip(t.Context(), tx, scopeOf(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
+								_, _, _, err := roleshift.Flip(t.Context(), tx, flagScope(t, "Org"), flags.Change{On: true}, roleshift.Options{Shift: true})
 								return err
 							})
 						}

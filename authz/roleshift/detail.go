@@ -172,7 +172,9 @@ func scanDetail(r *db.Row) (k kept, err error) {
 	rec.side, rec.Outcome, rec.legacy.Role, rec.legacy.User = side(on), Outcome(outcome), legacy.Role(role), rec.UserID
 	rec.grant.User, rec.grant.Scope = rec.User, rec.Scope
 	rec.Role = role
-	if rec.side == legacySide && rec.Outcome != Derived || rec.side == authzSide && rec.Outcome == Derived {
+	// What was derived, and goes or comes without a row at the source, is called as on its own side.
+	own := rec.Outcome == Derived || rec.Outcome == Dropped && rec.Row == 0
+	if (rec.side == authzSide) == own {
 		rec.Role = rec.grant.Role
 	}
 	if rec.side == authzSide && rec.Outcome != Derived {

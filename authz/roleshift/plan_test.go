@@ -33,7 +33,7 @@ func TestPlanIsRecord(t *testing.T) {
 			w.must(func(tx *db.Tx) error { return scatter(t, tx, r) })
 			key := []string{"Org", "Org", one, two}[r.IntN(4)]
 			c, o := flags.Change{On: r.IntN(2) == 0, Drop: r.IntN(5) == 0}, roleshift.Options{Shift: true, KeepGoing: r.IntN(2) == 0}
-			scope := scopeOf(t, key)
+			scope := flagScope(t, key)
 			what := fmt.Sprintf("seed %d: %s to %+v", seed, key, c)
 			if r.IntN(2) == 0 {
 				inOneStep(t, d, scope, c, o, what)
@@ -153,7 +153,7 @@ func scatter(t *testing.T, tx *db.Tx, r *rand.Rand) error {
 		return err
 	}
 	if r.IntN(3) == 0 {
-		_, err = flags.Set(t.Context(), tx, flags.Authoring, scopeOf(t, []string{off, on}[r.IntN(2)]), flags.Change{On: r.IntN(2) == 0, Drop: r.IntN(3) == 0})
+		_, err = flags.Set(t.Context(), tx, flags.Authoring, flagScope(t, []string{off, on}[r.IntN(2)]), flags.Change{On: r.IntN(2) == 0, Drop: r.IntN(3) == 0})
 	}
 	return err
 }

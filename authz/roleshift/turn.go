@@ -238,7 +238,17 @@ func (w *Worker) derived(ctx context.Context, tx *db.Tx, st *stepping, ask Ask, 
 		err = m.deriveRowsIn(ctx, tx, wide, ask.Courses)
 	}
 	st.took(m)
-	return m.out.Records, err
+	if err != nil || ask.Org == "" {
+		return m.out.Records, err
+	}
+	d := newMover(tx, ask, w.run.ID)
+	d.paged, d.out.Records = true, wide
+	if err := d.dropRedundant(ctx, tx); err != nil {
+		return nil, err
+	}
+	st.took(d)
+	_, err = db.ExecIn(ctx, tx, "UPDATE "+detailTable+" SET standing = ? WHERE id IN (?...)", d.spent, []any{false})
+	return append(m.out.Records, d.out.Records[len(wide):]...), err
 }
 
 // wideOf returns the roles in the organization of a course.
