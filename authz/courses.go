@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/uuid"
+
 	"github.com/openlectern/lectern/authz/scope"
 	"github.com/openlectern/lectern/db"
 )
@@ -16,11 +18,36 @@ type Held struct {
 }
 
 // Hold takes the turn to change the policy, until the transaction ends: whoever else changes it waits, and what is read
-// from here on is what is changed. [Assign] and the like take it too, and find it taken by their own transaction.
+// from here on is what is changed. [Assign] and the like take it too, and find it taken by their own transaction. A node of a
+// Galera cluster knows of no locks on others: there the policy gets a version that changes nothing, and of two transactions
+// that hold it at once one runs again.
 func Hold(ctx context.Context, tx *db.Tx) error {
-	_, err := lock(ctx, tx)
+	version, err := lock(ctx, tx)
+	if err != nil || !tx.Cluster() {
+		return err
+	}
+	held := tx.Local(holdKey{}, func() any { return new(bool) }).(*bool)
+	if *held {
+		return nil
+	}
+	*held = true
+	next := uuid.New()
+	if _, err := tx.Exec(ctx, "UPDATE "+policyTable+" SET version = ? WHERE id = 1", next); err != nil {
+		return err
+	}
+	if _, err := tx.Exec(ctx, "UPDATE "+stateTable+" SET version = ? WHERE id = 1 AND version = ?", next, version); err != nil {
+		return err
+	}
+	text, err := encode(delta{})
+	if err != nil {
+		return err
+	}
+	_, err = tx.Exec(ctx, "INSERT INTO "+changeTable+" (version, previous, created, delta) VALUES (?, ?, ?, ?)", next, version, tx.Now(), text)
 	return err
 }
+
+// holdKey is under which a transaction keeps that it holds the turn.
+type holdKey struct{}
 
 // CourseGrants returns the assignments on courses and on sets of an organization's courses, in the order of their rows,
 // each once: those of an organization in any letter case, else those of the scopes, else all. It reads casbin_rule, which

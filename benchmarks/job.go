@@ -27,6 +27,7 @@ type job struct {
 var jobs = []job{
 	{name: "keys", n: 200_000, run: benchKeys},
 	{name: "authz", n: 10_000, run: benchAuthz},
+	{name: "roles", n: 25_000, run: benchRoles},
 	{name: "create", n: 10_000, double: true, run: benchCreate, setup: share((*bench).empty)},
 	{name: "create-each", n: 1_000, run: benchCreateEach, setup: share((*bench).empty)},
 	{name: "edit", n: 10_000, double: true, run: benchEdit, setup: share((*bench).course)},

@@ -236,9 +236,9 @@ func overview(ctx context.Context, tx *db.Tx, course string) error {
 	})
 }
 
-// replay does the steps and looks at the state after each.
+// replay does the steps and looks at the state after each. What a deviation does not touch is compared word for word.
 func (w *world) replay() {
-	exact := true
+	may := w.deviations()
 	for i, step := range w.story.Steps {
 		at := fmt.Sprintf("%s (%s), step %d %s", w.story.ID, w.story.Title, i+1, step.Call.Do)
 		before := w.rights()
@@ -246,29 +246,68 @@ func (w *world) replay() {
 		got := w.do(step.Call)
 		after := read(w.t, w.d)
 		w.lawful(at, step.Call, before, held, after)
-		if exact = exact && w.comparable(i); !exact {
-			continue
+		if !may["result"] {
+			w.results(at, step.Result, got)
 		}
-		w.results(at, step.Result, got)
 		want := step.After
 		normal(&want, w.story.Differs)
 		normal(&after, w.story.Differs)
-		if diff := cmp.Diff(want, after); diff != "" {
-			w.t.Errorf("%s: state after it (-want +got):\n%s", at, diff)
-			exact = false
+		ours := partsOf(after)
+		for k, theirs := range partsOf(want) {
+			if may[ours[k].name] {
+				continue
+			}
+			if diff := cmp.Diff(theirs.v, ours[k].v); diff != "" {
+				w.t.Errorf("%s: %s after it (-want +got):\n%s", at, theirs.name, diff)
+			}
 		}
 	}
 }
 
-// comparable reports whether the rows of a step must be those of the reference: requirements that are about the record of the
-// run alone change no row.
-func (w *world) comparable(int) bool {
+// deviant says which parts of the state, and whether the answers too, a requirement makes other than the reference's. What must
+// hold of them instead is in lawful and in the tests by number.
+var deviant = map[string]string{
+	"M-05": "legacy rows extended subjects scopes audit runs", // the organization's override counts: other runs are made, or none
+	"M-06": "legacy rows extended subjects scopes audit runs",
+	"M-24": "legacy rows extended subjects scopes audit runs",
+	"M-17": "legacy rows extended subjects scopes audit runs", // the organization's own spelling
+	"M-18": "legacy rows extended subjects scopes audit runs result",
+	"M-25": "legacy rows extended subjects scopes audit", // what is derived; no count of a run has it
+	"M-31": "legacy runs result",                         // merged rows go
+	"M-37": "legacy rows extended subjects scopes audit runs",
+	"M-38": "runs",
+	"M-49": "runs",
+	"M-43": "legacy rows extended subjects scopes audit runs", // a run that is in the way is waited for, or refuses
+	"M-44": "runs",
+	"M-52": "", // see normal
+	"M-56": "",
+	"M-61": "legacy rows extended subjects audit runs result", // a renamed user keeps what they have
+}
+
+// deviations returns the parts that are not the reference's in this story.
+func (w *world) deviations() map[string]bool {
+	may := map[string]bool{}
 	for _, d := range w.story.Differs {
-		if d != "M-52" && d != "M-56" {
-			return false
+		list, known := deviant[d]
+		if !known {
+			list = "legacy rows extended subjects scopes audit runs result"
+		}
+		for _, part := range strings.Fields(list) {
+			may[part] = true
 		}
 	}
-	return true
+	return may
+}
+
+// part is a part of a state.
+type part struct {
+	name string
+	v    any
+}
+
+func partsOf(s state) []part {
+	return []part{{"legacy", s.Legacy}, {"rows", s.Rows}, {"extended", s.Extended}, {"scopes", s.Scopes}, {"subjects", s.Subjects},
+		{"overrides", s.Overrides}, {"everyone", s.Everyone}, {"runs", s.Runs}, {"audit", s.Audit}}
 }
 
 // normal puts lists whose order means nothing in order, and takes out what the specification asks to be otherwise or leaves open.

@@ -235,7 +235,6 @@ func (w *Worker) TakeBack(ctx context.Context, cause error, abandoned bool) (*Ru
 // stepping is what one transaction of a run does besides its statements.
 type stepping struct {
 	touched bool // others have changed assignments of the scope since the last look
-	version any
 	changes []authz.Change
 }
 
