@@ -9,9 +9,9 @@ import (
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/dump"
+	"github.com/openlectern/lectern/modulestore/inventory"
 	"github.com/openlectern/lectern/modulestore/live"
 	"github.com/openlectern/lectern/modulestore/split"
-	"github.com/openlectern/lectern/modulestore/inventory"
 )
 
 // OldSite names the MongoDB database of an old site. It is only ever read.
@@ -22,6 +22,15 @@ type OldSite struct {
 	Database string
 	// Index is a CSV file of the site's SQL table of course indexes, "" for none (modulestore.md SP-5).
 	Index string
+}
+
+// String names the site without the password that an address may have.
+func (s OldSite) String() string {
+	scheme, rest, isAddress := strings.Cut(s.Source, "://")
+	if at := strings.LastIndex(rest, "@"); isAddress && at >= 0 {
+		return scheme + "://" + rest[at+1:]
+	}
+	return s.Source
 }
 
 // ListOldSite says what there is at an old site. It needs no store. A full report also looks into the content of the versioned
