@@ -24,6 +24,15 @@ type OldSite struct {
 	Index string
 }
 
+// String names the site without the password that an address may have.
+func (s OldSite) String() string {
+	scheme, rest, isAddress := strings.Cut(s.Source, "://")
+	if at := strings.LastIndex(rest, "@"); isAddress && at >= 0 {
+		return scheme + "://" + rest[at+1:]
+	}
+	return s.Source
+}
+
 // ListOldSite says what there is at an old site. It needs no store. A full report also looks into the content of the versioned
 // store and the bytes of files. Progress counts mebibytes.
 func ListOldSite(ctx context.Context, site OldSite, full bool, progress Progress) (r *inventory.Report, err error) {

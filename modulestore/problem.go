@@ -33,7 +33,6 @@ const (
 	BothScopes      Rule = "OM-12"
 	OldEditInfo     Rule = "OM-24"
 	MovedMeanwhile  Rule = "OM-33"
-	HalfDump        Rule = "OM-36"
 	LocationMap     Rule = "5.2"
 	DuplicateBlock  Rule = "OM-5"
 	OddDocument     Rule = "OM-1"
@@ -43,7 +42,7 @@ const (
 const (
 	NoBranch          Rule = "SP-1"
 	IndexesDiffer     Rule = "SP-6"
-	OldIndex          Rule = "SP-2.1"
+	OldIndex          Rule = "2.1"
 	SameBlock         Rule = "SP-12"
 	OldSchema         Rule = "SP-17"
 	MissingDefinition Rule = "SP-20"
@@ -71,8 +70,8 @@ var texts = map[Rule]string{
 	UncleanText: "text with NUL or bytes that are not UTF-8", TwoRoots: "several courses share these blocks", RootDraft: "course root with a draft; not read",
 	DetachedChild: "page listed as a child", NoRevision: "no revision, taken as published", NullData: "data that is null",
 	BothScopes: "field both in the settings and in the content", OldEditInfo: "edit times in the form before 2014",
-	MovedMeanwhile: "changed while it was read", HalfDump: "named document is not in the source",
-	LocationMap: "a map of block names of 2013; not used", DuplicateBlock: "block that is there twice; the first counts",
+	MovedMeanwhile: "changed while it was read",
+	LocationMap:    "a map of block names of 2013; not used", DuplicateBlock: "block that is there twice; the first counts",
 	OddDocument: "document that is no block",
 	NoBranch:    "branch missing", IndexesDiffer: "the two indexes of courses differ", OldIndex: "index row of 2013, without course and run",
 	SameBlock: "block that is twice in one structure; the last counts", OldSchema: "structure in the form of 2013, which is not read",

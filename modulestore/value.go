@@ -23,7 +23,7 @@ func FieldsOf(d bson.Doc) (f courseware.Fields, clean bool) {
 			continue
 		}
 		if f == nil {
-			f = make(courseware.Fields, 0, 8)
+			f = make(courseware.Fields, 0, d.Len())
 		}
 		f = append(f, courseware.Field{Name: name, Value: value})
 	}

@@ -198,7 +198,7 @@ source cannot be read; what can be is listed all the same.`,
 				err = c.print(d)
 			}
 			if n := r.Problems.Count(modulestore.Unreadable); n > 0 && err == nil {
-				err = fault.Errorf(fault.Invalid, site.Source, "%s cannot be read", count(n, "part", "parts")).WithNext("dump the site again")
+				err = fault.Errorf(fault.Invalid, site.String(), "%s cannot be read", count(n, "part", "parts")).WithNext("dump the site again")
 			}
 			return err
 		},

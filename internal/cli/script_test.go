@@ -81,6 +81,7 @@ func setup(url string) func(*testscript.Env) error {
 // commands are what scripts can do beside running lectern.
 var commands = map[string]func(ts *testscript.TestScript, neg bool, args []string){
 	"sample":  writeSample,
+	"oldsite": writeOldSite,
 	"json":    checkJSON,
 	"sql":     runSQL,
 	"load":    load,

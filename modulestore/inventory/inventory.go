@@ -83,7 +83,11 @@ func Take(ctx context.Context, src modulestore.Source, o Options) (*Report, erro
 		return nil, err
 	}
 	t.Loose = loose
-	for _, s := range t.old.Courses() {
+	olds := t.old.Courses()
+	if err := t.old.LookAgain(ctx, src, olds); err != nil {
+		return nil, err
+	}
+	for _, s := range olds {
 		t.Courses = append(t.Courses, t.oldCourse(s))
 	}
 	t.Problems.Merge(t.old.Odd())

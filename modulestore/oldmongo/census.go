@@ -31,6 +31,8 @@ type group struct {
 	of    modulestore.OldCourse
 	nodes []node
 	tally modulestore.Tally
+	// moments tell whether anything was edited between two looks.
+	moments uint64
 }
 
 // node is a document without its fields.
@@ -105,6 +107,7 @@ func (c *Census) add(d bson.Doc) *node {
 		g.tally.Add(modulestore.OldEditInfo, where())
 		n.edited = listedTime(metadata.Lookup("published_date"))
 	}
+	g.moments += moment(d)
 	n.children = c.children(g, definition, where)
 	g.nodes = append(g.nodes, n)
 	return &g.nodes[len(g.nodes)-1]

@@ -34,10 +34,6 @@ func open(t *testing.T, set string) *Store {
 	return s
 }
 
-func i4x(of modulestore.OldCourse, id courseware.BlockID) string {
-	return fmt.Sprintf("i4x://%s/%s/%s/%s", of.Org, of.Course, id.Type, id.Name)
-}
-
 func TestGoldenBlocks(t *testing.T) {
 	t.Parallel()
 	for _, set := range expected.Sets(t, "dump/edxapp/modulestore.bson.gz") {

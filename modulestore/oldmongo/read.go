@@ -3,6 +3,7 @@ package oldmongo
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"hash/fnv"
 
 	"github.com/openlectern/lectern/courseware"
@@ -23,9 +24,8 @@ type Store struct {
 func Read(ctx context.Context, src modulestore.Source, only *modulestore.OldCourse, bad func(collection string, err error) error) (*Store, error) {
 	s := &Store{}
 	c := NewCensus()
-	moments := map[modulestore.OldCourse]uint64{}
-	pass := modulestore.Pass{
-		Want: func(collection string) bool { return collection == modulestore.CollectionBlocks }, Old: only, Bad: bad,
+	err := src.Scan(ctx, modulestore.Pass{
+		Want: wantBlocks, Old: only, Bad: bad,
 		Doc: func(_ string, d bson.Doc) error {
 			if !chosen(d, only) {
 				return nil
@@ -34,33 +34,22 @@ func Read(ctx context.Context, src modulestore.Source, only *modulestore.OldCour
 			if n == nil {
 				return nil
 			}
-			note(moments, d)
 			var err error
 			n.slot, err = s.shelf.Put(d)
 			return err
 		},
+	})
+	if err == nil {
+		s.courses, s.odd = c.Courses(), c.Odd()
+		err = c.LookAgain(ctx, src, s.courses)
 	}
-	if err := src.Scan(ctx, pass); err != nil {
-		return nil, err
-	}
-	s.courses, s.odd = c.Courses(), c.Odd()
-	if src.Live() {
-		again := map[modulestore.OldCourse]uint64{}
-		pass.Doc = func(_ string, d bson.Doc) error {
-			note(again, d)
-			return nil
-		}
-		if err := src.Scan(ctx, pass); err != nil {
-			return nil, err
-		}
-		for _, course := range s.courses {
-			if moments[course.Of] != again[course.Of] {
-				course.Problems.Add(modulestore.MovedMeanwhile, course.Of.Org+"/"+course.Of.Course)
-			}
-		}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
+
+func wantBlocks(collection string) bool { return collection == modulestore.CollectionBlocks }
 
 func chosen(d bson.Doc, only *modulestore.OldCourse) bool {
 	if only == nil {
@@ -70,17 +59,38 @@ func chosen(d bson.Doc, only *modulestore.OldCourse) bool {
 	return ok && id.of == *only
 }
 
-// note adds a document and the moment of its last edit to what is remembered of its course, in any order.
-func note(moments map[modulestore.OldCourse]uint64, d bson.Doc) {
-	id, ok := identOf(d.Lookup("_id"))
-	if !ok {
-		return
+// LookAgain looks a second time at the moments of the last edits, if the source is a live one. Courses that changed since they
+// were read are told so in their problems (OM-33).
+func (c *Census) LookAgain(ctx context.Context, src modulestore.Source, courses []*Shape) error {
+	if !src.Live() {
+		return nil
 	}
+	again := map[modulestore.OldCourse]uint64{}
+	err := src.Scan(ctx, modulestore.Pass{
+		Want: wantBlocks,
+		Doc: func(_ string, d bson.Doc) error {
+			if id, ok := identOf(d.Lookup("_id")); ok {
+				again[id.of] += moment(d)
+			}
+			return nil
+		},
+		Bad: func(string, error) error { return nil }, // it was told of the first time
+	})
+	for _, s := range courses {
+		if c.groups[s.Of].moments != again[s.Of] {
+			s.Problems.Add(modulestore.MovedMeanwhile, s.Of.Org+"/"+s.Of.Course)
+		}
+	}
+	return err
+}
+
+// moment is a number for a document and the moment of its last edit. Those of a course are added up, in any order.
+func moment(d bson.Doc) uint64 {
 	h := fnv.New64a()
 	h.Write(d.Lookup("_id").Raw())
 	edited, _ := d.Lookup("edit_info", "edited_on").Time()
 	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(edited.UnixMilli())))
-	moments[id.of] += h.Sum64()
+	return h.Sum64()
 }
 
 // Courses returns what was found, as [Census.Courses] does.

@@ -140,7 +140,8 @@ func (s *surveyor) hash(kind, name []byte) uint64 {
 func (s *surveyor) outline(h header) (*outline, error) {
 	o := &outline{}
 	clear(s.at)
-	s.entries, s.ids = s.entries[:0], s.ids[:0]
+	const usual = 300 // bytes of an entry (SC-2)
+	s.entries, s.ids = slices.Grow(s.entries[:0], len(h.blocks)/usual), s.ids[:0]
 	for _, v := range h.blocks.All() {
 		d, _ := v.Doc()
 		e := entryOf(d)
