@@ -24,6 +24,7 @@ import (
 type Archive struct {
 	path    string
 	f       *os.File
+	ahead   *ahead // f, for members
 	size    int64
 	limits  Limits
 	zip     zipdir.Limits
@@ -44,7 +45,7 @@ func Open(ctx context.Context, path string, l Limits) (*Archive, error) {
 		return nil, fault.Errorf(fault.Unavailable, path, "cannot be read: %w", err)
 	}
 	l = l.withDefaults()
-	a := &Archive{path: path, f: f, limits: l, seed: maphash.MakeSeed(),
+	a := &Archive{path: path, f: f, ahead: &ahead{f: f}, limits: l, seed: maphash.MakeSeed(),
 		zip: zipdir.Limits{Members: l.Files + l.Folders, Ratio: l.Ratio, RatioWindow: l.RatioWindow}}
 	if err := a.index(ctx); err != nil {
 		_ = f.Close() // only read
@@ -209,7 +210,7 @@ func (a *Archive) hasFolder(name string) bool {
 
 // open returns the content of a file. The reader ends in an error of kind fault.Invalid that names it.
 func (a *Archive) open(m zipdir.Member) io.ReadCloser {
-	return &member{a, m.Name, m.Open(a.f, a.zip)}
+	return &member{a, m.Name, m.Open(a.ahead, a.zip)}
 }
 
 type member struct {
