@@ -20,7 +20,7 @@ func TestGoldenChecksums(t *testing.T) {
 	t.Parallel()
 	for _, e := range dbtest.Engines() {
 		for _, name := range goldendb.Starts(t, e, "*") {
-			if !picked(name) {
+			if !picked(e, name) {
 				continue
 			}
 			t.Run(string(e)+"/"+name, func(t *testing.T) {

@@ -294,7 +294,8 @@ func migrating(o Options) func(*db.DB) (bool, error) {
 }
 
 // TestGoldenCrash stops the take-over of golden databases before and after every statement; a second run comes to the same
-// end. That is so on SQLite for every start, on servers for the longest ways, and for all starts with LECTERN_TEST_ALL.
+// end. That is so on SQLite for every start, on servers for the longest ways (on MySQL for the longest of all), and for all
+// starts with LECTERN_TEST_ALL.
 //
 // How each statement can have its turn: the state in which a stop leaves a database is that of the stop before with one
 // statement more. So the way is gone once, by runs that are killed after one statement each, instead of anew from the start
@@ -308,6 +309,9 @@ func TestGoldenCrash(t *testing.T) {
 	for _, e := range dbtest.Engines() {
 		longest := goldendb.Some(t, e, "O18", "U")
 		names, proven := longest, (*sync.Map)(nil)
+		if e == db.MySQL && len(names) > 1 {
+			names = names[:1] // the way from the oldest has every step; MariaDB has the other one
+		}
 		if thorough() || e == db.SQLite {
 			names, proven = goldendb.Starts(t, e, "*"), &sync.Map{}
 		}

@@ -43,7 +43,7 @@ func TestGoldenExamine(t *testing.T) {
 			if strings.Contains(name, "at-1.15") {
 				continue // current
 			}
-			if !picked(name) {
+			if !picked(e, name) {
 				continue
 			}
 			t.Run(name, func(t *testing.T) {

@@ -119,6 +119,9 @@ func TestGoldenLostAnswer(t *testing.T) {
 					return
 				}
 				c.wire = newWire(t, c.url)
+				if e == db.MySQL && !thorough() {
+					c.stride = 3 // MariaDB, to which the same driver talks, has every statement
+				}
 				ended := c.ended
 				c.ended = nil // TestGoldenCrash has a second run from each of these states
 				c.run(t)
