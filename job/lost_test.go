@@ -107,7 +107,7 @@ func TestKilled(t *testing.T) {
 		killed := time.Now()
 		y.work(q)
 		<-b.began
-		if took := time.Since(killed); took > 10*time.Second {
+		if took := time.Since(killed); took > time.Minute {
 			t.Errorf("it was noticed after %s", took)
 		}
 		b.let <- struct{}{}
@@ -121,7 +121,7 @@ func TestKilled(t *testing.T) {
 		}
 		// A lease goes after its job has ended.
 		for began := time.Now(); y.count("SELECT count(*) FROM lectern_lock") != 0; time.Sleep(5 * time.Millisecond) {
-			if time.Since(began) > 10*time.Second {
+			if time.Since(began) > time.Minute {
 				t.Fatal("a lease is left")
 			}
 		}

@@ -659,7 +659,15 @@ func TestRefusalsTakeEqualTime(t *testing.T) {
 	})
 	names := []string{"nobody", "jo", "gone", "none", "cheap"}
 	best := map[string]time.Duration{}
-	for range 5 {
+	other := func() string { // a name whose refusal takes another time than that of an unknown one
+		for _, name := range names[1:] {
+			if d, unknown := best[name], best["nobody"]; d < unknown/4 || d > 4*unknown {
+				return name
+			}
+		}
+		return ""
+	}
+	for tries := 0; tries < 5 || tries < 50 && other() != ""; tries++ { // a busy machine takes time from some
 		for _, name := range names {
 			began := time.Now()
 			if _, err := f.SignIn(t.Context(), Attempt{Name: name, Password: "wrong"}); !errors.Is(err, ErrRefused) {
@@ -670,10 +678,8 @@ func TestRefusalsTakeEqualTime(t *testing.T) {
 			}
 		}
 	}
-	for _, name := range names[1:] {
-		if d, unknown := best[name], best["nobody"]; d < unknown/4 || d > 4*unknown {
-			t.Errorf("%s is refused in %v, an unknown name in %v", name, d, unknown)
-		}
+	if name := other(); name != "" {
+		t.Errorf("%s is refused in %v, an unknown name in %v", name, best[name], best["nobody"])
 	}
 }
 

@@ -117,7 +117,7 @@ func (s *serving) get(path string) (status int, body string) {
 // eventually asks for a path until it has that status.
 func (s *serving) eventually(path string, want int) string {
 	s.t.Helper()
-	for range 200 {
+	for range 1200 {
 		status, body := s.get(path)
 		if status == want {
 			return body
@@ -474,7 +474,7 @@ func TestServeSignsIn(t *testing.T) {
 // listeningOn returns the address that the process has, which its first line does not say where --public-url is given.
 func (s *serving) listeningOn() string {
 	s.t.Helper()
-	for range 200 {
+	for range 1500 {
 		if _, rest, ok := strings.Cut(s.errs.String(), "address="); ok {
 			address, _, _ := strings.Cut(rest, "\n")
 			return strings.TrimSpace(address)

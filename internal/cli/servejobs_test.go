@@ -69,7 +69,7 @@ type jobDoc struct {
 // ended waits until a job has ended.
 func (c *caller) ended(id int64) (d jobDoc) {
 	c.t.Helper()
-	for range 600 {
+	for range 1200 {
 		if status := c.send(http.MethodGet, "/api/lectern/v1/jobs/"+itoa(id), "", nil, &d); status != http.StatusOK {
 			c.t.Fatalf("job %d: %d %s", id, status, d.Detail)
 		}
@@ -127,7 +127,7 @@ func TestServeJobs(t *testing.T) {
 		t.Fatalf("%+v", d)
 	}
 	counted := false
-	for range 100 { // a moment after the row says so
+	for range 1500 { // a moment after the row says so
 		_, body := c.get("/metrics")
 		if counted = strings.Contains(body, `lectern_jobs_ended_total{kind="course export",status="done"} 1`); counted {
 			break

@@ -115,7 +115,7 @@ func TestMajorityLost(t *testing.T) {
 		s.must(c.Kill(1))
 		s.must(c.Kill(2))
 		begin := time.Now()
-		const limit = 45 * time.Second
+		const limit = 90 * time.Second
 		if err := within(limit, func() error { wg.Wait(); return nil }); err != nil {
 			t.Fatalf("the writers still wait: %v", err)
 		}
