@@ -15,7 +15,7 @@ import (
 const rolesEach = 5
 
 // benchRoles turns the authoring flag of an organization with n role rows on and off again: its roles become assignments, and the
-// very rows come back (job 10).
+// very rows come back (job 11).
 func benchRoles(b *bench) error {
 	b.copies++
 	d, err := db.Open(b.ctx, filepath.Join(b.dir, fmt.Sprintf("roles-%d.db", b.copies)), db.Options{Create: true})

@@ -1,4 +1,4 @@
-"""Job 10: openedx-authz's own functions that move an organization's role rows to assignments and back, each in one transaction
+"""Job 11: openedx-authz's own functions that move an organization's role rows to assignments and back, each in one transaction
 as its commands do. n is what ours does; of these --rows (default 100) are moved, as a row takes some 20 ms and more with each.
 Two lines: role_forward, role_back.
 
