@@ -296,6 +296,9 @@ func TestServer(t *testing.T) {
 	t.Parallel()
 	uri := os.Getenv("LECTERN_TEST_MONGO")
 	if uri == "" {
+		if os.Getenv("LECTERN_REQUIRE_MONGO") != "" {
+			t.Fatal("LECTERN_REQUIRE_MONGO asks for a server, and LECTERN_TEST_MONGO does not name one")
+		}
 		return // the protocol alone is tested above
 	}
 	client, err := mongo.Connect(options.Client().ApplyURI(uri))
