@@ -302,6 +302,7 @@ func TestNobodyMayAnything(t *testing.T) {
 		"CancelJob":     func(a *App, _ Config) error { _, err := a.CancelJob(ctx, 1); return err },
 		"RetryJob":      func(a *App, _ Config) error { _, err := a.RetryJob(ctx, 1); return err },
 		"StartJob":      func(a *App, _ Config) error { _, err := a.StartJob(ctx, NewJob{Kind: BackupAllJob}); return err },
+		"CountJobs":     func(a *App, _ Config) error { _, err := a.CountJobs(ctx); return err },
 		"WorkJobs":      func(a *App, _ Config) error { return a.WorkJobs(ctx, JobWorker{Once: true}) },
 		"ResumeRoleRun": func(a *App, _ Config) error { _, err := a.ResumeRoleRun(ctx, 1, nil); return err },
 		"RoleRunRows": func(a *App, _ Config) error {

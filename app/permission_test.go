@@ -38,6 +38,8 @@ var without = map[string]string{
 	"Validate":       "reads an archive that the caller has, and no store",
 	"VerifyBackup":   "reads an archive that the caller has, and no store",
 	"CheckImport":    "reads an archive that the caller has, and no store",
+	"ListOldSite":    "reads a dump or another server that the caller has, and no store",
+	"Here":           "asks for what List shows, which asks",
 	"Authoring":      "tells how permissions are decided",
 	"Recorded":       "writes down that a command does a use case, which asks",
 	"WatchRoles":     "asks for each of its looks",

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/openlectern/lectern/catalog"
 	"github.com/openlectern/lectern/content/collections"
@@ -470,7 +471,9 @@ func TestVerifyFindsHarm(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(planned.Repaired, done.Repaired); diff != "" || len(done.Repaired) == 0 {
+				// They come as the database finds them, in no promised order.
+				byText := cmpopts.SortSlices(func(a, b schema.Finding) bool { return fmt.Sprint(a) < fmt.Sprint(b) })
+				if diff := cmp.Diff(planned.Repaired, done.Repaired, byText); diff != "" || len(done.Repaired) == 0 {
 					t.Errorf("repaired (-planned +done):\n%s", diff)
 				}
 				if len(done.Findings) > 0 {

@@ -38,6 +38,7 @@ func servers(t *testing.T, e db.Engine) *pair {
 	p := &pair{T: t, db: dbtest.ReadyURL(t, e, newSite), data: filepath.Join(t.TempDir(), "data")}
 	p.command(nil, "course", "import", sampleFolder(t))
 	p.command(nil, "user", "add", "root", "--email", "root@example.org", "--superuser")
+	p.command(nil, "user", "add", "ada", "--email", "ada@example.org", "--superuser") // both are known to the servers from their start
 	p.admin = p.newToken("root")
 	for i := range p.servers {
 		p.servers[i] = serve(t, "--db", p.db, "--data", p.data)
@@ -97,7 +98,6 @@ func TestServersOnEngines(t *testing.T) {
 	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
 		t.Parallel()
 		p := servers(t, e)
-		p.command(nil, "user", "add", "ada", "--email", "ada@example.org", "--superuser")
 		p.command(nil, "user", "add", "joe", "--email", "joe@example.org")
 		joe := p.newToken("joe")
 
