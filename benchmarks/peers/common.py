@@ -221,7 +221,7 @@ def calibrate():
 
 def emit(job, n, out, ops=None, **more):
     """The one JSON line. per_op_us is seconds over ops (n unless told)."""
-    line = {"job": job, "n": n, "seconds": round(out["seconds"], 6),
+    line = {"job": job, "n": n, "ops": ops or n, "seconds": round(out["seconds"], 6),
             "per_op_us": round(out["seconds"] / (ops or n) * 1e6, 3), "peak_rss_mb": peak_rss_mb(),
             "rows_written": out.get("rows_written"), "queries": out.get("queries")}
     if "cpu_seconds" in out:
