@@ -41,6 +41,8 @@ var jobs = []job{
 	{name: "mysql", n: 10_000, needs: "LECTERN_TEST_MYSQL", run: benchServer("LECTERN_TEST_MYSQL")},
 	{name: "postgres", n: 10_000, needs: "LECTERN_TEST_POSTGRES", run: benchServer("LECTERN_TEST_POSTGRES")},
 	{name: "migrate", n: 50_000, run: benchMigrate, setup: share((*bench).oldSite)},
+	{name: "scan", n: 1_000, run: benchScan, setup: share((*bench).oldCourses)},
+	{name: "structure", n: 20_000, run: benchStructure, setup: share((*bench).oldStructure)},
 	{name: "memory", n: 400, once: true, run: benchMemory, setup: share((*bench).empty, (*bench).largeArchive)},
 }
 

@@ -51,8 +51,9 @@ type Line struct {
 	Raw       Raw     `json:"raw,omitzero"`
 	Bulk      Raw     `json:"bulk,omitzero"`
 	// Check is a number that tells whether another program did the same work.
-	Check int `json:"check,omitempty"`
-	Chars int `json:"chars_printed,omitempty"` // the same, as a peer calls it
+	Check int   `json:"check,omitempty"`
+	Bytes int64 `json:"bytes,omitempty"`         // that were read
+	Chars int   `json:"chars_printed,omitempty"` // the same, as a peer calls it
 }
 
 // Raw is what it takes to write the rows of a piece of work to a server by the driver alone, in seconds.

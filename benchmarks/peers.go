@@ -41,6 +41,8 @@ var allPeers = []peer{
 	{"outline", "content_read_outline.py", []string{"--way", "orm"}, []piece{{"content_read_outline", "outline, by hand-written queries", "outline draft", false, false}}},
 	{"backup", "lp_dump.py", []string{"--out", peerArchive}, []piece{{"lp_dump", "backup", "backup", false, false}}},
 	{"backup", "lp_load.py", []string{"--archive", peerArchive}, []piece{{"lp_load", "restore", "restore", false, false}}},
+	{"scan", "old_scan.py", []string{"--dump", oldDump}, []piece{{"old_scan", "scan", "scan", true, false}}},
+	{"structure", "old_structure.py", []string{"--dump", oldDump}, []piece{{"old_structure", "structure", "structure", true, false}}},
 	{"migrate", "migrate.py", []string{"--phase", "new", "--db", filledSite}, migratePieces("sqlite")},
 	{"migrate", "migrate.py", []string{"--old-python", oldPython, "--db", serverSite}, migratePieces("mysql")},
 }
@@ -55,6 +57,7 @@ const (
 	filledSite  = "FILLED"      // a copy of the site that ours migrated
 	serverSite  = "SERVER"      // the database on the server
 	oldPython   = "OLD"
+	oldDump     = "DUMP" // the dump that ours reads
 )
 
 // rawPeer is Python's raw limit of job create; its figure goes beside that of Go.
@@ -72,7 +75,7 @@ func (o options) runPeers(ctx context.Context, r *results, chosen []job) error {
 			switch p.job {
 			case "keys":
 				args = append(args, "--keys", o.keys)
-			case "authz": // has no database
+			case "authz", "scan", "structure": // have no database
 			default:
 				args = append(args, "--cache", cache)
 			}
@@ -126,6 +129,8 @@ func (o options) known(args []string, cache string, n int) (err error) {
 			args[i] = filepath.Join(cache, arg)
 		case oldPython:
 			args[i] = o.oldPy
+		case oldDump:
+			args[i] = (&bench{n: n, cache: o.cache}).oldDump()
 		case serverSite:
 			args[i], err = onServer(o.server)
 		case filledSite:

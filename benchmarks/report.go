@@ -21,6 +21,8 @@ const (
 	minRepeat = 10  // how much faster than the first an import of what is there already has to be
 	maxPeak   = 100 // MiB, importing an archive of any size
 	maxKey    = 150 // ns, to parse and print a usual key
+	minScan   = 100 // MB of BSON a second, scanning an old site
+	maxRead   = 0.3 // s, reading a structure of 20,000 blocks with its content
 )
 
 func (r *results) report(o options) report {
@@ -125,6 +127,13 @@ func (r *results) targets() (out []string) {
 	if l := r.lines["keys"]; l != nil {
 		ns := median(l, cpuOf) / float64(l[0].Ops) * 1e9
 		out = append(out, fmt.Sprintf("keys: %.0f ns a key over all kinds and the oddest forms; the target of %d ns is for the usual ones, see go test -bench . ./keys", ns, maxKey))
+	}
+	if l := r.lines["scan"]; l != nil {
+		rate := float64(l[0].Bytes) / 1e6 / median(l, cpuOf)
+		say(rate >= minScan, "scan: %.0f MB of BSON in a CPU second; target at least %d", rate, minScan)
+	}
+	if l := r.lines["structure"]; l != nil {
+		say(median(l, cpuOf) < maxRead, "structure: %s CPU s for %d blocks; target below %s", seconds(median(l, cpuOf)), l[0].Ops, figure(maxRead))
 	}
 	if l := r.lines["memory import"]; l != nil {
 		peak := median(l, func(l *Line) float64 { return l.Peak })

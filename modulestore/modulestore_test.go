@@ -145,19 +145,26 @@ func TestShelf(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	var s Shelf
-	d := doc(t, driver.D{{Key: "n", Value: int32(0)}, {Key: "x", Value: make([]byte, shelfBudget/4)}})
+	large := doc(t, driver.D{{Key: "n", Value: int32(0)}, {Key: "x", Value: make([]byte, shelfBudget/4)}})
+	small := doc(t, driver.D{{Key: "n", Value: int32(0)}, {Key: "x", Value: "y"}})
 	var slots []Slot
-	for i := range 6 {
-		d[7] = byte(i) // the number
-		slot, err := s.Put(d)
+	number := func(i int) bson.Doc {
+		d := large
+		if i%2 == 1 || i > 11 { // the last ones are not in the file yet
+			d = small
+		}
+		d[7] = byte(i)
+		return d
+	}
+	for i := range 14 {
+		slot, err := s.Put(number(i))
 		if err != nil {
 			t.Fatal(err)
 		}
 		slots = append(slots, slot)
 	}
 	for i, slot := range slots {
-		d[7] = byte(i)
-		if got, err := s.Doc(slot); err != nil || !bytes.Equal(got, d) {
+		if got, err := s.Doc(slot); err != nil || !bytes.Equal(got, number(i)) {
 			t.Errorf("document %d is lost: %v", i, err)
 		}
 	}
@@ -167,11 +174,11 @@ func TestShelf(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := s.Doc(slots[5]); err == nil {
+	if _, err := s.Doc(slots[10]); err == nil {
 		t.Error("read after closing")
 	}
 	t.Setenv("TMPDIR", dir+"/gone")
-	if _, err := (&Shelf{end: shelfBudget}).Put(d); err == nil {
+	if _, err := (&Shelf{held: shelfBudget}).Put(small); err == nil {
 		t.Error("there is nowhere to put it")
 	}
 }

@@ -73,7 +73,7 @@ func (r *Reader) Next() (Doc, error) {
 	// A length that lies takes no memory: the buffer grows with what is there.
 	const step = 1 << 20
 	for have := 0; have < n; {
-		want := min(n, max(have+step, cap(r.buf)))
+		want := min(n, max(4*have, step, cap(r.buf)))
 		r.buf = slices.Grow(r.buf[:have], want-have)[:want]
 		m, err := io.ReadFull(r.r, r.buf[have:want])
 		have += m
