@@ -26,6 +26,7 @@ var without = map[string]string{
 	"Engine":         "answers about permissions; who asks says for whom",
 	"Update":         "the transaction that use cases run in",
 	"OK":             "of a result",
+	"LastEdit":       "of a result",
 	"OpenAnyAge":     "opens the store for nobody",
 	"New":            "makes a store of nobody's",
 	"Ready":          "makes tables when a server starts",
@@ -43,6 +44,8 @@ var without = map[string]string{
 	"Authoring":      "tells how permissions are decided",
 	"Recorded":       "writes down that a command does a use case, which asks",
 	"WatchRoles":     "asks for each of its looks",
+	"NotOld":         "refuses keys by their form, whoever asks",
+	"CountRefusals":  "writes down what the gate has counted",
 }
 
 // TestEveryUseCaseAsks walks the exported functions and methods of the package: each has a permission and asks the gate by
