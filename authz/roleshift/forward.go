@@ -241,8 +241,7 @@ func (m *mover) insert(ctx context.Context, tx *db.Tx, records []*Record, done O
 	if len(rows) == 0 {
 		return nil
 	}
-	_, err = legacy.Insert(ctx, tx, rows)
-	return err
+	return legacy.Insert(ctx, tx, rows)
 }
 
 // present reads the legacy rows of a selection that could be those of records.
