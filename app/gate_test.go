@@ -279,7 +279,7 @@ func TestNobodyMayAnything(t *testing.T) {
 		"MoveRoles":       func(a *App, _ Config) error { _, err := a.MoveRoles(ctx, RoleMove{All: true}); return err },
 		"RoleRuns":        func(a *App, _ Config) error { _, err := a.RoleRuns(ctx, roleshift.Filter{}); return err },
 		"RoleRun":         func(a *App, _ Config) error { _, err := a.RoleRun(ctx, 1); return err },
-		"RetryRoleRun":    func(a *App, _ Config) error { _, err := a.RetryRoleRun(ctx, 1); return err },
+		"RetryRoleRun":    func(a *App, _ Config) error { _, err := a.RetryRoleRun(ctx, 1, nil); return err },
 		"CloseRoleRun":    func(a *App, _ Config) error { return a.CloseRoleRun(ctx, 1) },
 		"ReconcileRoles":  func(a *App, _ Config) error { _, _, err := a.ReconcileRoles(ctx, true); return err },
 		"Init":            func(_ *App, c Config) error { _, err := Init(ctx, c); return err },

@@ -1,13 +1,13 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/authz/legacy"
@@ -264,29 +264,21 @@ func errorData(err error, e **fault.Error) (f ShiftFailed, ok bool) {
 	return f, ok
 }
 
-// organizations returns those of which roles could move.
+// organizations returns those of which roles could move. Of the roles it keeps none.
 func (a *App) organizations(ctx context.Context, d roleshift.Direction) (scopes []flags.Scope, err error) {
 	met := map[string]string{} // by the name in small letters
+	note := func(org string) {
+		if folded := strings.ToLower(org); met[folded] != org {
+			met[folded] = strings.Clone(org)
+		}
+	}
 	if d == roleshift.Forward {
-		rows, err := legacy.Select(ctx, a.DB, legacy.Selection{})
-		if err != nil {
-			return nil, err
-		}
-		for _, r := range rows {
-			org := r.Org
-			if of := legacy.OrgOf(r.Course); of != "" {
-				org = of
-			}
-			met[strings.ToLower(org)] = org
-		}
+		err = legacy.EachRow(ctx, a.DB, func(r legacy.Row) { note(cmp.Or(legacy.OrgOf(r.Course), r.Org)) })
 	} else {
-		held, err := authz.CourseGrants(ctx, a.DB, "", nil)
-		if err != nil {
-			return nil, err
-		}
-		for _, h := range held {
-			met[strings.ToLower(legacy.OrgOf(h.Scope))] = legacy.OrgOf(h.Scope)
-		}
+		err = authz.EachCourseGrant(ctx, a.DB, func(g authz.Grant) { note(legacy.OrgOf(g.Scope)) })
+	}
+	if err != nil {
+		return nil, err
 	}
 	var names []string
 	for _, name := range met {
@@ -299,203 +291,4 @@ func (a *App) organizations(ctx context.Context, d roleshift.Direction) (scopes 
 		}
 	}
 	return scopes, nil
-}
-
-// RoleRuns lists runs, newest first.
-func (a *App) RoleRuns(ctx context.Context, f roleshift.Filter) ([]roleshift.Run, error) {
-	if err := a.may(ctx, "RoleRuns"); err != nil {
-		return nil, err
-	}
-	if err := a.roleTables(ctx); err != nil {
-		return nil, err
-	}
-	return roleshift.Runs(ctx, a.DB, f)
-}
-
-// maxRunRows is how many rows of a run RoleRun returns.
-const maxRunRows = 10_000
-
-// RoleRun returns a run with what became of each row: of the first rows, where there are very many.
-func (a *App) RoleRun(ctx context.Context, id int64) (run roleshift.Run, err error) {
-	if err := a.may(ctx, "RoleRun"); err != nil {
-		return run, err
-	}
-	if err := a.roleTables(ctx); err != nil {
-		return run, err
-	}
-	err = a.View(ctx, func(tx *db.Tx) (err error) {
-		if run, err = roleshift.Find(ctx, tx, id); err != nil {
-			return err
-		}
-		run.Moves = &roleshift.Moves{Direction: run.Direction}
-		run.Moves.Records, _, err = roleshift.Details(ctx, tx, id, 0, maxRunRows+1)
-		if run.Truncated = len(run.Moves.Records) > maxRunRows; run.Truncated {
-			run.Moves.Records = run.Moves.Records[:maxRunRows]
-		}
-		return err
-	})
-	return run, err
-}
-
-// RoleRunRows calls fn with what became of each row of a run, in parts, whatever their number.
-func (a *App) RoleRunRows(ctx context.Context, id int64, fn func([]roleshift.Record) error) error {
-	if err := a.may(ctx, "RoleRunRows"); err != nil {
-		return err
-	}
-	if err := a.roleTables(ctx); err != nil {
-		return err
-	}
-	if _, err := roleshift.Find(ctx, a.DB, id); err != nil {
-		return err
-	}
-	for last, page := int64(0), 5000; ; {
-		list, to, err := roleshift.Details(ctx, a.DB, id, last, page)
-		if err != nil {
-			return err
-		}
-		if err := fn(list); err != nil || len(list) < page {
-			return err
-		}
-		last = to
-	}
-}
-
-// RetryRoleRun tries again what failed of a run, in a new one.
-func (a *App) RetryRoleRun(ctx context.Context, id int64) (*roleshift.Run, error) {
-	if err := a.may(ctx, "RetryRoleRun"); err != nil {
-		return nil, err
-	}
-	if err := a.roleTables(ctx); err != nil {
-		return nil, err
-	}
-	return a.move(ctx, shiftWork{}, func(tx *db.Tx) (ask roleshift.Ask, err error) {
-		run, err := roleshift.Find(ctx, tx, id)
-		if err != nil {
-			return ask, err
-		}
-		if ask, err = run.Ask(ctx, tx); err != nil {
-			return ask, err
-		}
-		s, err := flags.Load(ctx, tx, flags.Authoring)
-		if err != nil {
-			return ask, err
-		}
-		ask.Actor = user.ID(a.By)
-		if !ask.Keep && ask.Effective(s) != (ask.Direction == roleshift.Forward) {
-			return ask, fault.Errorf(fault.Refused, ask.String(), "the flag does not have its roles on that side").
-				WithNext("set the flag again, with which they move: lectern flag set " + flags.Authoring + " --shift")
-		}
-		return ask, nil
-	})
-}
-
-// CloseRoleRun ends a run that is said to work and does not.
-func (a *App) CloseRoleRun(ctx context.Context, id int64) error {
-	if err := a.may(ctx, "CloseRoleRun"); err != nil {
-		return err
-	}
-	if err := a.roleTables(ctx); err != nil {
-		return err
-	}
-	run, err := roleshift.Find(ctx, a.DB, id)
-	if err != nil {
-		return err
-	}
-	if run.Batches && run.Status == roleshift.Running {
-		if a.dryRun {
-			return nil
-		}
-		_, err := a.settleRun(ctx, id, shiftWork{})
-		return err
-	}
-	return a.Update(ctx, func(tx *db.Tx) error { return roleshift.Close(ctx, tx, id) })
-}
-
-// ReconcileRoles tells where roles stand on the side that does not count there, and with apply moves them, each organization
-// or course in a run of its own.
-func (a *App) ReconcileRoles(ctx context.Context, apply bool) (drift []roleshift.Drift, runs []roleshift.Run, err error) {
-	if err := a.may(ctx, "ReconcileRoles"); err != nil {
-		return nil, nil, err
-	}
-	if err := a.roleTables(ctx); err != nil {
-		return nil, nil, err
-	}
-	if apply {
-		if err := a.settleAll(ctx); err != nil {
-			return nil, nil, err
-		}
-	}
-	look := func() error {
-		return a.View(ctx, func(tx *db.Tx) error {
-			s, err := flags.Load(ctx, tx, flags.Authoring)
-			if err == nil {
-				drift, err = roleshift.Drifts(ctx, tx, s)
-			}
-			return err
-		})
-	}
-	if err := look(); err != nil || !apply {
-		return drift, nil, err
-	}
-	found, tried := drift, map[roleshift.Drift]bool{}
-	for len(drift) > 0 { // an organization's run may have moved what comes behind it
-		i := slices.IndexFunc(drift, func(d roleshift.Drift) bool { return !tried[d] })
-		if i < 0 {
-			break
-		}
-		next := drift[i]
-		tried[next] = true
-		run, err := a.move(ctx, shiftWork{}, func(tx *db.Tx) (ask roleshift.Ask, err error) {
-			s, err := flags.Load(ctx, tx, flags.Authoring)
-			if err != nil {
-				return ask, err
-			}
-			ask, err = next.Ask(s, tx.Engine().MySQLFamily())
-			ask.Actor, ask.Reason, ask.KeepGoing = user.ID(a.By), "roles brought to the side of the flag", true
-			return ask, err
-		})
-		if run != nil {
-			runs = append(runs, *run)
-		}
-		if err != nil && run == nil {
-			return found, runs, err
-		}
-		if next.Org == "" {
-			drift = drift[i+1:]
-			continue
-		}
-		if err := look(); err != nil {
-			return found, runs, err
-		}
-	}
-	return found, runs, nil
-}
-
-// WatchRoles looks every so often, until ctx ends, whether roles stand on the side that the flag says: after changes by other
-// programs or by hand. By the setting it moves them, else it only tells.
-func (a *App) WatchRoles(ctx context.Context, every time.Duration, tell func([]roleshift.Drift, []roleshift.Run, error)) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		apply, err := a.setting(AutomaticMigration)
-		if err == nil && !apply { // else it is done with the rest
-			err = a.settleAll(ctx)
-		}
-		var drift []roleshift.Drift
-		var runs []roleshift.Run
-		if err == nil {
-			drift, runs, err = a.ReconcileRoles(ctx, apply)
-		}
-		if ctx.Err() != nil {
-			return
-		}
-		if err != nil || len(drift) > 0 {
-			tell(drift, runs, err)
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
-	}
 }

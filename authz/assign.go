@@ -1,8 +1,10 @@
 package authz
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/openlectern/lectern/authz/scope"
 	"github.com/openlectern/lectern/db"
@@ -175,9 +177,16 @@ func insert(ctx context.Context, tx *db.Tx, rules []rule, users map[string]user.
 	return rows, nil
 }
 
-// extend puts off making the extended rows of new rules.
+// extend puts off making the extended rows of new rules. Very many are made by their keys, as an index of long texts takes them
+// fastest in its own order.
 func extend(ctx context.Context, tx *db.Tx, rows []row) error {
 	rows = slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return r.ext == nil })
+	const many = 2000
+	if len(rows) > many {
+		slices.SortFunc(rows, func(a, b row) int {
+			return cmp.Or(strings.Compare(a.rule.subject, b.rule.subject), strings.Compare(a.rule.role, b.rule.role), strings.Compare(a.rule.scope, b.rule.scope))
+		})
+	}
 	return tx.Later(db.Raced, func() error { // Python takes no lock before it makes one
 		return tx.Insert(ctx, extendedTable, []string{"casbin_rule_key", "description", "metadata", "created_at", "updated_at", "casbin_rule_id", "scope_id", "subject_id"},
 			len(rows), func(i int, v []any) {

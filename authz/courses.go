@@ -103,6 +103,43 @@ func CourseGrants(ctx context.Context, q db.Querier, org string, scopes []string
 	return list, err
 }
 
+// EachCourseGrant calls fn for the assignments on courses and on sets of an organization's courses, without keeping them. Equal
+// rows come more than once.
+func EachCourseGrant(ctx context.Context, q db.Querier, fn func(Grant)) error {
+	prefix := scope.Courses + scope.Sep + scope.Courses + ":"
+	return q.Query(ctx, "SELECT v0, v1, v2 FROM "+ruleTable+" WHERE ptype = 'g' AND v2 LIKE ?", []any{prefix + "%"}, func(r *db.Row) error {
+		var of rule
+		if err := r.Scan(&of.subject, &of.role, &of.scope); err != nil {
+			return err
+		}
+		if _, user := of.user(); !user || !strings.HasPrefix(of.role, rolePrefix) || !strings.HasPrefix(of.scope, prefix) {
+			return nil
+		}
+		g := of.grant()
+		if s, err := scope.Parse(g.Scope); err == nil && (s.Kind() == scope.Course || s.Kind() == scope.CourseOrg) {
+			fn(g)
+		}
+		return nil
+	})
+}
+
+// GrantsOf returns the assignments of an organization's courses that are among the rules of those ids, in their order.
+func GrantsOf(ctx context.Context, q db.Querier, org string, ids []int64) (list []Held, err error) {
+	err = db.QueryIn(ctx, q, "SELECT id, v0, v1, v2 FROM "+ruleTable+" WHERE ptype = 'g' AND id IN (?...)", ids, nil, func(r *db.Row) error {
+		var of rule
+		var id int64
+		if err := r.Scan(&id, &of.subject, &of.role, &of.scope); err != nil {
+			return err
+		}
+		if g, ok := of.inCourses(org, ""); ok {
+			list = append(list, Held{id, g})
+		}
+		return nil
+	})
+	slices.SortFunc(list, func(a, b Held) int { return int(a.ID - b.ID) })
+	return list, err
+}
+
 // Measure has PostgreSQL count the rows of assignments, where many are about to be looked up: one that has not counted since
 // they were made takes the slowest way to each. Other engines know by themselves.
 func Measure(ctx context.Context, tx *db.Tx) error {

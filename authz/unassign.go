@@ -116,11 +116,17 @@ func remove(ctx context.Context, tx *db.Tx, rows []row, version uuid.UUID, loose
 		return Change{}, nil
 	}
 	ids := make([]int64, len(rows))
+	var extendedIDs, bare []int64 // of extended rows, which take half as long by their own ids, and of rules that may have one of another key
 	gone := make(map[int64]bool, len(rows))
 	var d delta
 	for i, r := range rows {
 		ids[i] = r.id
 		gone[r.id] = true
+		if r.ext != nil {
+			extendedIDs = append(extendedIDs, r.ext.id)
+		} else {
+			bare = append(bare, r.id)
+		}
 		if i == 0 || rows[i-1].rule != r.rule {
 			d.Removed = append(d.Removed, r.rule.values())
 		}
@@ -129,7 +135,10 @@ func remove(ctx context.Context, tx *db.Tx, rows []row, version uuid.UUID, loose
 		return Change{}, err
 	}
 	err := tx.Later(nil, func() error {
-		if _, err := db.ExecIn(ctx, tx, "DELETE FROM "+extendedTable+" WHERE casbin_rule_id IN (?...)", ids, nil); err != nil {
+		if _, err := db.ExecIn(ctx, tx, "DELETE FROM "+extendedTable+" WHERE id IN (?...)", extendedIDs, nil); err != nil {
+			return err
+		}
+		if _, err := db.ExecIn(ctx, tx, "DELETE FROM "+extendedTable+" WHERE casbin_rule_id IN (?...)", bare, nil); err != nil {
 			return err
 		}
 		_, err := db.ExecIn(ctx, tx, "DELETE FROM "+ruleTable+" WHERE id IN (?...)", ids, nil)

@@ -30,8 +30,11 @@ type piece struct {
 var allPeers = []peer{
 	{"keys", "keys_parse.py", nil, []piece{{"keys_parse", "keys", "keys", true, false}}},
 	{"authz", "casbin_check.py", nil, []piece{{line: "casbin_check", name: "authz check", ours: "authz check", perOp: true}}},
-	{"roles", "role_move.py", nil, []piece{{line: "role_forward", name: "roles forward", ours: "roles forward", perOp: true},
-		{line: "role_back", name: "roles back", ours: "roles back", perOp: true}}},
+	{"roles", "role_move.py", []string{"--rows", strconv.Itoa(peerRoles), "--stored", strconv.Itoa(peerStored)}, []piece{
+		{line: "role_forward", name: "roles forward, of as many", ours: "roles forward small", exact: true, perOp: true},
+		{line: "role_back", name: "roles back, of as many", ours: "roles back small", exact: true, perOp: true},
+		{line: "role_forward", name: "roles forward, Lectern's of all", ours: "roles forward", perOp: true},
+		{line: "role_back", name: "roles back, Lectern's of all", ours: "roles back", perOp: true}}},
 	{"create", "content_create.py", nil, []piece{{"content_create", "create", "create", false, false}}},
 	{"create-each", "content_create.py", []string{"--context", "each"}, []piece{{"content_create", "create-each", "create-each", false, false}}},
 	{"edit", "content_edit_publish.py", nil, []piece{{"content_edit", "edit", "edit", false, false}, {"content_publish", "publish", "publish", false, false}}},

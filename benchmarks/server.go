@@ -92,6 +92,35 @@ type server struct {
 
 // openServer makes the databases.
 func (b *bench) openServer(at string) (s *server, err error) {
+	if s, err = b.openOwn(at); err != nil {
+		return s, err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	if err := schema.Create(b.ctx, s.ours); err != nil {
+		return s, err
+	}
+	for _, to := range []**sql.DB{&s.raw, &s.bulk} {
+		d, at, err := s.make(b, at)
+		if err != nil {
+			return s, err
+		}
+		if err := errors.Join(schema.Create(b.ctx, d), d.Close()); err != nil {
+			return s, err
+		}
+		if *to, err = openDriver(at); err != nil {
+			return s, err
+		}
+	}
+	s.rows, err = s.read(b.ctx, s.left)
+	return s, err
+}
+
+// openOwn makes the database for the work alone, without tables.
+func (b *bench) openOwn(at string) (s *server, err error) {
 	s = &server{now: firstDay}
 	defer func() {
 		if err != nil {
@@ -101,46 +130,31 @@ func (b *bench) openServer(at string) (s *server, err error) {
 	if s.admin, err = openDriver(at); err != nil {
 		return s, err
 	}
-	prefix := fmt.Sprintf("lectern_bench_%d_", os.Getpid())
+	if s.ours, at, err = s.make(b, at); err == nil {
+		s.left, err = openDriver(at)
+	}
+	return s, err
+}
+
+// make makes a database, and returns it with its URL.
+func (s *server) make(b *bench, at string) (d *db.DB, place string, err error) {
 	u, err := url.Parse(at)
 	if err != nil {
-		return s, err
+		return nil, "", err
 	}
-	for _, name := range []string{prefix + "ours", prefix + "raw", prefix + "bulk"} {
-		more := " CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
-		if u.Scheme == "postgres" {
-			more = ""
-		}
-		if _, err := s.admin.ExecContext(b.ctx, "CREATE DATABASE "+name+more); err != nil {
-			return s, err
-		}
-		s.names = append(s.names, name)
-		u.Path = "/" + name
-		d, err := db.Open(b.ctx, u.String(), db.Options{Create: true, Clock: func() time.Time { return s.now },
-			OnStatement: func(string) { b.statements.Add(1) }})
-		if err != nil {
-			return s, err
-		}
-		if err := schema.Create(b.ctx, d); err != nil {
-			return s, errors.Join(err, d.Close())
-		}
-		if s.ours == nil {
-			s.ours = d
-			if s.left, err = openDriver(u.String()); err != nil {
-				return s, err
-			}
-			continue
-		}
-		if err := d.Close(); err != nil {
-			return s, err
-		}
-		s.raw = s.bulk
-		if s.bulk, err = openDriver(u.String()); err != nil {
-			return s, err
-		}
+	name := fmt.Sprintf("lectern_bench_%d_%d", os.Getpid(), len(s.names))
+	more := " CHARACTER SET utf8mb4 COLLATE utf8mb4_unicode_ci"
+	if u.Scheme == "postgres" {
+		more = ""
 	}
-	s.rows, err = s.read(b.ctx, s.left)
-	return s, err
+	if _, err := s.admin.ExecContext(b.ctx, "CREATE DATABASE "+name+more); err != nil {
+		return nil, "", err
+	}
+	s.names = append(s.names, name)
+	u.Path = "/" + name
+	d, err = db.Open(b.ctx, u.String(), db.Options{Create: true, Clock: func() time.Time { return s.now },
+		OnStatement: func(string) { b.statements.Add(1) }})
+	return d, u.String(), err
 }
 
 // openDriver opens a server's database by the driver alone.

@@ -62,6 +62,25 @@ func Each(ctx context.Context, q db.Querier, s Selection, fn func(Row)) error {
 	return nil
 }
 
+// EachRow calls fn for every row, without keeping them. A missing table has none.
+func EachRow(ctx context.Context, q db.Querier, fn func(Row)) error {
+	names, err := inspect.Names(ctx, q)
+	if err != nil || !names[table] {
+		return err
+	}
+	err = q.Query(ctx, readRows, nil, func(r *db.Row) error {
+		row, err := scan(r)
+		if err == nil {
+			fn(row)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read roles: %w", err)
+	}
+	return nil
+}
+
 // Count returns how many rows of an organization or of one course there are, and stops counting at most.
 func Count(ctx context.Context, q db.Querier, s Selection, most int) (int, error) {
 	where, args := s.condition()

@@ -43,7 +43,7 @@ type Ask struct {
 	Keep      bool    `json:"keep,omitempty"`       // leave the sources where they are
 	KeepGoing bool    `json:"keep_going,omitempty"` // move what can be moved, though some cannot
 	Reason    string  `json:"reason,omitempty"`     // for the audit
-	Turn      *Turn   `json:"turn,omitempty"`       // the change of the flag with it, of a run in batches
+	Turn      *Turn   `json:"turn,omitempty"`       // the change of the flag with it; a run in batches makes it
 	Actor     user.ID `json:"-"`
 	// Only restricts the move to these rows of its source, by their ids; nil is no restriction. It is for trying again what failed.
 	Only map[int64]bool `json:"-"`

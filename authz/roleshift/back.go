@@ -2,6 +2,7 @@ package roleshift
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -24,7 +25,13 @@ func (m *mover) back(ctx context.Context, tx *db.Tx) error {
 			}
 		}
 	}
-	held, err := authz.CourseGrants(ctx, tx, m.ask.Org, scopes)
+	var held []authz.Held
+	var err error
+	if m.ask.Org != "" && m.ask.Only != nil {
+		held, err = authz.GrantsOf(ctx, tx, m.ask.Org, slices.Sorted(maps.Keys(m.ask.Only)))
+	} else {
+		held, err = authz.CourseGrants(ctx, tx, m.ask.Org, scopes)
+	}
 	if err != nil {
 		return err
 	}
@@ -39,11 +46,7 @@ func (m *mover) back(ctx context.Context, tx *db.Tx) error {
 		return err
 	}
 	if m.ask.Org != "" {
-		for _, r := range m.out.Records {
-			if r.legacy.Course == "" && (r.Outcome == Moved || r.Outcome == Merged) {
-				wide = append(wide, r)
-			}
-		}
+		wide = inOrganizations(m.out.Records)
 		if !m.ask.Keep && m.ask.Derive {
 			err = m.deriveGrants(ctx, tx, wide, m.ask.Excluded)
 		}
@@ -60,16 +63,7 @@ func (m *mover) back(ctx context.Context, tx *db.Tx) error {
 
 // backHeld makes legacy rows of assignments, and returns besides them those in organizations of which others are derived.
 func (m *mover) backHeld(ctx context.Context, tx *db.Tx, held []authz.Held) (wide []Record, err error) {
-	names := map[string]bool{}
-	for _, h := range held {
-		names[h.User] = true
-	}
-	list := make([]string, 0, len(names))
-	for n := range names {
-		list = append(list, n)
-	}
-	slices.Sort(list)
-	ids, err := user.IDs(ctx, tx, list)
+	ids, err := idsOf(ctx, tx, held)
 	if err != nil {
 		return nil, err
 	}
@@ -122,14 +116,9 @@ func (m *mover) fromGrant(h authz.Held, id user.ID) (rec Record, ok bool) {
 
 // giveBack makes the legacy rows: those that the assignment came from, else one of the course's own organization.
 func (m *mover) giveBack(ctx context.Context, tx *db.Tx) error {
-	type of struct {
-		user  user.ID
-		role  string
-		scope string
-	}
-	from, derived := map[of][]legacy.Row{}, map[of]bool{}
+	from, derived := map[assignment][]legacy.Row{}, map[assignment]bool{}
 	for _, s := range m.standing {
-		k := of{s.row.User, s.role, s.scope}
+		k := s.assignment()
 		switch s.outcome {
 		case Derived:
 			derived[k] = true
@@ -144,7 +133,7 @@ func (m *mover) giveBack(ctx context.Context, tx *db.Tx) error {
 		if r.Outcome != "" {
 			continue
 		}
-		k := of{r.UserID, r.grant.Role, r.Scope}
+		k := r.assignment()
 		if derived[k] && len(from[k]) == 0 {
 			r.Outcome = Dropped
 			continue

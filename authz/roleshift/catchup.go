@@ -8,7 +8,6 @@ import (
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/authz/legacy"
 	"github.com/openlectern/lectern/db"
-	"github.com/openlectern/lectern/user"
 )
 
 // difference is what of some sources is not as it was when it was copied.
@@ -156,15 +155,11 @@ func (c *catchUp) wanted(ctx context.Context, q db.Querier, list []source) (map[
 		}
 		return want, nil
 	}
-	met := map[string]bool{}
-	var names []string
-	for _, s := range list {
-		if !met[s.held.User] {
-			met[s.held.User] = true
-			names = append(names, s.held.User)
-		}
+	held := make([]authz.Held, len(list))
+	for i, s := range list {
+		held[i] = s.held
 	}
-	ids, err := user.IDs(ctx, q, names)
+	ids, err := idsOf(ctx, q, held)
 	if err != nil {
 		return nil, err
 	}
@@ -332,45 +327,16 @@ func (m *mover) removeMade(ctx context.Context, tx *db.Tx) error {
 	if err := m.load(ctx, tx, authzSide, m.out.Records); err != nil {
 		return err
 	}
-	type of struct {
-		user  user.ID
-		role  string
-		scope string
-	}
-	wanted := map[of]bool{}
-	made := map[legacy.Row]bool{}
-	var s legacy.Selection
-	met := map[string]bool{}
-	note := func(row legacy.Row) {
-		row.ID = 0
-		made[m.plain(row)] = true
-		if key := row.Course + "\x00" + row.Org; !met[key] {
-			if met[key] = true; row.Course == "" {
-				s.Wide = append(s.Wide, row.Org)
-			} else if !met[row.Course] {
-				met[row.Course] = true
-				s.Courses = append(s.Courses, row.Course)
-			}
-		}
-	}
+	wanted := map[assignment]bool{}
+	var made []legacy.Row
 	for _, r := range m.out.Records {
-		wanted[of{r.UserID, r.grant.Role, r.Scope}] = true
-		note(r.legacy)
+		wanted[r.assignment()] = true
+		made = append(made, r.legacy)
 	}
 	for _, s := range m.standing {
-		if s.outcome != Derived && wanted[of{s.row.User, s.role, s.scope}] {
-			note(s.row)
+		if s.outcome != Derived && wanted[s.assignment()] {
+			made = append(made, s.row)
 		}
 	}
-	have, err := m.present(ctx, tx, s, pointers(m.out.Records, func(*Record) bool { return true }))
-	if err != nil {
-		return err
-	}
-	var ids []int64
-	for _, r := range have {
-		if made[m.plain(r)] {
-			ids = append(ids, r.ID)
-		}
-	}
-	return legacy.Delete(ctx, tx, ids)
+	return m.deleteRows(ctx, tx, made, pointers(m.out.Records, func(*Record) bool { return true }))
 }

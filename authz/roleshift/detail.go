@@ -22,6 +22,17 @@ type standing struct {
 	row     legacy.Row // of the other side, or, where it was derived there, of this one; without an id
 }
 
+// assignment is what a row of legacy roles and its counterpart have in common.
+type assignment struct {
+	user  user.ID
+	role  string // of assignments
+	scope string
+}
+
+func (s standing) assignment() assignment { return assignment{s.row.User, s.role, s.scope} }
+
+func (r *Record) assignment() assignment { return assignment{r.UserID, r.grant.Role, r.Scope} }
+
 // load reads what stands on the source's side, in the scopes of records: those of an organization by one range of the index,
 // as long lists of texts cost some servers seconds.
 func (m *mover) load(ctx context.Context, tx *db.Tx, on side, records []Record) error {

@@ -53,7 +53,7 @@ func Flip(ctx context.Context, tx *db.Tx, scope flags.Scope, c flags.Change, o O
 		return set, nil, ask, nil
 	}
 	ask = AskFor(after, scope, is, tx.Engine().MySQLFamily())
-	ask.Canonical, ask.KeepGoing, ask.Actor, ask.Reason = o.Canonical, o.KeepGoing, o.Actor, o.Reason
+	ask.Canonical, ask.KeepGoing, ask.Actor, ask.Reason, ask.Turn = o.Canonical, o.KeepGoing, o.Actor, o.Reason, TurnOf(scope, c)
 	run, err = Track(ctx, tx, ask)
 	return set, run, ask, err
 }

@@ -12,7 +12,7 @@ import (
 // forward makes assignments of legacy rows.
 func (m *mover) forward(ctx context.Context, tx *db.Tx) error {
 	var s legacy.Selection
-	if s.Org = m.ask.Org; s.Org == "" {
+	if s.Org, s.Only = m.ask.Org, m.ask.Only; s.Org == "" {
 		s.Courses = m.ask.Courses
 		if m.ask.Derive {
 			s.Wide = m.ask.orgs()
@@ -27,11 +27,7 @@ func (m *mover) forward(ctx context.Context, tx *db.Tx) error {
 		return err
 	}
 	if m.ask.Org != "" {
-		for _, r := range m.out.Records {
-			if r.legacy.Course == "" && (r.Outcome == Moved || r.Outcome == Merged) {
-				wide = append(wide, r)
-			}
-		}
+		wide = inOrganizations(m.out.Records)
 		err = m.deriveRows(ctx, tx, wide)
 	} else {
 		err = m.deriveGrants(ctx, tx, wide, m.ask.Courses)
@@ -207,22 +203,14 @@ func (m *mover) deriveRowsIn(ctx context.Context, tx *db.Tx, wide []Record, cour
 
 // insert makes the legacy rows of records that are not there yet, and notes done or merged.
 func (m *mover) insert(ctx context.Context, tx *db.Tx, records []*Record, done Outcome) error {
-	var s legacy.Selection
-	met, wide := map[string]bool{}, map[string]bool{}
-	for _, r := range records {
-		switch l := r.legacy; {
-		case l.Course != "" && !met[l.Course]:
-			met[l.Course] = true
-			s.Courses = append(s.Courses, l.Course)
-		case l.Course == "" && !wide[l.Org]:
-			wide[l.Org] = true
-			s.Wide = append(s.Wide, l.Org)
-		}
-	}
 	if len(records) == 0 {
 		return nil
 	}
-	have, err := m.present(ctx, tx, s, records)
+	all := make([]legacy.Row, len(records))
+	for i, r := range records {
+		all[i] = r.legacy
+	}
+	have, err := m.present(ctx, tx, selectionOf(all), records)
 	if err != nil {
 		return err
 	}
@@ -241,8 +229,7 @@ func (m *mover) insert(ctx context.Context, tx *db.Tx, records []*Record, done O
 	if len(rows) == 0 {
 		return nil
 	}
-	_, err = legacy.Insert(ctx, tx, rows)
-	return err
+	return legacy.Insert(ctx, tx, rows)
 }
 
 // present reads the legacy rows of a selection that could be those of records.

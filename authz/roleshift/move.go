@@ -39,7 +39,7 @@ func Move(ctx context.Context, tx *db.Tx, ask Ask, run int64) (*Moves, error) {
 }
 
 func newMover(q db.Querier, ask Ask, run int64) *mover {
-	m := &mover{ask: ask, run: run, fold: q.Engine().MySQLFamily(), excluded: map[string]bool{}, out: &Moves{Direction: ask.Direction}}
+	m := &mover{ask: ask, run: run, paged: ask.Only != nil, fold: q.Engine().MySQLFamily(), excluded: map[string]bool{}, out: &Moves{Direction: ask.Direction}}
 	for _, c := range ask.Excluded {
 		m.excluded[m.folded(c)] = true
 	}
@@ -152,6 +152,26 @@ func namesOf(ctx context.Context, q db.Querier, rows []legacy.Row) (map[user.ID]
 	}
 	slices.Sort(ids)
 	return user.Names(ctx, q, slices.Compact(ids))
+}
+
+// idsOf returns the ids of people who have assignments, by their names.
+func idsOf(ctx context.Context, q db.Querier, held []authz.Held) (map[string]user.ID, error) {
+	names := make([]string, len(held))
+	for i, h := range held {
+		names[i] = h.User
+	}
+	slices.Sort(names)
+	return user.IDs(ctx, q, slices.Compact(names))
+}
+
+// inOrganizations returns the records of roles in whole organizations that came to their new side.
+func inOrganizations(records []Record) (wide []Record) {
+	for _, r := range records {
+		if r.legacy.Course == "" && (r.Outcome == Moved || r.Outcome == Merged) {
+			wide = append(wide, r)
+		}
+	}
+	return wide
 }
 
 // pointers returns the records of those that pass.

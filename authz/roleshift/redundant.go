@@ -66,32 +66,47 @@ func (m *mover) dropRedundant(ctx context.Context, tx *db.Tx) error {
 	if on == authzSide {
 		err = m.unassign(ctx, tx, pointers(dropped, func(*Record) bool { return true }))
 	} else {
-		err = m.deleteRows(ctx, tx, dropped)
+		rows := make([]legacy.Row, len(dropped))
+		for i, r := range dropped {
+			rows[i] = r.legacy
+		}
+		err = m.deleteRows(ctx, tx, rows, pointers(dropped, func(*Record) bool { return true }))
 	}
 	m.out.Records = append(m.out.Records, dropped...)
 	return err
 }
 
-// deleteRows deletes the legacy rows of records.
-func (m *mover) deleteRows(ctx context.Context, tx *db.Tx, records []Record) error {
-	wanted, met := map[legacy.Row]bool{}, map[string]bool{}
-	var s legacy.Selection
-	for _, r := range records {
-		wanted[m.plain(r.legacy)] = true
-		if c := r.legacy.Course; !met[c] {
-			met[c] = true
-			s.Courses = append(s.Courses, c)
-		}
+// deleteRows deletes legacy rows that are equal to some, which are those of records.
+func (m *mover) deleteRows(ctx context.Context, tx *db.Tx, rows []legacy.Row, records []*Record) error {
+	wanted := map[legacy.Row]bool{}
+	for _, r := range rows {
+		wanted[m.plain(r)] = true
 	}
-	rows, err := legacy.Select(ctx, tx, s)
+	have, err := m.present(ctx, tx, selectionOf(rows), records)
 	if err != nil {
 		return err
 	}
 	var ids []int64
-	for _, r := range rows {
+	for _, r := range have {
 		if wanted[m.plain(r)] {
 			ids = append(ids, r.ID)
 		}
 	}
 	return legacy.Delete(ctx, tx, ids)
+}
+
+// selectionOf is what rows equal to these are among.
+func selectionOf(rows []legacy.Row) (s legacy.Selection) {
+	courses, orgs := map[string]bool{}, map[string]bool{}
+	for _, r := range rows {
+		switch {
+		case r.Course != "" && !courses[r.Course]:
+			courses[r.Course] = true
+			s.Courses = append(s.Courses, r.Course)
+		case r.Course == "" && !orgs[r.Org]:
+			orgs[r.Org] = true
+			s.Wide = append(s.Wide, r.Org)
+		}
+	}
+	return s
 }

@@ -217,11 +217,7 @@ func (w *Worker) derived(ctx context.Context, tx *db.Tx, st *stepping, ask Ask, 
 	case !ask.Derive, !last, ask.Org != "" && ask.Keep:
 		return nil, nil
 	case ask.Org != "":
-		for _, r := range placed {
-			if r.legacy.Course == "" && (r.Outcome == Moved || r.Outcome == Merged) {
-				wide = append(wide, r)
-			}
-		}
+		wide = inOrganizations(placed)
 	default:
 		if wide, err = m.wideOf(ctx, tx); err != nil {
 			return nil, err

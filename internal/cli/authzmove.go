@@ -296,7 +296,9 @@ func (c *cli) oneRun(ctx context.Context, a *app.App, id int64, do runVerb) erro
 	var err error
 	switch {
 	case do.retry:
-		again, err = a.RetryRoleRun(ctx, id)
+		meter, progress := c.progress()
+		again, err = a.RetryRoleRun(ctx, id, progress)
+		meter.end()
 	case do.resume:
 		meter, progress := c.progress()
 		again, err = a.ResumeRoleRun(ctx, id, progress)

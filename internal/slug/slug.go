@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/text/cases"
 	"golang.org/x/text/unicode/norm"
@@ -49,6 +50,9 @@ func Make(name, salt string, limit int) string {
 
 // Fold maps names that differ only by case or accents to one string.
 func Fold(s string) string {
+	if isASCII(s) { // most are
+		return strings.ToLower(s)
+	}
 	s = strings.Map(func(r rune) rune {
 		if unicode.Is(unicode.Mn, r) {
 			return -1
@@ -56,6 +60,15 @@ func Fold(s string) string {
 		return r
 	}, norm.NFKD.String(s))
 	return norm.NFKC.String(cases.Fold().String(s))
+}
+
+func isASCII(s string) bool {
+	for i := range len(s) {
+		if s[i] >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // Taken are codes that are in use, folded: those that differ only by case or accents count as one. It is not safe for
