@@ -36,6 +36,8 @@ var rules = []rule{
 	}, "use cases span packages and open the transactions"},
 	{"modulestore/bson", nil, "raw documents, whatever they are about"},
 	{"modulestore/expected", []string{"courseware", "modulestore/...", "olx/fields", "olx/pyjson", "internal/golden"}, "what the real stores say, for the tests of the readers"},
+	{"modulestore/convert", []string{"courseware", "keys", "olx", "olx/fields", "olx/pyjson", "olx/xmltree", "modulestore", "modulestore/links"},
+		"old stores end here in the course tree: of olx only the codec of one block, not archives; no database"},
 	{"modulestore/...", []string{"courseware", "olx/fields", "modulestore/..."}, "old stores are sources: they end in the course tree and know no database of ours; of olx only block types as data"},
 	{"course", []string{"content/...", "olx", "courseware", "catalog", "db"},
 		"maps the tree to the store: of olx only the codec of one block, not archives; db for the transaction it is given and its lectern_* rows"},
