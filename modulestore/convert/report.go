@@ -201,6 +201,11 @@ func (n *notes) drop(id courseware.BlockID, field string, v courseware.Value) {
 	}
 }
 
+// copiedAway notes a value of a container that came with a copy and counts for the container alone.
+func (n *notes) copiedAway(id courseware.BlockID, f courseware.Field) {
+	n.drop(id, "default of "+f.Name, f.Value)
+}
+
 func (n *notes) unknown(id courseware.BlockID, field string) {
 	n.unknowns = count(n.unknowns, id, field, "")
 }

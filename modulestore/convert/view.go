@@ -125,8 +125,15 @@ func (c *viewing) copied(b *modulestore.Block) (f courseware.Fields) {
 		if _, own := b.Settings.Lookup(d.Name); own {
 			continue
 		}
-		if _, inherited := fields.Inherited(d.Name); inherited && c.p.branch.Setting(b.ID, d.Name) != d.Value {
-			continue
+		if _, inherited := fields.Inherited(d.Name); inherited {
+			if len(c.p.children[b.ID]) > 0 {
+				// Said by the block itself it would count for what is below it too, which a copy's values do not.
+				c.notes.copiedAway(b.ID, d)
+				continue
+			}
+			if c.p.branch.Setting(b.ID, d.Name) != d.Value {
+				continue
+			}
 		}
 		f = append(f, d)
 	}
