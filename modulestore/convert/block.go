@@ -91,7 +91,7 @@ func (c *converter) fields(b *modulestore.Block, out *courseware.Block, spec *fi
 		known, ok := spec.Field(f.Name)
 		switch {
 		case f.Name == "xml_attributes" && spec.Class != fields.Pure && spec.Class != fields.Assessment:
-			c.leftovers(b, out, f.Value)
+			c.leftovers(b, out, spec, f.Value)
 		case ok:
 			if !fields.Readable(known.Type, f.Value) {
 				c.notes.unreadable(b.ID, f)
@@ -136,12 +136,21 @@ func wiring(name string) bool {
 	return fields.Stripped(name)
 }
 
-// leftovers sets what an importer left of attributes that it did not know (OM-15).
-func (c *converter) leftovers(b *modulestore.Block, out *courseware.Block, v courseware.Value) {
+// leftovers sets what an importer left of attributes that it did not know (OM-15). One that is a field now is one, as it
+// would be after an import.
+func (c *converter) leftovers(b *modulestore.Block, out *courseware.Block, spec *fields.Block, v courseware.Value) {
 	bag := fields.Parse(v)
 	for i, name := range bag.Keys {
-		switch text := attrText(bag.Items[i]); {
+		text := attrText(bag.Items[i])
+		f, known := spec.Field(name)
+		_, own := b.Settings.Lookup(name)
+		switch {
 		case wiring(name):
+		case known && !f.Element:
+			if !own {
+				v, _ := fields.ReadLegacy(f.Type, text)
+				set(out, name, v)
+			}
 		case !isAttr(name):
 			c.notes.drop(b.ID, name, fields.Value(bag.Items[i]))
 		default:

@@ -11,6 +11,7 @@ import (
 // places says where each block of a view stands: every block at one place, below one parent or below none. Old ids.
 type places struct {
 	branch   *modulestore.Branch
+	parent   map[courseware.BlockID]courseware.BlockID
 	children map[courseware.BlockID][]courseware.BlockID
 	// orphans are the blocks without a parent, pages and the root left out, ordered.
 	orphans []courseware.BlockID
@@ -32,8 +33,8 @@ const (
 // the root. Children that the branch lacks are left out, and so are pages, which are nobody's children. elsewhere, which
 // may be nil, is the other view: what that one has is told apart from what is nowhere.
 func place(branch, elsewhere *modulestore.Branch) *places {
-	p := &places{branch: branch, children: make(map[courseware.BlockID][]courseware.BlockID, branch.Len())}
 	parent := make(map[courseware.BlockID]courseware.BlockID, branch.Len())
+	p := &places{branch: branch, parent: parent, children: make(map[courseware.BlockID][]courseware.BlockID, branch.Len())}
 	placed := make(map[courseware.BlockID]bool, branch.Len())
 	for b := range branch.Blocks() {
 		if isPage(b.ID.Type) {
@@ -94,18 +95,18 @@ func place(branch, elsewhere *modulestore.Branch) *places {
 	}
 	slices.SortFunc(p.orphans, courseware.BlockID.Compare)
 	for b := range branch.Blocks() {
-		p.list(b, parent, elsewhere)
+		p.list(b, elsewhere)
 	}
 	p.line()
 	return p
 }
 
 // list keeps of a block's children those that stand below it, and counts the others.
-func (p *places) list(b *modulestore.Block, parent map[courseware.BlockID]courseware.BlockID, elsewhere *modulestore.Branch) {
+func (p *places) list(b *modulestore.Block, elsewhere *modulestore.Branch) {
 	var kept []courseware.BlockID
 	for i, id := range b.Children {
 		where := b.ID.String() + ": " + id.String()
-		up, hasParent := parent[id]
+		up, hasParent := p.parent[id]
 		switch {
 		case p.branch.Block(id) == nil && elsewhere != nil && elsewhere.Block(id) != nil:
 			p.left.Add(unpublished, where)
