@@ -13,7 +13,8 @@ type Course struct {
 	Key keys.Course
 	// Root is the id of the root block: type course with name [RootName], or type library.
 	Root BlockID
-	// Blocks holds the root, every block reachable from it, and the detached blocks (which no parent lists).
+	// Blocks holds the root, every block reachable from it, and the blocks that no parent lists: the detached ones, and of a
+	// course from an old store its orphans with what is below them (modulestore.md CV-36). Archives have no place for these.
 	Blocks map[BlockID]*Block
 	// Assets are the static files and the entries of assets.json, sorted by Path.
 	Assets []*Asset

@@ -3,6 +3,7 @@ package convert
 import (
 	"cmp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/openlectern/lectern/courseware"
@@ -41,7 +42,9 @@ type Report struct {
 	Renamed    int          `json:"renamed_blocks"`
 	CaseTwins  []string     `json:"names_differing_by_case"`
 	Missing    []string     `json:"missing_assets"`
-	Breaks     []Break      `json:"breaks"`
+	Formats    []string     `json:"formats_without_grader"`
+	// Breaks is what does not go on as before however right the conversion is; none where the key stays.
+	Breaks []Break `json:"breaks"`
 }
 
 // Counts counts blocks.
@@ -150,6 +153,8 @@ type notes struct {
 	wires, inerts, retags, pages int
 	broke, unread, scopes        []Place
 	orphans                      []Orphan
+	noFile                       map[string]bool
+	jumps                        map[string]int
 	lostTabs                     []string
 	seenDropped                  map[Dropped]bool
 }
@@ -264,7 +269,7 @@ func (c *converter) finish(r *Result) Report {
 		Unreadable: n.unread, Orphans: n.orphans, Pages: n.pages, LostTabs: n.lostTabs, BothScopes: n.scopes,
 	}
 	for i := 1; i <= 18; i++ {
-		out.Anomalies[modulestore.Rule("A"+itoa(i))] = 0
+		out.Anomalies[modulestore.Rule("A"+strconv.Itoa(i))] = 0
 	}
 	for _, p := range c.src.Problems.Problems() {
 		out.Anomalies[p.Rule] = p.Count
@@ -287,5 +292,10 @@ func (c *converter) finish(r *Result) Report {
 		})
 	}
 	c.count(&out)
+	c.breaks(&out, r.State)
+	out.Missing = c.files(r.State)
+	if c.key.IsCourse() {
+		out.Formats = c.formats(r.State)
+	}
 	return out
 }

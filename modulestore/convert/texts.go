@@ -23,9 +23,22 @@ type texts struct {
 	c *converter
 	// links rewrites the links of a text; nil where the source has none of another form.
 	links func(string) (string, []change)
+	names map[string]bool // of files, clean
 }
 
-func newTexts(c *converter) *texts { return &texts{c: c} }
+func newTexts(c *converter) *texts {
+	t := &texts{c: c, names: make(map[string]bool, 2*len(c.src.Assets))}
+	for _, a := range c.src.Assets {
+		t.names[cleanName(a.Path)] = true
+		if a.EntryKey != "" {
+			t.names[a.EntryKey] = true
+		}
+	}
+	return t
+}
+
+// hasAsset reports whether the course has a file of that name, which is clean.
+func (t *texts) hasAsset(name string) bool { return t.names[name] }
 
 // fields returns fields with their references and links as they are now. The fields given are not changed.
 func (t *texts) fields(b *modulestore.Block, list courseware.Fields) courseware.Fields {

@@ -1,0 +1,34 @@
+package convert_test
+
+import (
+	"testing"
+
+	"github.com/openlectern/lectern/modulestore/convert"
+)
+
+// BenchmarkConvertDemo converts the demo course from what was read of it, and with the reading.
+func BenchmarkConvertDemo(b *testing.B) {
+	for _, set := range []string{"split-demo", "oldmongo-demo"} {
+		srcs := sources(b, set)
+		b.Run(set, func(b *testing.B) {
+			for b.Loop() {
+				for _, src := range srcs {
+					toConvert(b, src)
+				}
+			}
+		})
+		b.Run(set+"/read", func(b *testing.B) {
+			for b.Loop() {
+				for _, src := range sources(b, set) {
+					toConvert(b, src)
+				}
+			}
+		})
+		b.Run(set+"/compare", func(b *testing.B) {
+			r := toConvert(b, srcs[0])
+			for b.Loop() {
+				convert.Compare(srcs[0], r, r.State)
+			}
+		})
+	}
+}
