@@ -260,6 +260,9 @@ func (x *comparer) equal(spec *fields.Block, name string, a, b courseware.Value)
 	if spec != nil {
 		f, _ = spec.Field(name)
 	}
+	if a == b || pyjson.Equal(fields.Parse(a).Sorted(), fields.Parse(b).Sorted()) {
+		return true
+	}
 	a, b = fields.Normal(f.Type, a), fields.Normal(f.Type, b)
 	return a == b || pyjson.Equal(fields.Parse(a).Sorted(), fields.Parse(b).Sorted())
 }
