@@ -171,7 +171,7 @@ func newNamer(src *Source, key keys.Course) *namer {
 			now.id.Name, now.reason = tidy(id.Name), ReasonName
 		}
 		for taken[now.id] {
-			now.id.Name += marked(id.Type + "/" + id.Name)
+			now.id.Name += marked(id.Name)
 			now.reason = ReasonName
 		}
 		give(id, now)
