@@ -260,6 +260,9 @@ func (x *comparer) equal(spec *fields.Block, name string, a, b courseware.Value)
 	if spec != nil {
 		f, _ = spec.Field(name)
 	}
+	if a == b || pyjson.Equal(fields.Parse(a).Sorted(), fields.Parse(b).Sorted()) {
+		return true
+	}
 	a, b = fields.Normal(f.Type, a), fields.Normal(f.Type, b)
 	return a == b || pyjson.Equal(fields.Parse(a).Sorted(), fields.Parse(b).Sorted())
 }
@@ -277,6 +280,8 @@ func (x *comparer) field(b *modulestore.Block, got *courseware.Block, in *course
 	is, ok := got.Fields.Lookup(f.Name)
 	switch {
 	case ok && x.equal(spec, f.Name, f.Value, is):
+	case ok && spec.Class == fields.Assessment && assessed(linked) == assessed(is):
+		// All that such an element holds are texts (olx.md §6.5).
 	case ok && x.equal(spec, f.Name, linked, is):
 		x.add(b.ID, f.Name, string(f.Value), string(is), changed)
 	case f.Name == "xml_attributes", wiring(f.Name) && !(got.ID == in.Root && f.Name == "grading_policy"):
@@ -288,6 +293,8 @@ func (x *comparer) field(b *modulestore.Block, got *courseware.Block, in *course
 		waived := ""
 		if f.Name == "wiki_slug" || f.Name == "discussion_topics" || f.Name == "tabs" {
 			waived = waiveField
+		} else if known, _ := spec.Field(f.Name); !fields.Readable(known.Type, linked) {
+			waived = waiveForm
 		}
 		x.add(b.ID, f.Name, string(f.Value), string(is), waived)
 	case x.attribute(got, f.Name, linked):
@@ -302,6 +309,18 @@ func (x *comparer) field(b *modulestore.Block, got *courseware.Block, in *course
 	case spec.Class == fields.Detached && wiring(f.Name):
 	default:
 		x.add(b.ID, f.Name, string(f.Value), "", x.dropped(b, f))
+	}
+}
+
+// assessed is a value as the text that an openassessment has for it.
+func assessed(v courseware.Value) string {
+	switch p := fields.Parse(v); {
+	case p.Kind == pyjson.Bool && p.IsTrue():
+		return "True"
+	case p.Kind == pyjson.Bool:
+		return "False"
+	default:
+		return attrText(p)
 	}
 }
 
@@ -340,13 +359,12 @@ func (x *comparer) effective(b *modulestore.Block, branch *modulestore.Branch, p
 		waived := ""
 		f, _ := spec.Field(name)
 		_, copied := b.Defaults.Lookup(name)
-		up, hasUp := branch.Parent(b.ID)
 		switch {
 		case !fields.Readable(f.Type, was):
 			waived = waiveForm
 		case copied:
 			waived = waiveCopy
-		case hasUp && !slices.Contains(p.children[up], b.ID):
+		case p.torn(b.ID):
 			waived = waiveCycle
 		case spec.Class == fields.Assessment:
 			waived = waiveRaw // its attributes are texts

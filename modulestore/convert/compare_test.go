@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -146,7 +147,11 @@ func TestGoldenAgain(t *testing.T) {
 func dumped(t *testing.T, r *convert.Result) string {
 	t.Helper()
 	var out strings.Builder
-	fmt.Fprintf(&out, "%s %+v %+v\n", r.Key, r.Keys, r.Report)
+	report, err := json.Marshal(r.Report)
+	if err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprintf(&out, "%s %+v %s\n", r.Key, r.Keys, report)
 	for _, c := range []*courseware.Course{r.State.Published, r.State.Draft} {
 		if c == nil {
 			continue

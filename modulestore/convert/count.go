@@ -77,10 +77,6 @@ func (c *converter) breaks(r *Report, st courseware.State) {
 			paths++
 		}
 	}
-	jumps := 0
-	for _, k := range c.notes.jumps {
-		jumps += k
-	}
 	wiki := 1
 	if c.o.RemapWiki {
 		wiki = 0
@@ -95,7 +91,7 @@ func (c *converter) breaks(r *Report, st courseware.State) {
 	add("html_ids", "scripts and styles that name elements by their old ids were rewritten in these blocks: look at them", &r.Links[7].Blocks)
 	add("static_asset_path", "files of these blocks lie outside the content store", &paths)
 	add("block_types", "blocks of types that are not known here are kept and not shown", &unknown)
-	add("jump_links", "links that jump to a name which several blocks have, or none", &jumps)
+	add("jump_links", "links that jump to a name which several blocks have, or none", &r.Links[3].Odd)
 	add("anonymous_ids", "these blocks know a learner by an id that another key changes", &personal)
 	add("search", "the search index does not have the new course yet", nil)
 	add("mobile", "links from apps lead to the old course", nil)
@@ -106,10 +102,7 @@ func (c *converter) files(st courseware.State) []string {
 	if c.src.Assets == nil {
 		return nil
 	}
-	missing := maps.Clone(c.notes.noFile)
-	if missing == nil {
-		missing = map[string]bool{}
-	}
+	missing := map[string]bool{}
 	want := func(name string) {
 		if name != "" && !strings.Contains(name, "://") && !c.texts.hasAsset(cleanName(strings.TrimPrefix(name, "/static/"))) {
 			missing[name] = true

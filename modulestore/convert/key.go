@@ -171,7 +171,7 @@ func newNamer(src *Source, key keys.Course) *namer {
 			now.id.Name, now.reason = tidy(id.Name), ReasonName
 		}
 		for taken[now.id] {
-			now.id.Name += marked(id.Type + "/" + id.Name)
+			now.id.Name += marked(id.Name)
 			now.reason = ReasonName
 		}
 		give(id, now)
@@ -248,7 +248,7 @@ func (c *converter) mappings() []Mapping {
 			switch {
 			case c.inside[id]:
 				m.Reason = ReasonInside
-			case c.orphan[id]:
+			case c.orphans[id] == c.views(id):
 				m.Reason = ReasonOrphan
 			}
 		}
@@ -283,6 +283,14 @@ func (c *converter) file(a *courseware.Asset) (Mapping, bool) {
 	old, err := c.src.Key.Asset("asset", a.EntryKey)
 	m.Old = old.String()
 	return m, err == nil
+}
+
+// views is how many trees of the result come from a view that has a block.
+func (c *converter) views(id courseware.BlockID) int {
+	if c.viewsOf(id) == "both" && c.src.Published != c.src.Draft {
+		return 2
+	}
+	return 1
 }
 
 // viewsOf says in which views the source has a block.

@@ -129,6 +129,20 @@ func (p *places) list(b *modulestore.Block, elsewhere *modulestore.Branch) {
 	}
 }
 
+// torn reports whether a block, or one above it, stands elsewhere than below its parent by L-7, which leads round there.
+func (p *places) torn(id courseware.BlockID) bool {
+	for {
+		up, ok := p.branch.Parent(id)
+		if !ok || id == p.branch.Root {
+			return false
+		}
+		if at, placed := p.parent[id]; !placed || at != up {
+			return true
+		}
+		id = up
+	}
+}
+
 // line puts the blocks into their order.
 func (p *places) line() {
 	p.order = make([]courseware.BlockID, 0, p.branch.Len())

@@ -8,6 +8,7 @@ import (
 
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/modulestore"
+	"github.com/openlectern/lectern/modulestore/links"
 )
 
 // Report says what a conversion met and did (CV-37). The lists are ordered, so that the same source gives the same bytes.
@@ -24,7 +25,7 @@ type Report struct {
 	Links    []Row     `json:"links"` // rows 1 to 10 of modulestore.md §5.4
 	// BlockLinks counts the links of each block that has some, kept ones not.
 	BlockLinks []BlockLinks `json:"block_links"`
-	// KeptLinks are links that stayed as they were, and why; no more than a hundred.
+	// KeptLinks are links that stayed as they were though something is wrong with them; no more than a hundred.
 	KeptLinks  []KeptLink   `json:"kept_links"`
 	References []RefCount   `json:"references"`
 	Unknown    []FieldCount `json:"unknown_fields"` // kept as attributes
@@ -70,7 +71,8 @@ type Row struct {
 	Row     int `json:"row"`
 	Changed int `json:"changed"`
 	Kept    int `json:"kept"`
-	Blocks  int `json:"blocks"`
+	Odd     int `json:"odd"`    // of both, those with something wrong about them
+	Blocks  int `json:"blocks"` // with links that changed
 }
 
 // BlockLinks counts the links of a block.
@@ -237,12 +239,15 @@ func (n *notes) reference(kind, where string) {
 	n.refs = append(n.refs, RefCount{kind, 1, where})
 }
 
-func (n *notes) links(id courseware.BlockID, changes []change) {
+func (n *notes) links(id courseware.BlockID, changes []links.Change) {
 	for _, ch := range changes {
 		row := &n.rows[ch.Row]
+		if ch.Why != "" {
+			row.Odd++
+		}
 		if ch.Kept {
 			row.Kept++
-			if len(n.kept) < maxKept {
+			if ch.Why != "" && len(n.kept) < maxKept {
 				n.kept = append(n.kept, KeptLink{id.String(), ch.Row, ch.Found, ch.Why})
 			}
 			continue
@@ -276,7 +281,11 @@ func (c *converter) finish(r *Result) Report {
 		out.Problems = append(out.Problems, Problem{p.Rule, p.Rule.Text(), p.Count, p.First})
 	}
 	for _, p := range n.tally.Problems() {
-		out.Children = append(out.Children, Problem{p.Rule, p.Rule.Text(), p.Count, p.First})
+		text := p.Rule.Text()
+		if p.Rule == unpublished {
+			text = "child that one view lacks and the other has"
+		}
+		out.Children = append(out.Children, Problem{p.Rule, text, p.Count, p.First})
 	}
 	for i := 1; i < len(n.rows); i++ {
 		n.rows[i].Row = i
@@ -297,5 +306,22 @@ func (c *converter) finish(r *Result) Report {
 	if c.key.IsCourse() {
 		out.Formats = c.formats(r.State)
 	}
+	out.lists()
 	return out
+}
+
+// lists makes empty lists of those that are not there, which is what readers of JSON expect.
+func (r *Report) lists() {
+	r.Problems, r.Children, r.BlockLinks = list(r.Problems), list(r.Children), list(r.BlockLinks)
+	r.KeptLinks, r.References, r.Unknown, r.Dropped = list(r.KeptLinks), list(r.References), list(r.Unknown), list(r.Dropped)
+	r.Set, r.BothScopes, r.Broken, r.Unreadable = list(r.Set), list(r.BothScopes), list(r.Broken), list(r.Unreadable)
+	r.Orphans, r.LostTabs, r.CaseTwins, r.Missing = list(r.Orphans), list(r.LostTabs), list(r.CaseTwins), list(r.Missing)
+	r.Formats, r.Breaks = list(r.Formats), list(r.Breaks)
+}
+
+func list[T any](s []T) []T {
+	if s == nil {
+		return []T{}
+	}
+	return s
 }

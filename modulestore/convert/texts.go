@@ -6,23 +6,16 @@ import (
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
+	"github.com/openlectern/lectern/modulestore/links"
 	"github.com/openlectern/lectern/olx/fields"
 	"github.com/openlectern/lectern/olx/pyjson"
 )
 
-// change is one link that was found in a text.
-type change struct {
-	Row           int
-	Found, Became string
-	Kept          bool
-	Why           string
-}
-
 // texts brings references and links to where they lead now.
 type texts struct {
 	c *converter
-	// links rewrites the links of a text; nil where the source has none of another form.
-	links func(string) (string, []change)
+	// links rewrites the links of a text; nil where the course keeps its key, so that all links lead where they did.
+	links *links.Rewriter
 	names map[string]bool // of files, clean
 }
 
@@ -34,7 +27,30 @@ func newTexts(c *converter) *texts {
 			t.names[a.EntryKey] = true
 		}
 	}
+	if c.key != c.src.Key {
+		t.links = links.New(t.course())
+	}
 	return t
+}
+
+// course says what the texts belong to.
+func (t *texts) course() links.Course {
+	src := t.c.src
+	of := links.Course{
+		Org: src.Old.Org, Course: src.Old.Course, Run: src.Run, From: src.Key, To: t.c.key, Host: src.Host,
+		Blocks: make(map[courseware.BlockID]courseware.BlockID, len(t.c.ids.list)),
+	}
+	if !src.isOld() {
+		of.Org, of.Course = src.Key.Org(), src.Key.Code()
+		of.Run, _ = src.Key.Run()
+	}
+	for _, id := range t.c.ids.list {
+		of.Blocks[id] = t.c.ids.of[id].id
+	}
+	if src.Assets != nil {
+		of.HasAsset = t.hasAsset
+	}
+	return of
 }
 
 // hasAsset reports whether the course has a file of that name, which is clean.
@@ -75,7 +91,7 @@ func mapStrings(v courseware.Value, fn func(string) string) courseware.Value {
 }
 
 func (t *texts) text(b *modulestore.Block, s string) string {
-	now, changes := t.links(s)
+	now, changes := t.links.Text(s)
 	t.c.notes.links(b.ID, changes)
 	return now
 }

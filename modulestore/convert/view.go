@@ -25,8 +25,9 @@ type converter struct {
 	spool courseware.Spool
 	made  map[*modulestore.Block]*made
 
-	orphan, inside map[courseware.BlockID]bool // by old ids
-	notes          notes
+	orphans map[courseware.BlockID]int  // in how many views a block has no parent; by old ids
+	inside  map[courseware.BlockID]bool // by old ids
+	notes   notes
 }
 
 // made is a block that both views may have, without children.
@@ -39,7 +40,7 @@ type made struct {
 func newConverter(src *Source, o Options, key keys.Course) *converter {
 	c := &converter{
 		src: src, o: o, key: key, ids: newNamer(src, key), made: map[*modulestore.Block]*made{},
-		orphan: map[courseware.BlockID]bool{}, inside: map[courseware.BlockID]bool{},
+		orphans: map[courseware.BlockID]int{}, inside: map[courseware.BlockID]bool{},
 	}
 	c.texts = newTexts(c)
 	return c
@@ -59,7 +60,7 @@ func (c *converter) view(name string, branch *modulestore.Branch) (*courseware.C
 	}
 	out.Root = c.ids.of[branch.Root].id
 	for _, id := range p.orphans {
-		c.orphan[id] = true
+		c.orphans[id]++
 		c.notes.orphan(name, id, c.ids)
 	}
 	v := &viewing{converter: c, name: name, p: p, out: out, gone: map[courseware.BlockID]bool{}}
