@@ -32,11 +32,12 @@ var rules = []rule{
 	{"api/jobs", []string{"api", "app", "job", "user"}, "long work as package app does it, and the states it can be in"},
 	{"api/...", []string{"app", "api/..."}, "HTTP is one more way to call the use cases"},
 	{"app", []string{
-		"modulestore/...", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
+		"modulestore/...", "conversion", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
 	}, "use cases span packages and open the transactions"},
 	{"modulestore/bson", nil, "raw documents, whatever they are about"},
 	{"modulestore/expected", []string{"courseware", "modulestore/...", "olx/fields", "olx/pyjson", "internal/golden"}, "what the real stores say, for the tests of the readers"},
 	{"modulestore/...", []string{"courseware", "olx/fields", "modulestore/..."}, "old stores are sources: they end in the course tree and know no database of ours; of olx only block types as data"},
+	{"conversion", []string{"content/publishing", "db"}, "which course was made of which old one: rows about what others have made"},
 	{"course", []string{"content/...", "olx", "courseware", "catalog", "db"},
 		"maps the tree to the store: of olx only the codec of one block, not archives; db for the transaction it is given and its lectern_* rows"},
 	{"olx/xmltree", nil, "XML without knowledge of courses"},
