@@ -34,7 +34,6 @@ var rules = []rule{
 	{"api/...", []string{"app", "api/..."}, "HTTP is one more way to call the use cases"},
 	{"app", []string{
 		"modulestore/...", "conversion", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
-		"modulestore/...", "oldcourse", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
 	}, "use cases span packages and open the transactions"},
 	{"oldcourse", []string{"schema/inspect", "user", "db"}, "old courses as SQL tables know them; the old store itself is never opened here"},
 	{"modulestore/bson", nil, "raw documents, whatever they are about"},
