@@ -55,6 +55,7 @@ const (
 	BadFile           Rule = "GF-15"
 	JunkFile          Rule = "GF-12"
 	LostFile          Rule = "GF-2"
+	FileTwice         Rule = "GF-8"
 	LeftFiles         Rule = "L-80"
 	BadKey            Rule = "CV-3"
 	LongKey           Rule = "CV-5"
@@ -78,7 +79,7 @@ var texts = map[Rule]string{
 	MissingDefinition: "block without its definition, read with settings only", ManyRoots: "several roots in one structure",
 	SplitDangling: "child that is not in the structure", NotInDraft: "published block that the draft lacks", MissingHead: "head that is not in the source",
 	TruncatedHistory: "history that ends in a version that is not there", Unlisted: "block that no block lists",
-	BadFile: "file with missing or wrong bytes", JunkFile: "file that systems leave behind", LostFile: "bytes without a file", LeftFiles: "files of a course that is not there",
+	BadFile: "file with missing or wrong bytes", JunkFile: "file that systems leave behind", LostFile: "bytes without a file", FileTwice: "file whose name another one has too", LeftFiles: "files of a course that is not there",
 	BadKey: "key that is none today", LongKey: "key of more than 255 characters", Unreadable: "cannot be read",
 }
 

@@ -38,6 +38,9 @@ type Pass struct {
 	Want func(collection string) bool
 	// Old, if not nil, lets a source that can choose leave out the blocks of other courses of the old store.
 	Old *OldCourse
+	// Files, if not nil, lets a source that can choose leave out the chunks of other files: the raw ids of the files wanted
+	// (modulestore.md GF-3).
+	Files []bson.Value
 	// Doc is given each document, which is valid during the call only. An error of it ends the pass.
 	Doc func(collection string, d bson.Doc) error
 	// Done, if not nil, is told when a collection has been read to its end. A source that reads collections one after the other

@@ -40,6 +40,9 @@ type Value struct {
 	raw  []byte
 }
 
+// ValueOf returns the value of these bytes, which Raw returned of one of that type.
+func ValueOf(t Type, raw []byte) Value { return Value{t, raw} }
+
 // Exists reports whether there is a value, null or not.
 func (v Value) Exists() bool { return v.Type != 0 }
 

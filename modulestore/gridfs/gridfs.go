@@ -36,8 +36,10 @@ type File struct {
 	Length      int64
 	ChunkSize   int64
 	Uploaded    time.Time
-	MD5         string // hexadecimal, "" where the driver kept none
-	id          string // the raw _id: chunks name it byte for byte (GF-3)
+	MD5         string            // hexadecimal, "" where the driver kept none
+	base        string            // the name within the course, as stored
+	id          string            // the raw _id: chunks name it byte for byte (GF-3)
+	rest        courseware.Fields // what else the row has, thumbnail_location with it
 }
 
 // IsJunk reports whether the file is what desktop systems leave behind (GF-12).
@@ -74,6 +76,10 @@ func FileOf(d bson.Doc) (f File, ok bool) {
 		case "thumbnail_location":
 			list, _ := v.Doc()
 			f.Thumbnail = list.Lookup("4").String()
+			f.keep(key, v)
+		case "_id", "filename", "content_son", "custom_md5", "asset_key":
+		default:
+			f.keep(key, v)
 		}
 	}
 	son, isDoc := d.Lookup("content_son").Doc()
@@ -86,11 +92,21 @@ func FileOf(d bson.Doc) (f File, ok bool) {
 	return f, f.named(id.String())
 }
 
+// keep takes notice of what is of no use here but belongs to the file.
+func (f *File) keep(key []byte, v bson.Value) {
+	text, _ := bson.AppendJSON(nil, v)
+	f.rest = f.rest.With(string(key), courseware.Value(text))
+}
+
+// ID returns the identity of the row as it is stored, by which alone its chunks are found (GF-3).
+func (f *File) ID() bson.Value { return bson.ValueOf(bson.Type(f.id[0]), []byte(f.id[1:])) }
+
 // place reads the identity from its parts.
 func (f *File) place(son bson.Doc) bool {
 	f.Old = modulestore.OldCourse{Org: son.Lookup("org").String(), Course: son.Lookup("course").String()}
 	f.Category = son.Lookup("category").String()
 	name, run := son.Lookup("name").String(), son.Lookup("run")
+	f.base = name
 	if son.Lookup("tag").String() != "c4x" || f.Old.Org == "" || f.Old.Course == "" || f.Category == "" || name == "" {
 		f.Name = name
 		return false
@@ -116,7 +132,7 @@ func (f *File) named(text string) bool {
 	if err != nil {
 		return false
 	}
-	f.Key, f.Category = k, k.Type()
+	f.Key, f.Category, f.base = k, k.Type(), k.Path()
 	if c, ok := k.Course(); ok {
 		f.Course = c
 	} else {

@@ -118,17 +118,34 @@ func (s *server) Scan(ctx context.Context, p modulestore.Pass) error {
 }
 
 func (s *server) scan(ctx context.Context, name string, p modulestore.Pass) error {
-	filter := driver.D{}
-	if p.Old != nil && name == modulestore.CollectionBlocks {
-		// With the tag, as the index begins with it (modulestore.md §1.10).
-		filter = driver.D{{Key: "_id.tag", Value: "i4x"}, {Key: "_id.org", Value: p.Old.Org}, {Key: "_id.course", Value: p.Old.Course}}
-	}
-	err := s.each(ctx, name, filter, p.Doc, func(err error) error {
-		if p.Bad == nil {
-			return err
+	var filters []driver.D
+	switch {
+	case p.Files != nil && name == modulestore.CollectionChunks:
+		for some := range slices.Chunk(p.Files, idsAtOnce) {
+			ids := make(driver.A, len(some))
+			for i, id := range some {
+				ids[i] = driver.RawValue{Type: driver.Type(id.Type), Value: id.Raw()} // never encoded anew: the order of keys counts (GF-3)
+			}
+			filters = append(filters, driver.D{{Key: "files_id", Value: driver.D{{Key: "$in", Value: ids}}}})
 		}
-		return p.Bad(name, err)
-	})
+	case p.Old != nil && name == modulestore.CollectionBlocks:
+		// With the tag, as the index begins with it (modulestore.md §1.10).
+		filters = []driver.D{{{Key: "_id.tag", Value: "i4x"}, {Key: "_id.org", Value: p.Old.Org}, {Key: "_id.course", Value: p.Old.Course}}}
+	default:
+		filters = []driver.D{{}}
+	}
+	var err error
+	for _, filter := range filters {
+		err = s.each(ctx, name, filter, p.Doc, func(err error) error {
+			if p.Bad == nil {
+				return err
+			}
+			return p.Bad(name, err)
+		})
+		if err != nil {
+			break
+		}
+	}
 	switch {
 	case denied(err):
 		e := &bson.Error{File: s.host + " " + name, Reason: "may not be read: " + err.Error(), Lost: true, Err: err}

@@ -9,6 +9,7 @@ import (
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/bson"
+	"github.com/openlectern/lectern/modulestore/gridfs"
 )
 
 // Indexes reads the index rows of a source. problems are by the names of rows.
@@ -75,6 +76,8 @@ type Loaded struct {
 	*modulestore.Branch
 	// Structure is what a census says of the structure too, Content what its definitions alone show.
 	Structure, Content modulestore.Tally
+	// Assets is the asset metadata of the structure (SP-31).
+	Assets []gridfs.Asset
 }
 
 // Load reads a structure as a branch of a course or library, whose key references to other blocks are written with. A
@@ -107,7 +110,7 @@ func (s *Store) Load(of keys.Course, version modulestore.ID) (*Loaded, error) {
 			return nil, err
 		}
 	}
-	return &Loaded{modulestore.NewBranch(h.root, version, blocks), o.problems, l.tally}, nil
+	return &Loaded{modulestore.NewBranch(h.root, version, blocks), o.problems, l.tally, gridfs.AssetsOf(h.assets)}, nil
 }
 
 // loader makes the blocks of one structure.
