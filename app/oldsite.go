@@ -3,15 +3,12 @@ package app
 import (
 	"context"
 	"errors"
-	"os"
 	"strings"
 
-	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/dump"
 	"github.com/openlectern/lectern/modulestore/inventory"
 	"github.com/openlectern/lectern/modulestore/live"
-	"github.com/openlectern/lectern/modulestore/split"
 )
 
 // OldSite names the MongoDB database of an old site. It is only ever read.
@@ -20,7 +17,8 @@ type OldSite struct {
 	Source string
 	// Database is the name of the database, "" for the only one of a dump and the usual one of a server.
 	Database string
-	// Index is a CSV file of the site's SQL table of course indexes, "" for none (modulestore.md SP-5).
+	// Index is a CSV file of the site's SQL table of course indexes, or the address of the database that has it, "" for none
+	// (modulestore.md SP-5).
 	Index string
 }
 
@@ -33,6 +31,14 @@ func (s OldSite) String() string {
 	return s.Source
 }
 
+// open opens the source.
+func (s OldSite) open(ctx context.Context) (modulestore.Source, error) {
+	if strings.HasPrefix(s.Source, "mongodb://") || strings.HasPrefix(s.Source, "mongodb+srv://") {
+		return live.Open(ctx, s.Source, s.Database)
+	}
+	return dump.Open(s.Source, s.Database)
+}
+
 // ListOldSite says what there is at an old site. It needs no store. A full report also looks into the content of the versioned
 // store and the bytes of files. Progress counts mebibytes.
 func ListOldSite(ctx context.Context, site OldSite, full bool, progress Progress) (r *inventory.Report, err error) {
@@ -41,33 +47,16 @@ func ListOldSite(ctx context.Context, site OldSite, full bool, progress Progress
 		o.Progress = func(bytes int64) { progress("reading MiB", int(bytes>>20), 0) }
 	}
 	if site.Index != "" {
-		if o.Mirror, err = readIndex(site.Index); err != nil {
+		if o.Mirror, err = readIndex(ctx, site.Index); err != nil {
 			return nil, err
 		}
 	}
-	var src modulestore.Source
-	if strings.HasPrefix(site.Source, "mongodb://") || strings.HasPrefix(site.Source, "mongodb+srv://") {
-		src, err = live.Open(ctx, site.Source, site.Database)
-	} else {
-		src, err = dump.Open(site.Source, site.Database)
-	}
+	src, err := site.open(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
 	return inventory.Take(ctx, src, o)
-}
-
-func readIndex(path string) (rows []split.Index, err error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fault.Errorf(fault.NotFound, path, "%w", err).WithNext("name a CSV file of the table " + split.MirrorTable)
-	}
-	defer func() { _ = f.Close() }() // opened for reading: nothing is lost when closing fails
-	if rows, err = split.ReadMirror(f); err != nil {
-		return nil, fault.Errorf(fault.Invalid, path, "%w", err).WithNext("export the table " + split.MirrorTable + " with the names of its columns")
-	}
-	return rows, nil
 }
 
 // Here returns which courses and libraries of an old site this store has under the keys that they would have here.

@@ -88,6 +88,7 @@ var useCases = map[string]Permission{
 
 	// The site's own business.
 	"BackupAll":         {who: operators},
+	"ConvertOldSite":    {who: operators},
 	"PlanPrune":         {who: operators},
 	"ApplyPrune":        {who: operators},
 	"UndoPrune":         {who: operators},

@@ -154,11 +154,12 @@ func sizeText(n int64) string {
 }
 
 func (c *cli) legacyCommand() *cobra.Command {
-	return c.family("legacy", "Look into the old stores of an Open edX site",
+	return c.family("legacy", "Look into the old stores of an Open edX site, and bring their courses here",
 		verb{c.oldSiteCommand("scan SRC", "List the courses and libraries of an old site", `Scan reads a site's MongoDB once and lists every course and library of both old stores with its size, its drafts and files, and how
 much is wrong with it.`, "lectern legacy scan dump/", false), oldCourses{}},
 		verb{c.oldSiteCommand("report SRC [COURSE...]", "Report on courses of an old site in full", `Report reads what scan does, and also the content of the versioned store and all bytes of files, and says of every course what is
-wrong with it: each kind of problem by its rule, how often it was met, and where first.`, "lectern legacy report site.archive.gz AcmeU/BIO1/2013_Spring", true), oldCourses{}})
+wrong with it: each kind of problem by its rule, how often it was met, and where first.`, "lectern legacy report site.archive.gz AcmeU/BIO1/2013_Spring", true), oldCourses{}},
+		verb{c.convertCommand(), converted{}})
 }
 
 func (c *cli) oldSiteCommand(use, short, long, example string, full bool) *cobra.Command {
@@ -203,10 +204,14 @@ source cannot be read; what can be is listed all the same.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&site.Database, "database", "", "`name` of the database, where SRC has several (default: the only one; of a server edxapp)")
-	cmd.Flags().StringVar(&site.Index, "index", "", "CSV `file` of the table split_modulestore_django_splitmodulestorecourseindex")
+	siteFlags(cmd, &site)
 	cmd.Flags().BoolVar(&table, "csv", false, "print the courses as comma-separated values")
 	return cmd
+}
+
+func siteFlags(cmd *cobra.Command, site *app.OldSite) {
+	cmd.Flags().StringVar(&site.Database, "database", "", "`name` of the database, where SRC has several (default: the only one; of a server edxapp)")
+	cmd.Flags().StringVar(&site.Index, "index", "", "CSV `file` of the table split_modulestore_django_splitmodulestorecourseindex, or the address of the database with it")
 }
 
 // only leaves the courses with these keys in a report.

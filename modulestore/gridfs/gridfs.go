@@ -4,6 +4,7 @@ package gridfs
 
 import (
 	"crypto/md5"
+	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
 	"hash"
@@ -40,6 +41,7 @@ type File struct {
 	base        string            // the name within the course, as stored
 	id          string            // the raw _id: chunks name it byte for byte (GF-3)
 	rest        courseware.Fields // what else the row has, thumbnail_location with it
+	sum         [sha256.Size]byte // of the row
 }
 
 // IsJunk reports whether the file is what desktop systems leave behind (GF-12).
@@ -53,6 +55,7 @@ func (f *File) IsJunk() bool {
 
 // FileOf reads a row of fs.files; ok is false where its identity is none of the content store.
 func FileOf(d bson.Doc) (f File, ok bool) {
+	f.sum = sha256.Sum256(d)
 	id := d.Lookup("_id")
 	f.id = string(byte(id.Type)) + string(id.Raw())
 	for key, v := range d.All() {
@@ -91,6 +94,9 @@ func FileOf(d bson.Doc) (f File, ok bool) {
 	}
 	return f, f.named(id.String())
 }
+
+// Digest is of the row, in hexadecimal: a file that is stored anew has another.
+func (f *File) Digest() string { return hex.EncodeToString(f.sum[:]) }
 
 // keep takes notice of what is of no use here but belongs to the file.
 func (f *File) keep(key []byte, v bson.Value) {

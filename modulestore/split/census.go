@@ -228,3 +228,16 @@ func without(list, other []uint64) (n int) {
 	}
 	return n
 }
+
+// Indexes returns the rows that were noticed, joined with those of the mirror as [Merge] does it, nil where there is none, and
+// what is wrong with them by name.
+func (c *Census) Indexes(mirror []Index) ([]Index, map[string]*modulestore.Tally) {
+	all, problems := Merge(c.indexes, mirror)
+	for name, t := range c.rows {
+		if problems[name] == nil {
+			problems[name] = &modulestore.Tally{}
+		}
+		problems[name].Merge(*t)
+	}
+	return all, problems
+}

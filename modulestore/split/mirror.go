@@ -17,8 +17,8 @@ import (
 // MirrorTable is the SQL table with the index (modulestore.md §2.2).
 const MirrorTable = "split_modulestore_django_splitmodulestorecourseindex"
 
-// mirrorColumns are the columns of the mirror that are read, all of them needed.
-var mirrorColumns = []string{"objectid", "course_id", "draft_version", "published_version", "library_version", "wiki_slug", "edited_by_id", "edited_on", "last_update"}
+// MirrorColumns are the columns of the mirror that are read, all of them needed.
+var MirrorColumns = []string{"objectid", "course_id", "draft_version", "published_version", "library_version", "wiki_slug", "edited_by_id", "edited_on", "last_update"}
 
 // ReadMirror reads the SQL mirror of the index as comma-separated values whose first line names the columns, as a dump of
 // the table by any tool has them. Empty texts are none.
@@ -32,7 +32,7 @@ func ReadMirror(r io.Reader) ([]Index, error) {
 	for i, name := range head {
 		at[name] = i
 	}
-	for _, name := range mirrorColumns {
+	for _, name := range MirrorColumns {
 		if _, ok := at[name]; !ok {
 			return nil, fmt.Errorf("no column %s: this is not the table %s", name, MirrorTable)
 		}
@@ -47,7 +47,7 @@ func ReadMirror(r io.Reader) ([]Index, error) {
 			return nil, err
 		}
 		line, _ := in.FieldPos(0)
-		x, err := mirrorRow(func(name string) string { return row[at[name]] })
+		x, err := MirrorRow(func(name string) string { return row[at[name]] })
 		if err != nil {
 			return nil, fmt.Errorf("line %d: %w", line, err)
 		}
@@ -55,7 +55,9 @@ func ReadMirror(r io.Reader) ([]Index, error) {
 	}
 }
 
-func mirrorRow(field func(string) string) (x Index, err error) {
+// MirrorRow reads a row of the mirror by the names of [MirrorColumns]. Empty texts are none; a moment is one of SQL's texts or of
+// RFC 3339, in UTC where it does not say.
+func MirrorRow(field func(column string) string) (x Index, err error) {
 	x.Name, x.WikiSlug = field("course_id"), field("wiki_slug")
 	if x.Key, err = keys.ParseCourse(x.Name); err != nil {
 		return x, err
