@@ -30,21 +30,22 @@ type oldItem struct {
 	files       []*gridfs.File
 	metadata    []gridfs.Asset // of a course of the old store; the versioned one has it in its structures
 	problems    modulestore.Tally
-	digest      string      // of what is read
-	target      keys.Course // the key it gets; none where that follows from its own in a way that only the converter knows
-	err         error       // why it cannot be converted
+	digest      string        // of what is read
+	target      keys.Course   // the key it gets; none where that follows from its own in a way that only the converter knows
+	err         error         // why it cannot be converted
+	past        []pastVersion // with history: oldest first
 	out         *ConvertedCourse
 }
 
 // oldReader reads what is to be converted. Lists are made first: what was converted already is not read.
 type oldReader struct {
-	src      modulestore.Source
-	o        ConvertOptions
-	items    []*oldItem // ordered by name
-	olds     *oldmongo.Store
-	problems modulestore.Tally
-	bad      map[string]error // the first part that cannot be read, by collection
-	chunksIn bool             // chunks are being read, whose gaps show by themselves
+	src       modulestore.Source
+	o         ConvertOptions
+	items     []*oldItem // ordered by name
+	olds      *oldmongo.Store
+	problems  modulestore.Tally
+	bad       map[string]error // the first part that cannot be read, by collection
+	histories *split.Histories // read when they are first needed
 }
 
 func (r *oldReader) close() error {
@@ -305,12 +306,24 @@ type oldStore struct {
 // read fetches the content of courses.
 func (r *oldReader) read(ctx context.Context, items []*oldItem) (s *oldStore, err error) {
 	s = &oldStore{olds: r.olds, host: r.o.Host, r: r}
+	if r.o.History && r.histories == nil && slices.ContainsFunc(items, func(it *oldItem) bool { return it.index != nil }) {
+		r.o.Progress.begin("reading the history")
+		if r.histories, err = split.ReadHistories(ctx, r.src, r.unreadable); err != nil {
+			return nil, err
+		}
+	}
 	var versions []modulestore.ID
 	var files []*gridfs.File
 	for _, it := range items {
 		if it.index != nil {
 			for _, head := range it.index.Heads() {
 				versions = append(versions, head.ID)
+			}
+			if r.o.History {
+				it.remember(r.histories, r.o.Depth)
+			}
+			for _, v := range it.past {
+				versions = append(versions, v.ID)
 			}
 		}
 		for _, f := range it.files {

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
 	"os"
 	"path/filepath"
 	"strings"
@@ -32,7 +33,8 @@ type made struct {
 	files *gridfs.Made
 	im    course.Import
 	saved savedReport
-	text  json.RawMessage // saved, as it is kept
+	text  json.RawMessage               // saved, as it is kept
+	past  iter.Seq2[course.Past, error] // nil without history
 }
 
 // course converts one course and writes it.
@@ -49,6 +51,13 @@ func (c *conversions) course(ctx context.Context, store *oldStore, it *oldItem) 
 	var report *course.Report
 	var differences []convert.Difference
 	var wrote bool
+	if c.o.History {
+		known, err := c.authors(ctx, it)
+		if err != nil {
+			return err
+		}
+		m.past = c.past(store, it, m, known)
+	}
 	err = c.app.make(ctx, func(tx *db.Tx, files media.Files) (err error) {
 		report, differences, wrote, err = c.write(ctx, tx, files, it, m)
 		return err
@@ -137,7 +146,12 @@ func (c *conversions) write(ctx context.Context, tx *db.Tx, files media.Files, i
 	if err := c.mayReplace(ctx, tx, it, key, was, known); err != nil {
 		return nil, nil, false, err
 	}
-	if report, err = m.im.Run(ctx, tx, files); err != nil {
+	if m.past != nil {
+		report, it.out.Moments, err = m.im.RunAfter(ctx, tx, files, m.past)
+	} else {
+		report, err = m.im.Run(ctx, tx, files)
+	}
+	if err != nil {
 		return nil, nil, false, err
 	}
 	made, err := course.Find(ctx, tx, m.res.Key)

@@ -40,6 +40,7 @@ var rules = []rule{
 	{"modulestore/expected", []string{"courseware", "modulestore/...", "olx/fields", "olx/pyjson", "internal/golden"}, "what the real stores say, for the tests of the readers"},
 	{"modulestore/convert", []string{"courseware", "keys", "olx", "olx/fields", "olx/pyjson", "olx/xmltree", "modulestore", "modulestore/links"},
 		"old stores end here in the course tree: of olx only the codec of one block, not archives; no database"},
+	{"modulestore/gridfs", []string{"courseware", "olx/pyjson", "modulestore/..."}, "as the next, and writes the entries of assets.json"},
 	{"modulestore/...", []string{"courseware", "olx/fields", "modulestore/..."}, "old stores are sources: they end in the course tree and know no database of ours; of olx only block types as data"},
 	{"conversion", []string{"content/publishing", "db"}, "which course was made of which old one: rows about what others have made"},
 	{"course", []string{"content/...", "olx", "courseware", "catalog", "db"},

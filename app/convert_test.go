@@ -1,0 +1,305 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/openlectern/lectern/conversion"
+	"github.com/openlectern/lectern/course"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/dbtest"
+	"github.com/openlectern/lectern/internal/golden"
+	"github.com/openlectern/lectern/keys"
+	"github.com/openlectern/lectern/modulestore"
+	"github.com/openlectern/lectern/modulestore/dump"
+	"github.com/openlectern/lectern/modulestore/expected"
+	"github.com/openlectern/lectern/modulestore/split"
+)
+
+// emptyStore opens a store over an empty database.
+func emptyStore(t *testing.T, url string) *App {
+	t.Helper()
+	c := Config{DB: url, Data: t.TempDir(), Write: true}
+	if _, err := Init(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	return open(t, c)
+}
+
+// TestGoldenConvert converts every set: what is there afterwards is what was there, the history has each state that the
+// journal of the set tells of, and a second run writes nothing.
+func TestGoldenConvert(t *testing.T) {
+	t.Parallel()
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		for _, set := range expected.Sets(t, "dump") {
+			if e != db.SQLite && set != "split-chain" && os.Getenv("LECTERN_TEST_ALL") == "" {
+				continue
+			}
+			t.Run(set, func(t *testing.T) {
+				t.Parallel()
+				a := emptyStore(t, dbtest.URL(t, e))
+				site := OldSite{Source: golden.Path(t, "modulestore/"+set+"/dump")}
+				o := ConvertOptions{Verify: true, History: true, KeyMaps: t.TempDir()}
+				first, err := a.ConvertOldSite(t.Context(), site, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, c := range first.Courses {
+					if c.Err != nil && !known(c) {
+						t.Errorf("%s: %v", c.Source, c.Err)
+					}
+					for _, d := range c.Differences {
+						if d.Waived == "" {
+							t.Errorf("%s: %+v", c.Source, d)
+						}
+					}
+				}
+				compareMoments(t, a, set)
+				was := logs(t, a)
+				o.Verify = false
+				again, err := a.ConvertOldSite(t.Context(), site, o)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for i, c := range again.Courses {
+					if first.Courses[i].Status != CourseFailed && (c.Status != CourseUnchanged || c.Unchanged == 0) {
+						t.Errorf("%s again: %s, %+v, %v", c.Source, c.Status, c.Report, c.Err)
+					}
+				}
+				if now := logs(t, a); now != was {
+					t.Errorf("the second run wrote: %v, not %v", now, was)
+				}
+			})
+		}
+	})
+}
+
+// known reports whether a course fails by rule: blocks without a root, and courses that would become one.
+func known(c *ConvertedCourse) bool {
+	return fault.Is(c.Err, fault.Invalid) || fault.Is(c.Err, fault.Conflict) || fault.Is(c.Err, fault.Refused)
+}
+
+// logs tells how far the history of all courses is, and when they were converted.
+func logs(t *testing.T, a *App) string {
+	t.Helper()
+	list, err := conversion.List(t.Context(), a.DB)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	for _, c := range list {
+		if edited, err := c.Edited(t.Context(), a.DB); err != nil || edited {
+			t.Errorf("%s was edited: %v", c.Target, err)
+		}
+		text += c.Target + c.At.Format(time.RFC3339Nano)
+	}
+	return text
+}
+
+// compareMoments counts the blocks at the moments of a journal.
+func compareMoments(t *testing.T, a *App, set string) {
+	t.Helper()
+	if !expected.Has(t, set, "journal.json") || set[:5] != "split" {
+		return
+	}
+	var journal []struct {
+		At     time.Time
+		Course string
+		Heads  map[string]string
+	}
+	if err := json.Unmarshal(golden.Read(t, "modulestore/"+set+"/journal.json"), &journal); err != nil {
+		t.Fatal(err)
+	}
+	src, err := dump.Open(golden.Path(t, "modulestore/"+set+"/dump"), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	histories, err := split.ReadHistories(t.Context(), src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	indexes, _, err := split.Indexes(t.Context(), src, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	later := map[string]map[modulestore.ID]bool{} // the versions that led to the heads of today
+	var all []modulestore.ID
+	for i := range indexes {
+		later[indexes[i].Name] = map[modulestore.ID]bool{}
+		for _, h := range indexes[i].Heads() {
+			list, _ := histories.Of(h.ID, 0)
+			for _, v := range list {
+				later[indexes[i].Name][v.ID] = true
+				all = append(all, v.ID)
+			}
+		}
+	}
+	store, err := split.Read(t.Context(), src, all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = store.Close() })
+	stride := 7 // each moment is a whole course to be read
+	if os.Getenv("LECTERN_TEST_ALL") != "" {
+		stride = 1
+	}
+	compared := 0
+	for i, step := range journal {
+		if i%stride != 0 && i < len(journal)-5 {
+			continue
+		}
+		for branch, head := range step.Heads {
+			v, err := keys.ParseVersion(head)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if id := modulestore.ID(v); later[step.Course][id] {
+				compareMoment(t, a, store, step.Course, branch, id, step.At)
+				compared++
+			}
+		}
+	}
+	if compared == 0 {
+		t.Errorf("%s: no moment was compared", set)
+	}
+	t.Logf("%s: %d moments", set, compared)
+}
+
+func compareMoment(t *testing.T, a *App, store *split.Store, name, branch string, head modulestore.ID, at time.Time) {
+	t.Helper()
+	key, err := keys.ParseCourse(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	was, err := store.Load(key, head)
+	if err != nil {
+		t.Fatal(err)
+	}
+	moment := at.UTC().Format(time.RFC3339Nano)
+	if branch == split.PublishedBranch {
+		moment = "published@" + moment
+	}
+	err = a.View(t.Context(), func(tx *db.Tx) error {
+		c, err := course.Find(t.Context(), tx, key)
+		if err != nil {
+			return err
+		}
+		m, err := c.Resolve(t.Context(), tx, moment)
+		if err != nil {
+			return err
+		}
+		now, err := c.Load(t.Context(), tx, a.Files, m)
+		if err == nil && len(now.Blocks) != was.Len() {
+			t.Errorf("%s at %s: %d blocks, and %s has %d", name, moment, len(now.Blocks), head, was.Len())
+		}
+		return err
+	})
+	if err != nil {
+		t.Errorf("%s at %s: %v", name, moment, err)
+	}
+}
+
+// TestConvertRefuses tries what must not be: nothing is written then.
+func TestConvertRefuses(t *testing.T) {
+	t.Parallel()
+	a := emptyStore(t, filepath.Join(t.TempDir(), "l.db"))
+	site := OldSite{Source: golden.Path(t, "modulestore/split-chain/dump")}
+	key := func(s string) keys.Course {
+		t.Helper()
+		k, err := keys.ParseCourse(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return k
+	}
+	convert := func(o ConvertOptions) (*Converted, error) {
+		t.Helper()
+		return a.ConvertOldSite(t.Context(), site, o)
+	}
+	const r1, fork = "course-v1:AcmeU+CHAIN+r1", "course-v1:AcmeU+CHAIN+r1_fork"
+	for _, c := range []struct {
+		o    ConvertOptions
+		want fault.Kind
+	}{
+		{ConvertOptions{Courses: []string{r1}, To: key("AcmeU/CHAIN/r1")}, fault.Refused},
+		{ConvertOptions{To: key(r1)}, fault.Usage},
+		{ConvertOptions{To: key(r1), Run: "x"}, fault.Usage},
+		{ConvertOptions{KeyMaps: "a.csv"}, fault.Usage},
+		{ConvertOptions{Courses: []string{"course-v1:no+such+course"}}, fault.NotFound},
+	} {
+		if _, err := convert(c.o); !fault.Is(err, c.want) {
+			t.Errorf("%+v: got %v, want %s", c.o, err, c.want.Code())
+		}
+	}
+	failed := func(o ConvertOptions, want fault.Kind) {
+		t.Helper()
+		got, err := convert(o)
+		if err != nil || len(got.Courses) != 1 || !fault.Is(got.Courses[0].Err, want) {
+			t.Errorf("%+v: got %+v, %v", o, got, err)
+		}
+	}
+	done := func(o ConvertOptions, status string) {
+		t.Helper()
+		got, err := convert(o)
+		if err != nil || len(got.Courses) != 1 || got.Courses[0].Status != status {
+			t.Fatalf("%+v: got %+v, %v", o, got, err)
+		}
+	}
+	done(ConvertOptions{Courses: []string{r1}}, CourseConverted)
+	failed(ConvertOptions{Courses: []string{fork}, To: key(r1)}, fault.Conflict)
+	failed(ConvertOptions{Courses: []string{fork}, To: key("course-v1:acmeu+CHAIN+R1")}, fault.Conflict)
+
+	// What was edited here is left alone while the source is what it was, and asked about once it is not.
+	if _, err := a.Delete(t.Context(), key(r1), false, ""); err != nil {
+		t.Fatal(err)
+	}
+	done(ConvertOptions{Courses: []string{r1}}, CourseUnchanged)
+	failed(ConvertOptions{Courses: []string{r1}, RemapWiki: true}, fault.Conflict)
+	done(ConvertOptions{Courses: []string{r1}, RemapWiki: true, Overwrite: true}, CourseConverted)
+	done(ConvertOptions{Courses: []string{r1}, Run: "other"}, CourseConverted)
+	if list, err := conversion.Of(t.Context(), a.DB, r1); err != nil || len(list) != 2 {
+		t.Errorf("it was made into %+v, %v", list, err)
+	}
+}
+
+// TestConvertStops ends a run in the middle: each course is there whole or not at all, and the next run goes on.
+func TestConvertStops(t *testing.T) {
+	t.Parallel()
+	a := emptyStore(t, filepath.Join(t.TempDir(), "l.db"))
+	site := OldSite{Source: golden.Path(t, "modulestore/split-chain/dump")}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	got, err := a.ConvertOldSite(ctx, site, ConvertOptions{Jobs: 1, Progress: func(step string, done, _ int) {
+		if step == "courses" && done == 2 {
+			cancel()
+		}
+	}})
+	if err == nil || got == nil {
+		t.Fatalf("got %v, %v", got, err)
+	}
+	list, err := conversion.List(t.Context(), a.DB)
+	if err != nil || len(list) == 0 || len(list) == len(got.Courses) {
+		t.Fatalf("%d of %d are there, %v", len(list), len(got.Courses), err)
+	}
+	again, err := a.ConvertOldSite(t.Context(), site, ConvertOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	unchanged := 0
+	for _, c := range again.Courses {
+		if c.Err != nil {
+			t.Errorf("%s: %v", c.Source, c.Err)
+		}
+		if c.Status == CourseUnchanged {
+			unchanged++
+		}
+	}
+	if unchanged != len(list) {
+		t.Errorf("%d of %d were known again", unchanged, len(list))
+	}
+}

@@ -1,0 +1,129 @@
+package app
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"iter"
+	"slices"
+	"time"
+
+	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/course"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/modulestore"
+	"github.com/openlectern/lectern/modulestore/convert"
+	"github.com/openlectern/lectern/modulestore/split"
+	"github.com/openlectern/lectern/user"
+)
+
+// pastVersion is a version of one branch of a course.
+type pastVersion struct {
+	split.Version
+	branch string
+}
+
+// remember finds the versions that led to a course, oldest first. Those of before there was the course are of one that it
+// is a re-run of, whose last is what it began with (SP-10).
+func (it *oldItem) remember(h *split.Histories, depth int) {
+	it.past = nil
+	for _, head := range it.index.Heads() {
+		list, whole := h.Of(head.ID, depth)
+		if !whole {
+			it.problems.Add(modulestore.TruncatedHistory, head.Branch)
+		}
+		began := it.index.EditedOn
+		own := 0
+		for own+1 < len(list) && !list[own+1].On.After(began) {
+			own++
+		}
+		for i, v := range list[min(own, len(list)):] {
+			if i == 0 && v.On.Before(began) {
+				v.On = began
+			}
+			it.past = append(it.past, pastVersion{v, head.Branch})
+		}
+	}
+	// What is published comes from the drafts of the same moment.
+	slices.SortStableFunc(it.past, func(x, y pastVersion) int {
+		return cmp.Or(x.On.Compare(y.On), cmp.Compare(x.branch, y.branch))
+	})
+}
+
+// authors returns which editors of the old site there are here under the same number, as there are where Lectern works in the
+// site's own database.
+func (c *conversions) authors(ctx context.Context, it *oldItem) (map[int64]bool, error) {
+	var ids []user.ID
+	for _, v := range it.past {
+		if v.By != nil && *v.By > 0 {
+			ids = append(ids, user.ID(*v.By))
+		}
+	}
+	slices.Sort(ids)
+	names, err := user.Names(ctx, c.app.DB, slices.Compact(ids))
+	known := make(map[int64]bool, len(names))
+	for id := range names {
+		known[int64(id)] = true
+	}
+	return known, err
+}
+
+// past yields the states of a course, each read and converted when its turn comes. A version in a form that is not read is
+// passed over (SP-17).
+func (c *conversions) past(store *oldStore, it *oldItem, m *made, known map[int64]bool) iter.Seq2[course.Past, error] {
+	return func(yield func(course.Past, error) bool) {
+		var last time.Time
+		for _, v := range it.past {
+			p, ok, err := c.pastState(store, it, m, known, v)
+			if err == nil && !ok {
+				continue
+			}
+			// Two logs of one moment would not be told apart by time. The store's times are a millisecond apart at least.
+			const step = 10 * time.Microsecond
+			if p.At = v.On; !p.At.After(last) {
+				p.At = last.Add(step)
+			}
+			last = p.At
+			both := v.branch == split.LibraryBranch
+			if !yield(p, err) || err != nil {
+				return
+			}
+			if both {
+				p.Published, p.At = true, p.At.Add(time.Microsecond)
+				if !yield(p, nil) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func (c *conversions) pastState(store *oldStore, it *oldItem, m *made, known map[int64]bool, v pastVersion) (p course.Past, ok bool, err error) {
+	store.mu.Lock()
+	loaded, err := store.split.Load(it.index.Key, v.ID)
+	store.mu.Unlock()
+	if fault.Is(err, fault.Invalid) {
+		return p, false, nil
+	}
+	if err != nil {
+		return p, false, err
+	}
+	res, err := convert.Convert(convert.Source{Name: it.name, Key: it.index.Key, Draft: loaded.Branch, Published: loaded.Branch, Assets: m.src.Assets, Host: m.src.Host},
+		convert.Options{To: m.res.Key, RemapWiki: c.o.RemapWiki})
+	if fault.Is(err, fault.Invalid) {
+		return p, false, nil
+	}
+	if err != nil {
+		return p, false, err
+	}
+	p = course.Past{Message: fmt.Sprintf("structure %s", v.ID), Published: v.branch == split.PublishedBranch, State: res.State.Published}
+	p.State.Assets = nil
+	switch {
+	case v.By == nil:
+	case known[*v.By]:
+		p.By = publishing.UserID(*v.By)
+	default:
+		p.Message += fmt.Sprintf(", by user %d of the old site", *v.By)
+	}
+	return p, true, nil
+}
