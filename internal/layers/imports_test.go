@@ -33,7 +33,7 @@ var rules = []rule{
 	{"api/legacy", []string{"api", "app", "oldcourse", "user"}, "what is known of old courses, as package app tells it; it opens no old store"},
 	{"api/...", []string{"app", "api/..."}, "HTTP is one more way to call the use cases"},
 	{"app", []string{
-		"modulestore/...", "conversion", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
+		"modulestore/...", "conversion", "oldcourse", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
 	}, "use cases span packages and open the transactions"},
 	{"oldcourse", []string{"schema/inspect", "user", "db"}, "old courses as SQL tables know them; the old store itself is never opened here"},
 	{"modulestore/bson", nil, "raw documents, whatever they are about"},
