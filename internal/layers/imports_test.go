@@ -32,8 +32,10 @@ var rules = []rule{
 	{"api/jobs", []string{"api", "app", "job", "user"}, "long work as package app does it, and the states it can be in"},
 	{"api/...", []string{"app", "api/..."}, "HTTP is one more way to call the use cases"},
 	{"app", []string{
-		"modulestore/...", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
+		"migrator", "modulestore/...", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
 	}, "use cases span packages and open the transactions"},
+	{"migrator", []string{"content/...", "olx", "olx/fields", "courseware", "schema/inspect", "db"},
+		"course trees into libraries: of olx one block and the block types; the sources are read by others"},
 	{"modulestore/bson", nil, "raw documents, whatever they are about"},
 	{"modulestore/expected", []string{"courseware", "modulestore/...", "olx/fields", "olx/pyjson", "internal/golden"}, "what the real stores say, for the tests of the readers"},
 	{"modulestore/...", []string{"courseware", "olx/fields", "modulestore/..."}, "old stores are sources: they end in the course tree and know no database of ours; of olx only block types as data"},
