@@ -297,11 +297,47 @@ func (w *writing) publish(ctx context.Context, log *publishing.ChangeLog, record
 		}
 	}
 	slices.Sort(list)
-	published, err := publishing.Publish(ctx, w.tx, w.Package.ID, list, false, publishing.PublishMeta{By: w.By, Source: w.Source.Key.String()})
+	along, err := publishing.Closure(ctx, w.tx, w.Package.ID, list)
 	if err != nil {
 		return 0, err
 	}
-	return published.ID, nil
+	meta := publishing.PublishMeta{By: w.By, Source: w.Source.Key.String()}
+	if len(along) == 0 {
+		published, err := publishing.Publish(ctx, w.tx, w.Package.ID, list, true, meta)
+		if err != nil {
+			return 0, err
+		}
+		return published.ID, nil
+	}
+	return w.publishLayers(ctx, list, meta)
+}
+
+// publishLayers publishes entities without what else has changed below them, which somebody has not finished: what stands
+// lowest first, because nothing is published before what it is made of.
+func (w *writing) publishLayers(ctx context.Context, list []publishing.EntityID, meta publishing.PublishMeta) (last int64, err error) {
+	kind := map[publishing.EntityID]string{}
+	for _, s := range w.plan.Steps {
+		if s.entity != 0 {
+			kind[s.entity] = s.Kind
+		}
+	}
+	for _, k := range []string{"", containers.Unit, containers.Subsection, containers.Section} {
+		var layer []publishing.EntityID
+		for _, id := range list {
+			if kind[id] == k {
+				layer = append(layer, id)
+			}
+		}
+		if len(layer) == 0 {
+			continue
+		}
+		published, err := publishing.Publish(ctx, w.tx, w.Package.ID, layer, false, meta)
+		if err != nil {
+			return 0, err
+		}
+		last = published.ID
+	}
+	return last, nil
 }
 
 // note completes the row of the migration, and forwards the source if that is asked for.
