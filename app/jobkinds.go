@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/google/uuid"
+
 	"github.com/openlectern/lectern/content/prune"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/job"
@@ -27,6 +29,7 @@ const (
 	BackupAllJob      = "package backup --all"
 	RestorePackageJob = "package restore"
 	PruneJob          = "store prune apply"
+	MigrateLibraryJob = "library migrate"
 	ShiftJob          = "flag set --shift"
 	MigrateJob        = "db migrate"
 	RevertNamesJob    = "db revert-names"
@@ -54,6 +57,7 @@ var jobKinds = map[string]jobKind{
 	BackupAllJob:      {runBackupAll, again, false, true},
 	RestorePackageJob: {runRestore, 0, true, false},
 	PruneJob:          {runPrune, again, true, false},
+	MigrateLibraryJob: {runMigrateLibrary, again, false, false},
 }
 
 // A change of the flag may itself put a job into the queue, and so has to know the kinds that it is one of.
@@ -61,23 +65,25 @@ func init() { jobKinds[ShiftJob] = jobKind{runShift, again, false, false} }
 
 // JobOptions are the arguments of a job; each kind has its own of them.
 type JobOptions struct {
-	Key        string        `json:"key,omitempty"`         // of the course, library or package; imports and restores: "" is the archive's own
-	At         string        `json:"at,omitempty"`          // exports: the moment
-	Format     string        `json:"format,omitempty"`      // exports: "tar.gz", the default, or "zip"
-	Message    string        `json:"message,omitempty"`     // imports: for the history
-	Lenient    bool          `json:"lenient,omitempty"`     // imports: keep broken blocks as they are
-	DraftsOnly bool          `json:"drafts_only,omitempty"` // imports: publish nothing
-	DropAssets bool          `json:"drop_assets,omitempty"` // imports: remove static files that the archive lacks
-	Staged     bool          `json:"staged,omitempty"`      // restores: as [PackageRestore] has them, and so those that follow
-	Strict     bool          `json:"strict,omitempty"`      //
-	Replace    bool          `json:"replace,omitempty"`     //
-	KeepAs     string        `json:"keep_as,omitempty"`     //
-	DeleteOld  bool          `json:"delete_old,omitempty"`  //
-	Origin     string        `json:"origin,omitempty"`      // backups: host name of the server
-	Org        string        `json:"org,omitempty"`         // moves of roles: instead of the key of a course
-	To         string        `json:"to,omitempty"`          // moves of roles: on, off or unset
-	KeepGoing  bool          `json:"keep_going,omitempty"`  // moves of roles: as [FlagChange] has it
-	Restorable time.Duration `json:"restorable,omitempty"`  // prunes: for how long it can be undone, in nanoseconds
+	Key        string `json:"key,omitempty"`         // of the course, library or package; imports and restores: "" is the archive's own
+	At         string `json:"at,omitempty"`          // exports: the moment
+	Format     string `json:"format,omitempty"`      // exports: "tar.gz", the default, or "zip"
+	Message    string `json:"message,omitempty"`     // imports: for the history
+	Lenient    bool   `json:"lenient,omitempty"`     // imports: keep broken blocks as they are
+	DraftsOnly bool   `json:"drafts_only,omitempty"` // imports: publish nothing
+	DropAssets bool   `json:"drop_assets,omitempty"` // imports: remove static files that the archive lacks
+	Staged     bool   `json:"staged,omitempty"`      // restores: as [PackageRestore] has them, and so those that follow
+	Strict     bool   `json:"strict,omitempty"`      //
+	Replace    bool   `json:"replace,omitempty"`     //
+	KeepAs     string `json:"keep_as,omitempty"`     //
+	DeleteOld  bool   `json:"delete_old,omitempty"`  //
+	Origin     string `json:"origin,omitempty"`      // backups: host name of the server
+	Org        string `json:"org,omitempty"`         // moves of roles: instead of the key of a course
+	To         string `json:"to,omitempty"`          // moves of roles: on, off or unset
+	KeepGoing  bool   `json:"keep_going,omitempty"`  // moves of roles: as [FlagChange] has it
+	// Migration is what migrations to libraries have instead of all others.
+	Migration  *LibraryMigration `json:"migration,omitempty"`
+	Restorable time.Duration     `json:"restorable,omitempty"` // prunes: for how long it can be undone, in nanoseconds
 }
 
 // jobArguments are what the row has.
@@ -89,8 +95,9 @@ type jobArguments struct {
 // jobWork is what a kind is given to do its work.
 type jobWork struct {
 	JobOptions
-	input    string // file
-	output   string // folder
+	id       uuid.UUID // of the job
+	input    string    // file
+	output   string    // folder
 	progress Progress
 }
 
@@ -124,7 +131,7 @@ func (a *App) runJob(ctx context.Context, k jobKind, r *job.Run) (out job.Outcom
 	case args.System:
 		actor = System()
 	}
-	x := jobWork{JobOptions: args.JobOptions, progress: r.Progress}
+	x := jobWork{JobOptions: args.JobOptions, id: j.UUID, progress: r.Progress}
 	if k.input {
 		if x.input, err = a.folder.input(j.UUID); err != nil {
 			return out, err
@@ -192,6 +199,20 @@ func runBackupAll(ctx context.Context, a *App, x jobWork) (any, error) {
 func runRestore(ctx context.Context, a *App, x jobWork) (any, error) {
 	out, err := a.RestorePackage(ctx, x.input, PackageRestore{Key: x.Key, Staged: x.Staged, Strict: x.Strict, Replace: x.Replace, KeepAs: x.KeepAs,
 		DeleteOld: x.DeleteOld, Progress: x.progress})
+	return out, err
+}
+
+// runMigrateLibrary goes on with the task that an attempt before it has begun.
+func runMigrateLibrary(ctx context.Context, a *App, x jobWork) (any, error) {
+	r, err := a.mayMigrate(ctx, x.Migration)
+	if err != nil {
+		return nil, err
+	}
+	r.again, r.Progress = true, x.progress
+	out, err := a.migrateAs(ctx, r, x.id)
+	if out == nil {
+		return nil, err
+	}
 	return out, err
 }
 

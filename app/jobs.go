@@ -202,6 +202,9 @@ func (a *App) StartJob(ctx context.Context, n NewJob) (out Job, err error) {
 	}
 	row := job.New{UUID: id, Kind: n.Kind, Thing: cmp.Or(n.Options.Key, plainName(n.Name)), By: int64(a.actor.id), Again: k.again,
 		Arguments: jobArguments{n.Options, a.actor.system}}
+	if n.Kind == MigrateLibraryJob {
+		row.Thing = n.Options.Migration.Target
+	}
 	if n.Kind == BackupAllJob {
 		row.Thing = "all packages"
 	}
@@ -258,6 +261,9 @@ func (a *App) mayStart(ctx context.Context, n NewJob) error {
 		return err
 	case PruneJob:
 		return a.may(ctx, "ApplyPrune")
+	case MigrateLibraryJob:
+		_, err := a.mayMigrate(ctx, o.Migration)
+		return err
 	}
 	return a.may(ctx, "BackupAll")
 }

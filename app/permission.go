@@ -86,6 +86,11 @@ var useCases = map[string]Permission{
 	// Where there is no such package yet it is for creators. An old one is removed for good by operators only.
 	"RestorePackage": on(importCourse, deleteLibrary).or(creators),
 
+	// Libraries.
+	"CreateLibrary":     on("", editLibrary).or(creators), // where there is no such library yet
+	"MigrateToLibrary":  on(editCourse, editLibrary),      // the one on each source, the other on the library
+	"LibraryMigrations": {who: viewers, course: viewCourse, library: viewLibrary},
+
 	// The site's own business.
 	"BackupAll":         {who: operators},
 	"ConvertOldSite":    {who: operators},

@@ -56,7 +56,7 @@ func EnsureRun(ctx context.Context, tx *db.Tx, key keys.Course, title, language 
 		return 0, err
 	}
 	run, _ := key.Run()
-	org, err := ensureOrganization(ctx, tx, key)
+	org, err := ensureOrganization(ctx, tx, key.Org(), key.String())
 	if err != nil {
 		return 0, err
 	}
@@ -94,7 +94,7 @@ func EnsureRun(ctx context.Context, tx *db.Tx, key keys.Course, title, language 
 	return RunID(ids[0]), nil
 }
 
-func ensureOrganization(ctx context.Context, tx *db.Tx, key keys.Course) (int64, error) {
+func ensureOrganization(ctx context.Context, tx *db.Tx, org, thing string) (int64, error) {
 	type organization struct {
 		id     int64
 		name   string
@@ -102,7 +102,7 @@ func ensureOrganization(ctx context.Context, tx *db.Tx, key keys.Course) (int64,
 	}
 	var found []organization
 	err := tx.Query(ctx, `SELECT id, short_name, active FROM organizations_organization WHERE LOWER(short_name) = LOWER(?) ORDER BY id`,
-		[]any{key.Org()}, func(r *db.Row) error {
+		[]any{org}, func(r *db.Row) error {
 			var o organization
 			if err := r.Scan(&o.id, &o.name, &o.active); err != nil {
 				return err
@@ -115,7 +115,7 @@ func ensureOrganization(ctx context.Context, tx *db.Tx, key keys.Course) (int64,
 	}
 	pick := -1
 	for i, o := range found {
-		if o.name == key.Org() {
+		if o.name == org {
 			pick = i
 		}
 	}
@@ -123,8 +123,8 @@ func ensureOrganization(ctx context.Context, tx *db.Tx, key keys.Course) (int64,
 	case pick < 0 && len(found) == 1:
 		pick = 0 // a difference in case alone is the same organization (content-schema.md §8.3)
 	case pick < 0 && len(found) > 1:
-		return 0, fault.Errorf(fault.Conflict, key.String(), "organization %q is ambiguous: %q and %q differ from it by case alone",
-			key.Org(), found[0].name, found[1].name).WithNext("use the spelling of one of them in the key")
+		return 0, fault.Errorf(fault.Conflict, thing, "organization %q is ambiguous: %q and %q differ from it by case alone",
+			org, found[0].name, found[1].name).WithNext("use the spelling of one of them in the key")
 	}
 	if pick >= 0 {
 		if !found[pick].active {
@@ -137,7 +137,7 @@ func ensureOrganization(ctx context.Context, tx *db.Tx, key keys.Course) (int64,
 	}
 	ids, err := tx.InsertIDs(ctx, "organizations_organization",
 		[]string{"created", "modified", "name", "short_name", "description", "logo", "active"}, 1, func(_ int, v []any) {
-			v[0], v[1], v[2], v[3], v[4], v[5], v[6] = tx.Now(), tx.Now(), key.Org(), key.Org(), nil, nil, true
+			v[0], v[1], v[2], v[3], v[4], v[5], v[6] = tx.Now(), tx.Now(), org, org, nil, nil, true
 		})
 	if err != nil {
 		return 0, db.Raced(err)

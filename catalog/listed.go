@@ -2,8 +2,10 @@ package catalog
 
 import (
 	"context"
+	"unicode/utf8"
 
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
 )
 
 // Listed is a course as lists of all courses have it.
@@ -56,6 +58,32 @@ func EachLibrary(ctx context.Context, q db.Querier, fn func(Library) error) erro
 		return fn(l)
 	})
 }
+
+// AddLibrary makes the row of a library lib:ORG:SLUG with the learning package that holds it, and its organization where
+// there is none. A slug that the organization has already is fault.Conflict, one over 50 characters fault.Invalid.
+func AddLibrary(ctx context.Context, tx *db.Tx, l Library) error {
+	if utf8.RuneCountInString(l.Slug) > maxSlug {
+		return fault.Errorf(fault.Invalid, l.Key(), "the last part is longer than %d characters", maxSlug).WithNext("choose a shorter one")
+	}
+	org, err := ensureOrganization(ctx, tx, l.Org, l.Key())
+	if err != nil {
+		return err
+	}
+	n, _, err := db.One(ctx, tx, `SELECT count(*) FROM content_libraries_contentlibrary WHERE org_id = ? AND slug = ?`, []any{org, l.Slug}, db.Value[int64])
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		return fault.Errorf(fault.Conflict, l.Key(), "there is such a library").WithNext("choose another key")
+	}
+	return db.Raced(tx.Insert(ctx, "content_libraries_contentlibrary",
+		[]string{"slug", "license", "allow_public_learning", "allow_public_read", "learning_package_id", "org_id"}, 1, func(_ int, v []any) {
+			v[0], v[1], v[2], v[3], v[4], v[5] = l.Slug, "", false, false, l.Package, org
+		}))
+}
+
+// maxSlug is how long the platform's column is.
+const maxSlug = 50
 
 func scanLibrary(r *db.Row) (l Library, err error) {
 	var pkg *int64

@@ -20,7 +20,15 @@ func lookup(name string) *Table {
 	if t := byName[name]; t != nil {
 		return t
 	}
-	return past[name]
+	if t := past[name]; t != nil {
+		return t
+	}
+	for i := range migrator {
+		if migrator[i].Name == name {
+			return &migrator[i]
+		}
+	}
+	return nil
 }
 
 // pastColumns names, for columns of today, those they were before the merge; "" for those that are younger.

@@ -1,0 +1,248 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/google/uuid"
+
+	"github.com/openlectern/lectern/content/collections"
+	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/keys"
+	"github.com/openlectern/lectern/lease"
+	"github.com/openlectern/lectern/migrator"
+	"github.com/openlectern/lectern/olx"
+	"github.com/openlectern/lectern/olx/archive"
+	"github.com/openlectern/lectern/schema"
+)
+
+// LibraryMigration asks for courses and legacy libraries to be brought into a library (migrator.md).
+type LibraryMigration struct {
+	Sources   []string `json:"sources"` // keys of what is in the store; of a command also archives and folders
+	Target    string   `json:"target"`  // lib:ORG:SLUG
+	Level     string   `json:"level,omitempty"`
+	Repeat    string   `json:"repeat,omitempty"`
+	Forward   string   `json:"forward,omitempty"`
+	KeepSlugs bool     `json:"keep_slugs,omitempty"`
+	// Collections are codes of collections of the target: none, one for all sources, or one for each, of which "" is none.
+	Collections       []string `json:"collections,omitempty"`
+	CreateCollections bool     `json:"create_collections,omitempty"` // for the sources without one
+	Limit             int      `json:"limit,omitempty"`              // as [migrator.Options] has it
+	Types             []string `json:"types,omitempty"`              // block types to take; none means all
+	Archives          bool     `json:"-"`                            // a source that is no key is the path of an archive or folder
+	Progress          Progress `json:"-"`
+	again             bool     // a worker that ends leaves the task to the next one
+}
+
+// asked is a migration that was checked.
+type asked struct {
+	LibraryMigration
+	target  keys.Context
+	options migrator.Options
+	forward migrator.Forward
+	keys    []keys.Course     // of the sources
+	read    []migrator.Source // those of archives, which are read at once; else zero
+	close   []func() error    // of the archives
+	pkg     publishing.Package
+}
+
+// check reads a request (V1, V3).
+func (m LibraryMigration) check(ctx context.Context) (r *asked, err error) {
+	r = &asked{LibraryMigration: m}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.end())
+		}
+	}()
+	if r.target, err = keys.ParseContext(m.Target); err != nil || !r.target.IsLibrary() {
+		return r, noLibraryKey(m.Target)
+	}
+	if r.options.Level, err = migrator.ParseLevel(m.Level); err != nil {
+		return r, err
+	}
+	if r.options.Repeat, err = migrator.ParseStrategy(m.Repeat); err != nil {
+		return r, err
+	}
+	if r.forward, err = migrator.ParseForward(m.Forward); err != nil {
+		return r, err
+	}
+	r.options.KeepSlugs, r.options.Limit = m.KeepSlugs, m.Limit
+	if len(m.Types) > 0 {
+		r.options.Types = map[string]bool{}
+		for _, t := range m.Types {
+			r.options.Types[t] = true
+		}
+	}
+	switch n := len(m.Collections); {
+	case len(m.Sources) == 0:
+		return r, fault.Errorf(fault.Usage, "sources", "there is nothing to migrate").WithNext("name a course or a legacy library")
+	case n == 1:
+		r.Collections = slices.Repeat(m.Collections, len(m.Sources))
+	case n == 0:
+		r.Collections = make([]string, len(m.Sources))
+	case n != len(m.Sources):
+		return r, fault.Errorf(fault.Usage, "collections", "%d are named for %d sources", n, len(m.Sources)).WithNext("name one for all, or one for each source")
+	}
+	seen := map[string]bool{}
+	for _, text := range m.Sources {
+		key, src, err := r.source(ctx, text)
+		if err != nil {
+			return r, err
+		}
+		if seen[key.String()] {
+			return r, fault.Errorf(fault.Usage, key.String(), "the source is named twice").WithNext("name it once")
+		}
+		seen[key.String()] = true
+		r.keys, r.read = append(r.keys, key), append(r.read, src)
+	}
+	return r, nil
+}
+
+// source reads the key of a source, or an archive.
+func (r *asked) source(ctx context.Context, text string) (key keys.Course, src migrator.Source, err error) {
+	if key, err = keys.ParseCourse(text); err == nil && !strings.Contains(text, "/") {
+		key, err = key.WithoutBranch()
+		return key, src, err
+	}
+	if !r.Archives || strings.HasPrefix(text, "lib:") || strings.HasPrefix(text, "course-v1:") || strings.HasPrefix(text, "library-v1:") {
+		return key, src, fault.Errorf(fault.Usage, text, "is neither a course nor a legacy library").WithNext("write course-v1:ORG+COURSE+RUN or library-v1:ORG+LIBRARY")
+	}
+	a, err := archive.Open(ctx, text, archive.Limits{}, archive.Options{})
+	if err != nil {
+		return key, src, err
+	}
+	r.close = append(r.close, a.Close)
+	read, err := olx.Read(ctx, a, olx.ReadOptions{Lenient: true})
+	if err != nil {
+		return key, src, err
+	}
+	src = migrator.SourceOf(read.State.Published, "")
+	return src.Key, src, nil
+}
+
+// things returns what permission is asked for: the library, and what sources there are in the store (V2).
+func (r *asked) things() []thing {
+	list := []thing{thePackage(r.Target)}
+	for i, key := range r.keys {
+		if r.read[i].Tree == nil {
+			list = append(list, thing{name: key.String(), course: key})
+		}
+	}
+	return list
+}
+
+// mayMigrate reads what a job asks for, and asks whether it may.
+func (a *App) mayMigrate(ctx context.Context, m *LibraryMigration) (*asked, error) {
+	if m == nil {
+		return nil, fault.Errorf(fault.Usage, "migration", "the job does not say what to migrate").WithNext("name sources and a target")
+	}
+	plain := *m
+	plain.Archives = false
+	r, err := plain.check(ctx)
+	if err == nil {
+		err = a.may(ctx, "MigrateToLibrary", r.things()...)
+	}
+	return r, err
+}
+
+func (r *asked) end() error {
+	var errs []error
+	for _, end := range r.close {
+		errs = append(errs, end())
+	}
+	r.close = nil
+	return errors.Join(errs...)
+}
+
+// MigrateToLibrary brings sources into a library, each in a transaction of its own, and says what became of each. Sources
+// that fail do not keep the others from it (X1); where all do, and where one cannot be read at all, the task fails, which is
+// an error beside the result. It takes the permission to edit each source in the store, and to edit the library (V2).
+func (a *App) MigrateToLibrary(ctx context.Context, m LibraryMigration) (out *LibraryMigrated, err error) {
+	r, err := m.check(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, r.end()) }()
+	if err := a.may(ctx, "MigrateToLibrary", r.things()...); err != nil {
+		return nil, err
+	}
+	return a.migrateAs(ctx, r, uuid.Nil)
+}
+
+// migrateAs does what was asked for as a task that has this id, and that is taken up where it was begun already.
+func (a *App) migrateAs(ctx context.Context, r *asked, id uuid.UUID) (out *LibraryMigrated, err error) {
+	if r.pkg, err = libraryPackage(ctx, a.DB, r.Target); err != nil {
+		return nil, err
+	}
+	for _, code := range r.Collections {
+		if code == "" {
+			continue
+		}
+		if c, err := collections.ByCode(ctx, a.DB, r.pkg.ID, code); err != nil && !fault.Is(err, fault.NotFound) {
+			return nil, err
+		} else if err != nil || !c.Enabled {
+			return nil, fault.Errorf(fault.Usage, code, "%s has no such collection", r.Target).WithNext("name one of the library's, or ask for new ones")
+		}
+	}
+	if a.dryRun {
+		return a.rehearseMigration(ctx, r)
+	}
+	there, err := schema.HasMigrator(ctx, a.DB)
+	if err == nil && !there {
+		err = schema.AddMigrator(ctx, a.DB)
+	}
+	if err == nil {
+		err = a.endLost(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if id == uuid.Nil {
+		if id, err = uuid.NewV7(); err != nil {
+			return nil, err
+		}
+	}
+	held, err := lease.Take(ctx, a.DB, migrationLease(id), lease.Options{What: "a migration to " + r.Target})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, held.Release(context.WithoutCancel(ctx))) }()
+	w := &migrating{App: a, r: r}
+	if err := w.begin(ctx, id); err != nil {
+		return nil, err
+	}
+	return w.run(ctx)
+}
+
+func migrationLease(id uuid.UUID) string { return "migration " + id.String() }
+
+// endLost ends tasks whose process is gone (T6).
+func (a *App) endLost(ctx context.Context) error {
+	list, err := migrator.Unfinished(ctx, a.DB)
+	if err != nil || len(list) == 0 {
+		return err
+	}
+	names := make([]string, len(list))
+	for i, t := range list {
+		names[i] = migrationLease(t.UUID)
+	}
+	free, err := lease.Free(ctx, a.DB, names)
+	if err != nil || len(free) == 0 {
+		return err
+	}
+	return a.Update(ctx, func(tx *db.Tx) error {
+		for _, t := range list {
+			if !slices.Contains(free, migrationLease(t.UUID)) {
+				continue
+			}
+			if err := migrator.Fail(ctx, tx, t.ID, "The process that worked on it is gone. Each source is in the library as a whole or not at all."); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
