@@ -1,6 +1,7 @@
 package convert_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/openlectern/lectern/modulestore/convert"
@@ -8,7 +9,7 @@ import (
 
 // BenchmarkConvertDemo converts the demo course from what was read of it, and with the reading.
 func BenchmarkConvertDemo(b *testing.B) {
-	for _, set := range []string{"split-demo", "oldmongo-demo"} {
+	for _, set := range demos(b) {
 		srcs := sources(b, set)
 		b.Run(set, func(b *testing.B) {
 			for b.Loop() {
@@ -31,4 +32,17 @@ func BenchmarkConvertDemo(b *testing.B) {
 			}
 		})
 	}
+}
+
+// demos returns the sets with the demo course, or all where there are none.
+func demos(tb testing.TB) (list []string) {
+	for _, set := range sets(tb) {
+		if strings.HasSuffix(set, "-demo") {
+			list = append(list, set)
+		}
+	}
+	if list == nil {
+		return sets(tb)
+	}
+	return list
 }

@@ -96,7 +96,11 @@ func (c *converter) fields(b *modulestore.Block, out *courseware.Block, spec *fi
 			if !fields.Readable(known.Type, f.Value) {
 				c.notes.unreadable(b.ID, f)
 			}
-			set(out, f.Name, fields.Normal(known.Type, f.Value))
+			v := fields.Normal(known.Type, f.Value)
+			if spec.Class == fields.Assessment && f.Name != "group_access" {
+				v = courseware.Text(assessed(f.Value))
+			}
+			set(out, f.Name, v)
 		case wiring(f.Name):
 			c.notes.wired()
 		default:
@@ -168,7 +172,10 @@ func (c *converter) extra(b *modulestore.Block, out *courseware.Block, spec *fie
 	c.notes.unknown(b.ID, f.Name)
 	if spec.Class == fields.Pure || spec.Class == fields.Assessment {
 		v := f.Value
-		if !v.IsNull() {
+		switch {
+		case spec.Class == fields.Assessment:
+			v = courseware.Text(assessed(v))
+		case !v.IsNull():
 			v = courseware.Text(attrText(fields.Parse(v)))
 		}
 		set(out, f.Name, v)

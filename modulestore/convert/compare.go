@@ -288,6 +288,7 @@ func (x *comparer) field(b *modulestore.Block, got *courseware.Block, in *course
 		if !ok && f.Name != "xml_attributes" && spec.Class != fields.Legacy {
 			x.add(b.ID, f.Name, string(f.Value), "", waiveWiring)
 		}
+	case spec.Class == fields.Assessment && (x.assessment(b, got, f.Name) || f.Value.IsNull() && !ok):
 	case x.special(b, got, in, spec, f.Name, f.Value, linked):
 	case ok:
 		waived := ""

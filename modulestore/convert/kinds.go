@@ -199,6 +199,9 @@ func (c *converter) pure(b *modulestore.Block, out *courseware.Block, spec *fiel
 	v, ok := o.content.Lookup("data")
 	text, isText := v.Text()
 	if !ok || !isText || !strings.HasPrefix(strings.TrimSpace(text), "<") {
+		if spec.Class == fields.Assessment {
+			assess(out, o)
+		}
 		return out
 	}
 	made, err := raw(out.ID, spec, text, c)

@@ -73,12 +73,44 @@ func TestKinds(t *testing.T) {
 		{"track", modulestore.Block{ID: id("video/v"), Settings: set("track", `"/c4x/O/C/asset/t.srt"`)},
 			"<video url_name=\"v\" download_track=\"true\" track=\"/static/t.srt\">\n  <track src=\"/static/t.srt\"/>\n</video>"},
 		{"discussion", modulestore.Block{ID: id("discussion/d")},
-			`<discussion url_name="d" xblock-family="xblock.v1" discussion_id="b3afeb158ee831d3f0f7e9b83f0bfc73d8987dba"/>`},
+			`<discussion url_name="d" xblock-family="xblock.v1" discussion_id="942133753c977a8098b464d37ef30521610ae5b2"/>`},
 		{"unknown type", modulestore.Block{ID: id("gadget/g"), Content: set("n", "3", "s", `"t"`, "z", "null")},
 			"<gadget url_name=\"g\" xblock-family=\"xblock.v1\" n=\"3\" s=\"t\">\n  <option:z xmlns:option=\"http://code.edx.org/xblock/option\" none=\"true\"/>\n</gadget>"},
 		{"unknown type kept as XML", modulestore.Block{ID: id("gadget/g"), Content: raw(`<gadget a="1"><b/></gadget>`), Settings: set("display_name", `"G"`)},
 			`<gadget a="1" display_name="G"><b/></gadget>`},
 		{"another name of customtag", modulestore.Block{ID: id("book/b"), Content: raw(`<book page="3"/>`)}, `<customtag url_name="b" page="3" impl="book"/>`},
+		{"openassessment", modulestore.Block{ID: id("openassessment/o"), Content: set(
+			"title", `"T"`, "prompt", `"[{\"description\": \"a < b\"}]"`, "text_response_raw", `"required"`, "white_listed_file_types", `["pdf", "png"]`,
+			"rubric_criteria", `[{"order_num": 1, "name": "second", "options": []}, {"order_num": 0, "name": "first", "feedback": "optional",
+				"options": [{"order_num": 0, "points": 3, "name": "Good", "explanation": "e"}]}]`,
+			"rubric_assessments", `[{"name": "student-training", "examples": [{"answer": {"parts": [{"text": "x"}]}, "options_selected": [{"criterion": "first", "option": "Good"}]}]},
+				{"name": "peer-assessment", "must_grade": 5, "start": null, "enable_flexible_grading": true}]`), Settings: set("submission_due", `"2030-01-01T00:00:00"`, "allow_latex", "true")},
+			`<openassessment url_name="o" text_response="required" allow_latex="True" submission_due="2030-01-01T00:00:00" white_listed_file_types="pdf,png"><title>T</title><assessments>
+  <assessment name="student-training">
+    <example>
+      <answer>
+        <part>x</part>
+      </answer>
+      <select criterion="first" option="Good"/>
+    </example>
+  </assessment>
+  <assessment name="peer-assessment" must_grade="5" enable_flexible_grading="True"/>
+</assessments><prompts>
+  <prompt>
+    <description>a &lt; b</description>
+  </prompt>
+</prompts><rubric>
+  <criterion feedback="optional">
+    <name>first</name>
+    <option points="3">
+      <name>Good</name>
+      <explanation>e</explanation>
+    </option>
+  </criterion>
+  <criterion>
+    <name>second</name>
+  </criterion>
+</rubric></openassessment>`},
 		{"aside", modulestore.Block{ID: id("html/h"), Content: raw("x"), Asides: []modulestore.Aside{{Type: "tags", Fields: set("t", `"v"`)}}},
 			"<html url_name=\"h\"><![CDATA[\nx\n]]><tags xblock-family=\"xblock_asides.v1\" t=\"v\"/></html>"},
 	} {

@@ -2,6 +2,7 @@ package convert
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 
 	"github.com/openlectern/lectern/courseware"
@@ -203,4 +204,38 @@ func (x *comparer) isBody(root *xmltree.Node, text string) bool {
 		return strings.TrimSpace(root.Text()) == strings.TrimSpace(text)
 	}
 	return strings.HasPrefix(root.Inner(), doc.Root.Inner())
+}
+
+// assessment compares a field of an openassessment that is a part of its body, or an attribute of another name. It reports
+// whether the field is one of these.
+func (x *comparer) assessment(b *modulestore.Block, got *courseware.Block, name string) bool {
+	if data, _ := b.Content.Text("data"); strings.HasPrefix(strings.TrimSpace(data), "<") {
+		return false // the body is in there
+	}
+	o := own{x.c.texts.fields(b, b.Content), x.c.texts.fields(b, b.Settings)}
+	var want courseware.Block
+	assess(&want, &o)
+	if slices.Contains(graded, name) {
+		if _, inContent := b.Content.Lookup(name); !inContent {
+			return false
+		}
+		if !want.Data.Equal(got.Data) {
+			text, _ := want.Data.Read() // in memory
+			is, err := got.Data.Read()
+			if err != nil {
+				is = []byte(err.Error())
+			}
+			x.add(b.ID, name, string(text), string(is), "")
+		}
+		return true
+	}
+	short := strings.TrimSuffix(name, "_raw")
+	v, ok := o.settings.Lookup(short)
+	if !ok || short == name && name != "white_listed_file_types" {
+		return false
+	}
+	if is, _ := got.Fields.Lookup(short); assessed(v) != assessed(is) {
+		x.add(b.ID, name, string(v), string(is), "")
+	}
+	return true
 }

@@ -155,8 +155,6 @@ type notes struct {
 	wires, inerts, retags, pages int
 	broke, unread, scopes        []Place
 	orphans                      []Orphan
-	noFile                       map[string]bool
-	jumps                        map[string]int
 	lostTabs                     []string
 	seenDropped                  map[Dropped]bool
 }

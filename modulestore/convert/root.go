@@ -164,13 +164,14 @@ func (c *converter) finishBlock(b *modulestore.Block, out *courseware.Block) {
 	})
 }
 
-// uniqueID is the default of a field that has another one in every block: the SHA-1 of the block's key and the field's name,
-// both spelled with letters, digits and pairs of ._- only (CV-1).
+// uniqueID is the default of a field that has another one in every block: the SHA-1 of the block's key, the field's name and
+// nobody, for a learner, with slashes between them (CV-1).
 func uniqueID(key, field string) string {
-	sum := sha1.Sum([]byte(spelled(key) + "." + spelled(field) + ".NONE"))
+	sum := sha1.Sum([]byte(spelled(key) + "/" + spelled(field) + "/NONE.NONE"))
 	return hex.EncodeToString(sum[:])
 }
 
+// spelled writes letters and digits as they are, usual punctuation as pairs of ._- and all else by its number.
 func spelled(s string) string {
 	var b strings.Builder
 	for _, r := range s {
