@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/openlectern/lectern/conversion"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/db"
@@ -301,5 +303,31 @@ func TestConvertStops(t *testing.T) {
 	}
 	if unchanged != len(list) {
 		t.Errorf("%d of %d were known again", unchanged, len(list))
+	}
+}
+
+// TestConvertDryRun compares a rehearsal with the run itself, and looks that it left nothing.
+func TestConvertDryRun(t *testing.T) {
+	t.Parallel()
+	url := filepath.Join(t.TempDir(), "l.db")
+	a := emptyStore(t, url)
+	rehearsal := open(t, Config{DB: url, Data: t.TempDir(), Write: true, DryRun: true})
+	for _, set := range []string{"split-chain", "oldmongo-small"} {
+		site := OldSite{Source: golden.Path(t, "modulestore/"+set+"/dump")}
+		o := ConvertOptions{History: true}
+		dry, err := rehearsal.ConvertOldSite(t.Context(), site, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		real, err := a.ConvertOldSite(t.Context(), site, o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range real.Courses {
+			c.Forget()
+		}
+		if diff := cmp.Diff(real, dry, cmp.AllowUnexported(modulestore.Tally{})); diff != "" {
+			t.Errorf("%s: the run is another than its rehearsal (-run +rehearsal)\n%s", set, diff)
+		}
 	}
 }

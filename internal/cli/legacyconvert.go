@@ -100,7 +100,12 @@ func (d converted) text(w *textWriter) {
 			w.line("%s: unchanged, here as %s%s", plain(o.Key), o.Course, edited)
 		default:
 			w.line("%s:", plain(o.Key))
-			report{Report: o.Report, verb: "converted", dry: d.dry}.text(w)
+			r := report{Report: o.Report, verb: "converted", dry: d.dry}
+			if o.Moments > 0 && r.nothing() {
+				w.line("%s converted, all of it in history", o.Course)
+			} else {
+				r.text(w)
+			}
 			if o.Moments > 0 {
 				w.line("  history: %s", count(o.Moments, "moment", "moments"))
 			}

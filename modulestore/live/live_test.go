@@ -190,6 +190,16 @@ func site() map[string][]d {
 	}
 }
 
+// expectedID is a value as a document has it.
+func expectedID(t *testing.T, id d) bson.Value {
+	t.Helper()
+	raw, err := driver.Marshal(d{e("_id", id)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bson.Doc(raw).Lookup("_id")
+}
+
 func TestScan(t *testing.T) {
 	t.Parallel()
 	f := &fake{docs: site(), denied: map[string]bool{"another": true}}
@@ -211,6 +221,19 @@ func TestScan(t *testing.T) {
 	<-f.asked
 	if got := <-f.asked; !strings.Contains(got, `"_id.tag"`) || !strings.Contains(got, `"O"`) {
 		t.Errorf("asked for blocks with %s", got)
+	}
+	// Chunks are asked for by the files wanted, whose ids stay as they are stored.
+	id := expectedID(t, d{e("category", "asset"), e("name", "x"), e("tag", "c4x")})
+	only := modulestore.Pass{Want: func(c string) bool { return c == modulestore.CollectionChunks }, Doc: p.Doc, Files: []bson.Value{id}}
+	for len(f.asked) > 0 {
+		<-f.asked
+	}
+	f.docs[modulestore.CollectionChunks] = nil
+	if err := s.Scan(t.Context(), only); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-f.asked; !strings.Contains(got, `"files_id"`) || !strings.Contains(got, `{"category":"asset","name":"x","tag":"c4x"}`) {
+		t.Errorf("asked for chunks with %s", got)
 	}
 	p.Bad = nil
 	if err := s.Scan(t.Context(), p); !fault.Is(err, fault.Denied) {
