@@ -126,6 +126,7 @@ var useCases = map[string]Permission{
 	"RoleRunRows":       {who: operators},
 	"ReconcileRoles":    {who: operators},
 	"FlagStates":        {who: signedIn},
+	"StateMap":          {who: operators},
 
 	// Who may do what.
 	"Assign":          on(manageTeam, manageLibraryTeam),
