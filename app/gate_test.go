@@ -213,6 +213,7 @@ func TestNobodyMayAnything(t *testing.T) {
 			_, err := a.ConvertOldSite(ctx, OldSite{Source: out}, ConvertOptions{})
 			return err
 		},
+		"StateMap":    func(a *App, _ Config) error { _, err := a.StateMap(ctx, StateMapOptions{}); return err },
 		"PlanPrune":   func(a *App, _ Config) error { _, err := a.PlanPrune(ctx, nil, prune.Policy{}, 0); return err },
 		"ApplyPrune":  func(a *App, _ Config) error { _, err := a.ApplyPrune(ctx, &prune.Plan{}, "jo", 0, nil); return err },
 		"UndoPrune":   func(a *App, _ Config) error { _, err := a.UndoPrune(ctx, &prune.Plan{}); return err },

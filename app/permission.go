@@ -132,6 +132,7 @@ var useCases = map[string]Permission{
 	"RoleRunRows":       {who: operators},
 	"ReconcileRoles":    {who: operators},
 	"FlagStates":        {who: signedIn},
+	"StateMap":          {who: operators},
 
 	// What is left of the old store.
 	"LegacyStage":         {who: signedIn},

@@ -24,6 +24,7 @@ var rules = []rule{
 	{"interop/...", []string{"..."}, "makes whole databases for the Python side to read"},
 	{"internal/cli/...", []string{
 		"console", "api/...", "app", "modulestore/...", "oldcourse", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...",
+		"console", "api/...", "app", "modulestore/...", "learnerstate", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...",
 		"job", "lease", "db", "catalog", "user", "signin/...", "courseware", "sample", "internal/cli/...",
 	}, "commands may ask any use case or domain package"},
 	{"console/...", []string{"api", "app", "console/..."}, "pages show what the API's types say and the use cases do, and decide nothing"},
@@ -34,6 +35,7 @@ var rules = []rule{
 	{"api/...", []string{"app", "api/..."}, "HTTP is one more way to call the use cases"},
 	{"app", []string{
 		"migrator", "modulestore/...", "conversion", "oldcourse", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
+		"modulestore/...", "conversion", "learnerstate", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
 	}, "use cases span packages and open the transactions"},
 	{"oldcourse", []string{"schema/inspect", "user", "db"}, "old courses as SQL tables know them; the old store itself is never opened here"},
 	{"migrator", []string{"content/...", "olx", "olx/fields", "courseware", "schema/inspect", "db"},
@@ -44,6 +46,7 @@ var rules = []rule{
 		"old stores end here in the course tree: of olx only the codec of one block, not archives; no database"},
 	{"modulestore/gridfs", []string{"courseware", "olx/pyjson", "modulestore/..."}, "as the next, and writes the entries of assets.json"},
 	{"modulestore/...", []string{"courseware", "olx/fields", "modulestore/..."}, "old stores are sources: they end in the course tree and know no database of ours; of olx only block types as data"},
+	{"learnerstate", []string{"olx/pyjson", "schema/inspect", "db"}, "reads the platform's rows of learners beside a map of keys; where that comes from is up to others"},
 	{"conversion", []string{"content/publishing", "db"}, "which course was made of which old one: rows about what others have made"},
 	{"course", []string{"content/...", "olx", "courseware", "catalog", "db"},
 		"maps the tree to the store: of olx only the codec of one block, not archives; db for the transaction it is given and its lectern_* rows"},
