@@ -23,6 +23,8 @@ type Problem struct {
 	Status int
 	Detail string
 	Next   string              // what to do about it, may be empty
+	Code   string              // for programs, of refusals that they are to know; mostly empty
+	Course string              // that the refusal is about, with Code
 	Fields map[string][]string // messages by field; non_field_errors for those of none
 }
 
@@ -41,23 +43,25 @@ func (p *Problem) MarshalJSON() ([]byte, error) {
 	if len(p.Fields) > 0 {
 		return encode(p.Fields)
 	}
-	return encode(problemBody{Detail: p.Detail, Next: p.Next})
+	return encode(problemBody{Detail: p.Detail, Next: p.Next, Code: p.Code, Course: p.Course})
 }
 
 // problemBody is the JSON of a problem with a detail.
 type problemBody struct {
 	Detail string `json:"detail"`
 	Next   string `json:"next,omitempty"`
+	Code   string `json:"code,omitempty"`
+	Course string `json:"course,omitempty"`
 }
 
 // Schema describes the body; huma asks for it.
 func (*Problem) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{
 		Type: huma.TypeObject,
-		Description: "Either `detail` (with `next`, the step to take, where there is one), or each field with its messages; " +
+		Description: "Either `detail` (with `next`, the step to take, where there is one, and with `code` and `course` where a course of the old store is refused: `old_mongo`), or each field with its messages; " +
 			"`non_field_errors` holds those of no field.",
 		Properties: map[string]*huma.Schema{
-			"detail": {Type: huma.TypeString}, "next": {Type: huma.TypeString},
+			"detail": {Type: huma.TypeString}, "next": {Type: huma.TypeString}, "code": {Type: huma.TypeString}, "course": {Type: huma.TypeString},
 		},
 		AdditionalProperties: &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}},
 	}
@@ -107,6 +111,7 @@ var statuses = map[fault.Kind]int{
 	fault.Refused:     http.StatusConflict,
 	fault.Denied:      http.StatusForbidden,
 	fault.Interrupted: http.StatusServiceUnavailable,
+	fault.OldMongo:    http.StatusConflict,
 }
 
 // problem makes of any error what may be told of it. Texts of causes that are not meant for users stay inside.
@@ -128,7 +133,11 @@ func problem(err error) *Problem {
 	case f.Kind == fault.Unavailable:
 		return Problemf(http.StatusServiceUnavailable, "The database or a disk cannot be used now.")
 	}
-	return &Problem{Status: statuses[f.Kind], Detail: f.Error(), Next: f.Next}
+	p = &Problem{Status: statuses[f.Kind], Detail: f.Error(), Next: f.Next}
+	if f.Kind == fault.OldMongo {
+		p.Code, p.Course = f.Kind.Code(), f.Thing
+	}
+	return p
 }
 
 func tooLarge(limit int64) *Problem {

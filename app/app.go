@@ -245,6 +245,7 @@ func (a *App) removeTemp() error {
 func (a *App) Close() error {
 	var err error
 	if a.DB != nil {
+		a.lastRefusals()
 		err = a.DB.Close()
 	}
 	return errors.Join(err, a.removeTemp())

@@ -14,6 +14,9 @@ import (
 
 // Blocks shows blocks at a moment; "" means each key's branch, else draft.
 func (a *App) Blocks(ctx context.Context, blocks []keys.Usage, moment string) (out []*course.BlockView, err error) {
+	if err := a.blocksNotOld(ctx, "Blocks", blocks); err != nil {
+		return nil, err
+	}
 	things, err := coursesOf(blocks)
 	if err != nil {
 		return nil, err
@@ -61,6 +64,9 @@ func (a *App) EditBlocks(ctx context.Context, edits []BlockEdit, message string)
 	blocks := make([]keys.Usage, len(edits))
 	for i, e := range edits {
 		blocks[i] = e.Key
+	}
+	if err := a.blocksNotOld(ctx, "EditBlocks", blocks); err != nil {
+		return nil, err
 	}
 	in, ids, err := sameCourse(blocks)
 	if err != nil {
@@ -128,6 +134,9 @@ func (a *App) result(ctx context.Context, tx *db.Tx, c *course.Course, out []Blo
 
 // MoveBlocks puts blocks of one course under a parent, in the order given, and shows them.
 func (a *App) MoveBlocks(ctx context.Context, blocks []keys.Usage, at course.Position, base *int, message string) (out []BlockResult, err error) {
+	if err := a.blocksNotOld(ctx, "MoveBlocks", blocks); err != nil {
+		return nil, err
+	}
 	in, ids, err := sameCourse(blocks)
 	if err != nil {
 		return nil, err
@@ -153,6 +162,9 @@ func (a *App) MoveBlocks(ctx context.Context, blocks []keys.Usage, at course.Pos
 
 // DeleteBlocks takes blocks of one course with everything below them out of the draft, and shows them as they were.
 func (a *App) DeleteBlocks(ctx context.Context, blocks []keys.Usage, base *int, message string) (out []BlockResult, err error) {
+	if err := a.blocksNotOld(ctx, "DeleteBlocks", blocks); err != nil {
+		return nil, err
+	}
 	in, ids, err := sameCourse(blocks)
 	if err != nil {
 		return nil, err

@@ -9,6 +9,7 @@ import (
 	"github.com/openlectern/lectern/authz/legacy"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/flags"
+	"github.com/openlectern/lectern/oldcourse"
 	"github.com/openlectern/lectern/schema/inspect"
 )
 
@@ -26,6 +27,7 @@ type gate struct {
 	legacy  atomic.Pointer[legacy.Policy]
 	names   atomic.Pointer[tableNames]
 	watched atomic.Bool // somebody keeps policy and flag current
+	refused oldcourse.Counter
 }
 
 // flagState is the authoring flag and when it was read.

@@ -26,6 +26,7 @@ import (
 	"github.com/openlectern/lectern/internal/dbtest"
 	"github.com/openlectern/lectern/job"
 	"github.com/openlectern/lectern/keys"
+	"github.com/openlectern/lectern/oldcourse"
 	"github.com/openlectern/lectern/sample"
 	"github.com/openlectern/lectern/user"
 )
@@ -295,16 +296,31 @@ func TestNobodyMayAnything(t *testing.T) {
 			_, err := a.TakeRole(ctx, "library_user", []string{"jo"}, everyLibrary)
 			return err
 		},
-		"Jobs":          func(a *App, _ Config) error { _, err := a.Jobs(ctx, job.Filter{}); return err },
-		"Job":           func(a *App, _ Config) error { _, err := a.Job(ctx, 1); return err },
-		"JobLog":        func(a *App, _ Config) error { _, err := a.JobLog(ctx, 1); return err },
-		"JobFile":       func(a *App, _ Config) error { _, _, err := a.JobFile(ctx, 1, "x"); return err },
-		"CancelJob":     func(a *App, _ Config) error { _, err := a.CancelJob(ctx, 1); return err },
-		"RetryJob":      func(a *App, _ Config) error { _, err := a.RetryJob(ctx, 1); return err },
-		"StartJob":      func(a *App, _ Config) error { _, err := a.StartJob(ctx, NewJob{Kind: BackupAllJob}); return err },
-		"CountJobs":     func(a *App, _ Config) error { _, err := a.CountJobs(ctx); return err },
-		"WorkJobs":      func(a *App, _ Config) error { return a.WorkJobs(ctx, JobWorker{Once: true}) },
-		"ResumeRoleRun": func(a *App, _ Config) error { _, err := a.ResumeRoleRun(ctx, 1, nil); return err },
+		"Jobs":         func(a *App, _ Config) error { _, err := a.Jobs(ctx, job.Filter{}); return err },
+		"Job":          func(a *App, _ Config) error { _, err := a.Job(ctx, 1); return err },
+		"JobLog":       func(a *App, _ Config) error { _, err := a.JobLog(ctx, 1); return err },
+		"JobFile":      func(a *App, _ Config) error { _, _, err := a.JobFile(ctx, 1, "x"); return err },
+		"CancelJob":    func(a *App, _ Config) error { _, err := a.CancelJob(ctx, 1); return err },
+		"RetryJob":     func(a *App, _ Config) error { _, err := a.RetryJob(ctx, 1); return err },
+		"StartJob":     func(a *App, _ Config) error { _, err := a.StartJob(ctx, NewJob{Kind: BackupAllJob}); return err },
+		"CountJobs":    func(a *App, _ Config) error { _, err := a.CountJobs(ctx); return err },
+		"WorkJobs":     func(a *App, _ Config) error { return a.WorkJobs(ctx, JobWorker{Once: true}) },
+		"LegacyStage":  func(a *App, _ Config) error { _, err := a.LegacyStage(ctx); return err },
+		"LegacyAccess": func(a *App, _ Config) error { _, err := a.LegacyAccess(ctx, "A/B/C", "home"); return err },
+		"LegacyCards":  func(a *App, _ Config) error { _, err := a.LegacyCards(ctx, ""); return err },
+		"LegacyCourses": func(a *App, _ Config) error {
+			_, err := a.LegacyCourses(ctx, LegacyQuery{})
+			return err
+		},
+		"SetLegacyStage": func(a *App, _ Config) error {
+			_, err := a.SetLegacyStage(ctx, oldcourse.Setting{Stage: oldcourse.Removed})
+			return err
+		},
+		"LegacyStageHistory":  func(a *App, _ Config) error { _, err := a.LegacyStageHistory(ctx, 1); return err },
+		"LegacyRefusals":      func(a *App, _ Config) error { _, err := a.LegacyRefusals(ctx, "", "", 1); return err },
+		"FillLegacyOverviews": func(a *App, _ Config) error { _, err := a.FillLegacyOverviews(ctx, nil); return err },
+		"NoteLegacySizes":     func(a *App, _ Config) error { return a.NoteLegacySizes(ctx, nil) },
+		"ResumeRoleRun":       func(a *App, _ Config) error { _, err := a.ResumeRoleRun(ctx, 1, nil); return err },
 		"RoleRunRows": func(a *App, _ Config) error {
 			return a.RoleRunRows(ctx, 1, func([]roleshift.Record) error { return nil })
 		},

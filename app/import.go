@@ -12,6 +12,7 @@ import (
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/keys"
+	"github.com/openlectern/lectern/oldcourse"
 	"github.com/openlectern/lectern/olx"
 	"github.com/openlectern/lectern/olx/archive"
 )
@@ -43,6 +44,9 @@ func CheckImport(ctx context.Context, c Config, path string, o ImportOptions) (*
 	url, _ := c.paths()
 	if file, ok := sqlitePath(url); !ok || !missing(file) {
 		return nil, nil
+	}
+	if o.Key.Deprecated() {
+		return nil, sameIdentity(o.Key, oldcourse.None)
 	}
 	result, src, _, err := o.read(ctx, path)
 	if err == nil {
@@ -80,6 +84,9 @@ func (o ImportOptions) read(ctx context.Context, path string) (result *ImportRes
 // Import reads an archive and brings the course it holds to that state, in one transaction. When the archive cannot be
 // read nothing is changed, and the findings of the result tell why.
 func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *ImportResult, err error) {
+	if err := a.notOld(ctx, "Import", true, thing{name: o.Key.String(), course: o.Key}); err != nil {
+		return &ImportResult{Report: &course.Report{Course: o.Key.String()}, Findings: []courseware.Finding{}, Ignored: []string{}}, err
+	}
 	result, src, read, err := o.read(ctx, path)
 	if err != nil {
 		return result, err

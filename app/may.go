@@ -105,6 +105,9 @@ func (a *App) may(ctx context.Context, name string, things ...thing) error {
 	if p.who == 0 {
 		return fault.Errorf(fault.Internal, name, "the use case has no permission")
 	}
+	if err := a.notOld(ctx, name, false, things...); err != nil {
+		return err
+	}
 	if a.actor.system {
 		return nil
 	}
@@ -198,6 +201,9 @@ func noUsers(username string) error {
 
 // mayAlso asks about the other permission of a use case: to operate, or to make something in an organization.
 func (a *App) mayAlso(ctx context.Context, name string, t thing) error {
+	if err := a.notOld(ctx, name, true, t); err != nil {
+		return err
+	}
 	if a.actor.system {
 		return nil
 	}
@@ -235,6 +241,9 @@ func (t thing) org() string {
 
 // mayAct asks about an action on a course beside that of the use case.
 func (a *App) mayAct(ctx context.Context, name, action string, t thing) error {
+	if err := a.notOld(ctx, name, false, t); err != nil {
+		return err
+	}
 	if a.actor.system {
 		return nil
 	}

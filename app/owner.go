@@ -16,6 +16,9 @@ import (
 // mayMake asks about a use case that brings in a course or library: for its action where there is one of that key, deleted
 // or not, else for making one. It tells which.
 func (a *App) mayMake(ctx context.Context, name string, t thing) (exists bool, err error) {
+	if err := a.notOld(ctx, name, true, t); err != nil {
+		return false, err
+	}
 	if exists, err = packageExists(ctx, a.DB, t.name); err != nil {
 		return exists, err
 	}

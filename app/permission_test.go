@@ -43,6 +43,8 @@ var without = map[string]string{
 	"Authoring":      "tells how permissions are decided",
 	"Recorded":       "writes down that a command does a use case, which asks",
 	"WatchRoles":     "asks for each of its looks",
+	"NotOld":         "refuses keys by their form, whoever asks",
+	"CountRefusals":  "writes down what the gate has counted",
 }
 
 // TestEveryUseCaseAsks walks the exported functions and methods of the package: each has a permission and asks the gate by

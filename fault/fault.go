@@ -22,6 +22,7 @@ const (
 	Refused                 // a precondition does not hold
 	Denied                  // the person may not
 	Interrupted             // stopped by the caller
+	OldMongo                // a course of the old store, which is not served any more (modulestore.md §6)
 )
 
 var kinds = [...]struct {
@@ -37,6 +38,7 @@ var kinds = [...]struct {
 	Refused:     {"refused", 3},
 	Denied:      {"denied", 3},
 	Interrupted: {"interrupted", 130},
+	OldMongo:    {"old_mongo", 3},
 }
 
 // Code returns the stable code of the kind, such as "not_found".

@@ -234,6 +234,33 @@ var lectern = []Table{
 		Columns: []Column{{Name: "run_id", Type: int8, PK: true}, {Name: "step", Type: key(16)}, {Name: "attempt", Type: int8}, {Name: "after_id", Type: int8},
 			{Name: "copied", Type: int8}, {Name: "done", Type: int8}, {Name: "total", Type: int8}, {Name: "version", Type: uuid}, {Name: "dirty", Type: boolean}},
 	},
+	{
+		// At which stage of its retirement the old store is: the newest row counts, and the others are its history.
+		Name: "lectern_legacy_stage",
+		Columns: []Column{id8, {Name: "stage", Type: key(16)}, {Name: "warning", Type: boolean}, {Name: "message", Type: longText},
+			{Name: "ends_on", Type: key(10)}, {Name: "hidden", Type: boolean}, {Name: "closed", Type: boolean}, created, {Name: "created_by", Type: key(150)}},
+	},
+	{
+		// What the platform says of courses with old keys, as it said it last: data has every column of it, as JSON. Rows stay
+		// when the platform's go. What was found of a course in the old store itself is in the columns that begin with scan.
+		Name: "lectern_legacy_overview",
+		Columns: []Column{{Name: "course_key", Type: key(255), PK: true}, {Name: "org", Type: longText}, {Name: "title", Type: longText},
+			{Name: "location", Type: longText}, {Name: "version", Type: int8, Null: true}, {Name: "start_at", Type: timestamp, Null: true},
+			{Name: "end_at", Type: timestamp, Null: true}, {Name: "enrollment_start", Type: timestamp, Null: true},
+			{Name: "enrollment_end", Type: timestamp, Null: true}, {Name: "made_at", Type: timestamp, Null: true},
+			{Name: "modified_at", Type: timestamp, Null: true}, {Name: "self_paced", Type: boolean, Null: true},
+			{Name: "staff_only", Type: boolean, Null: true}, {Name: "invitation_only", Type: boolean, Null: true},
+			{Name: "visibility", Type: longText}, {Name: "language", Type: longText}, {Name: "passing_grade", Type: longText},
+			{Name: "image_url", Type: longText}, {Name: "short_description", Type: longText}, {Name: "effort", Type: longText},
+			{Name: "data", Type: longText}, {Name: "problem", Type: longText}, {Name: "filled_at", Type: timestamp, Null: true},
+			{Name: "scan_bytes", Type: int8, Null: true}, {Name: "scan_edit", Type: timestamp, Null: true}, {Name: "scanned_at", Type: timestamp, Null: true}},
+	},
+	{
+		// How often somebody was refused a course with an old key: rows of a day add up.
+		Name:    "lectern_legacy_refusal",
+		Columns: []Column{id8, {Name: "course_key", Type: key(255)}, {Name: "page", Type: key(32)}, {Name: "day", Type: key(10)}, {Name: "hits", Type: int8}},
+		Indexes: []Index{index("lectern_legacy_refusal_day", "day", "course_key")},
+	},
 }
 
 // LibraryPermissions is the table in which a take-over keeps rows of the time before openedx-authz that it could not move.

@@ -87,6 +87,7 @@ its document all the same.
 | ` + "`conflict`" + ` | 3 | it exists already, or was changed meanwhile |
 | ` + "`refused`" + ` | 3 | a precondition does not hold |
 | ` + "`denied`" + ` | 3 | the person may not |
+| ` + "`old_mongo`" + ` | 3 | a course of the old store, which is not served any more: docs/oldstages.md. Beside the usual fields: ` + "`course`, `stage`" + ` |
 | ` + "`interrupted`" + ` | 130 | stopped |
 
 Counts are integers, versions a block's version number, log ids integers or null, times RFC 3339 in UTC with microseconds,
