@@ -101,9 +101,9 @@ func unready(err error) *Problem {
 func told(err error) problemBody {
 	var f *fault.Error
 	if errors.As(err, &f) && f.Kind == fault.Refused {
-		return problemBody{f.Error(), f.Next}
+		return problemBody{Detail: f.Error(), Next: f.Next}
 	}
-	return problemBody{"the database does not answer", "see that it runs and can be reached; the server's log says more"}
+	return problemBody{Detail: "the database does not answer", Next: "see that it runs and can be reached; the server's log says more"}
 }
 
 // health is the answer of /healthz.
@@ -158,7 +158,7 @@ func (rd *readiness) serve(w http.ResponseWriter, r *http.Request) {
 		case rd.problems[i] != nil:
 			said := told(rd.problems[i])
 			if i > 0 && !fault.Is(rd.problems[i], fault.Refused) {
-				said = problemBody{c.Name + " cannot be kept up to date", ""}
+				said = problemBody{Detail: c.Name + " cannot be kept up to date", Next: ""}
 			}
 			result.Detail, result.Next = said.Detail, said.Next
 		default:

@@ -26,7 +26,6 @@ import (
 	"github.com/openlectern/lectern/internal/dbtest"
 	"github.com/openlectern/lectern/job"
 	"github.com/openlectern/lectern/keys"
-	"github.com/openlectern/lectern/oldcourse"
 	"github.com/openlectern/lectern/sample"
 	"github.com/openlectern/lectern/user"
 )
@@ -313,7 +312,7 @@ func TestNobodyMayAnything(t *testing.T) {
 			return err
 		},
 		"SetLegacyStage": func(a *App, _ Config) error {
-			_, err := a.SetLegacyStage(ctx, oldcourse.Setting{Stage: oldcourse.Removed})
+			_, err := a.SetLegacyStage(ctx, StageChange{})
 			return err
 		},
 		"LegacyStageHistory":  func(a *App, _ Config) error { _, err := a.LegacyStageHistory(ctx, 1); return err },

@@ -26,6 +26,7 @@ var without = map[string]string{
 	"Engine":         "answers about permissions; who asks says for whom",
 	"Update":         "the transaction that use cases run in",
 	"OK":             "of a result",
+	"LastEdit":       "of a result",
 	"OpenAnyAge":     "opens the store for nobody",
 	"New":            "makes a store of nobody's",
 	"Ready":          "makes tables when a server starts",

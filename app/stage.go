@@ -53,14 +53,37 @@ func (a *App) stage(ctx context.Context, q db.Querier) (s oldcourse.Setting, err
 	return s, err
 }
 
+// StageChange says what to make of the stage; what is nil stays as it is.
+type StageChange struct {
+	Stage                   *oldcourse.Stage
+	Warning, Hidden, Closed *bool
+	Message, EndsOn         *string
+}
+
+func set[T any](to *T, v *T) {
+	if v != nil {
+		*to = *v
+	}
+}
+
 // SetLegacyStage puts the site at a stage. All servers go by it from their next request on. Nothing else is written, so that
 // going back brings everything back (DEP-40).
-func (a *App) SetLegacyStage(ctx context.Context, s oldcourse.Setting) (out oldcourse.Setting, err error) {
+func (a *App) SetLegacyStage(ctx context.Context, c StageChange) (out oldcourse.Setting, err error) {
 	if err := a.may(ctx, "SetLegacyStage"); err != nil {
 		return out, err
 	}
-	s.By = a.actor.name
 	err = a.Update(ctx, func(tx *db.Tx) error {
+		s, err := oldcourse.Current(ctx, tx)
+		if err != nil {
+			return err
+		}
+		set(&s.Stage, c.Stage)
+		set(&s.Warning, c.Warning)
+		set(&s.Hidden, c.Hidden)
+		set(&s.Closed, c.Closed)
+		set(&s.Message, c.Message)
+		set(&s.EndsOn, c.EndsOn)
+		s.By = a.actor.name
 		out, err = oldcourse.Set(ctx, tx, s)
 		return err
 	})

@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/openlectern/lectern/authz/legacy"
 	"github.com/openlectern/lectern/course"
@@ -25,6 +26,14 @@ type LegacyCourse struct {
 	Today     string           // the key that it gets when it is converted, "" where that is none
 	Converted bool             // this store has a course under that key
 	Rerun     bool             // the actor may convert it: the warning goes with an offer (DEP-12)
+}
+
+// LastEdit is when somebody last changed the course, as far as a scan of the old store or the platform knows; nil for unknown.
+func (c LegacyCourse) LastEdit() *time.Time {
+	if c.ScanEdit != nil {
+		return c.ScanEdit
+	}
+	return c.Modified
 }
 
 // LegacyRole is a person's role in an old course, by the platform's rows.

@@ -14,7 +14,7 @@ func TestKinds(t *testing.T) {
 		code string
 		exit int
 	}{Internal: {"internal", 1}, Usage: {"usage", 2}, Invalid: {"invalid", 1}, NotFound: {"not_found", 1}, Unavailable: {"unavailable", 1},
-		Conflict: {"conflict", 3}, Refused: {"refused", 3}, Denied: {"denied", 3}, Interrupted: {"interrupted", 130}}
+		Conflict: {"conflict", 3}, Refused: {"refused", 3}, Denied: {"denied", 3}, Interrupted: {"interrupted", 130}, OldMongo: {"old_mongo", 3}}
 	for k, w := range want {
 		if k.Code() != w.code || k.Exit() != w.exit {
 			t.Errorf("kind %d: %s, %d; want %s, %d", k, k.Code(), k.Exit(), w.code, w.exit)

@@ -85,7 +85,8 @@ func (a *API) Mount(rt *api.Router) {
 	api.Add(rt, api.Route{Method: http.MethodGet, Path: Path, Access: api.SignedIn, Needs: own,
 		Operation: &huma.Operation{OperationID: "jobs-list", Tags: tags, Summary: "Jobs, the newest first"}}, a.list)
 	api.Add(rt, api.Route{Method: http.MethodPost, Path: Path, Access: api.SignedIn, Needs: "what the kind of job does",
-		Operation: &huma.Operation{OperationID: "jobs-start", Tags: tags, Summary: "Start an export or a backup", DefaultStatus: http.StatusAccepted}}, a.start)
+		Operation: &huma.Operation{OperationID: "jobs-start", Tags: tags, Summary: "Start an export or a backup", DefaultStatus: http.StatusAccepted,
+			Errors: []int{http.StatusBadRequest, http.StatusNotFound, http.StatusConflict}}}, a.start)
 	api.Add(rt, api.Route{Method: http.MethodGet, Path: Path + "/{id}", Access: api.SignedIn, Needs: own,
 		Operation: &huma.Operation{OperationID: "jobs-show", Tags: tags, Summary: "A job", Errors: []int{http.StatusNotFound}}}, a.show)
 	api.Add(rt, api.Route{Method: http.MethodGet, Path: Path + "/{id}/log", Access: api.SignedIn, Needs: own,

@@ -13,6 +13,7 @@ import (
 	"github.com/openlectern/lectern/api"
 	authzapi "github.com/openlectern/lectern/api/authz"
 	"github.com/openlectern/lectern/api/jobs"
+	"github.com/openlectern/lectern/api/legacy"
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/fault"
@@ -40,7 +41,8 @@ func (c *cli) assemble(a *app.App, f *serving, conf api.Config, statements *atom
 	permissions := authzapi.New(authzapi.Config{Store: a, Person: people.Person, Log: conf.Log,
 		OfferedOnly: f.hideUnflagged, OldNames: f.oldNames})
 	conf.Store, conf.Auth = store{a}, people
-	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount, (&jobs.API{Store: a, Person: people.Person}).Mount}
+	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount, (&jobs.API{Store: a, Person: people.Person}).Mount,
+		(&legacy.API{Store: a, Person: people.Person}).Mount}
 	conf.Checks = []api.Check{{Name: "database", Probe: usable(a, engine)}, {Name: "policy", Probe: current(a, engine)}}
 	ended := newJobCounter()
 	var server *api.Server

@@ -6,11 +6,19 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/fault"
 )
 
 // fail tells of the failure of a command and returns the status to exit with.
 func (c *cli) fail(ctx context.Context, command string, err error) int {
+	if f, ok := errors.AsType[oldFile](err); ok {
+		// The store says at which stage it is; where there is none, the first error stands.
+		refused := c.with(ctx, reading, func(a *app.App) error { return a.NotOld(ctx, "file", string(f)) })
+		if fault.Is(refused, fault.OldMongo) {
+			err = refused
+		}
+	}
 	f := c.failure(ctx, err)
 	if f.Next == "" {
 		told := *f

@@ -158,12 +158,14 @@ func (c *cli) legacyCommand() *cobra.Command {
 		verb{c.oldSiteCommand("scan SRC", "List the courses and libraries of an old site", `Scan reads a site's MongoDB once and lists every course and library of both old stores with its size, its drafts and files, and how
 much is wrong with it.`, "lectern legacy scan dump/", false), oldCourses{}},
 		verb{c.oldSiteCommand("report SRC [COURSE...]", "Report on courses of an old site in full", `Report reads what scan does, and also the content of the versioned store and all bytes of files, and says of every course what is
-wrong with it: each kind of problem by its rule, how often it was met, and where first.`, "lectern legacy report site.archive.gz AcmeU/BIO1/2013_Spring", true), oldCourses{}})
+wrong with it: each kind of problem by its rule, how often it was met, and where first.`, "lectern legacy report site.archive.gz AcmeU/BIO1/2013_Spring", true), oldCourses{}},
+		verb{c.stageCommand(), stageDoc{}}, verb{c.overviewsCommand(), filledDoc{}}, verb{c.oldCoursesCommand(), legacyCourses{}},
+		verb{c.accessCommand(), accessDoc{}}, verb{c.refusalsCommand(), refusalsDoc{}})
 }
 
 func (c *cli) oldSiteCommand(use, short, long, example string, full bool) *cobra.Command {
 	var site app.OldSite
-	var table bool
+	var table, save bool
 	args := cobra.ExactArgs(1)
 	if full {
 		args = cobra.MinimumNArgs(1)
@@ -191,6 +193,11 @@ source cannot be read; what can be is listed all the same.`,
 			if err != nil {
 				return err
 			}
+			if save {
+				if err := c.noteSizes(cmd.Context(), r); err != nil {
+					return err
+				}
+			}
 			d := newOldCourses(r, here, full)
 			if table {
 				err = c.oldTable(d)
@@ -205,6 +212,9 @@ source cannot be read; what can be is listed all the same.`,
 	}
 	cmd.Flags().StringVar(&site.Database, "database", "", "`name` of the database, where SRC has several (default: the only one; of a server edxapp)")
 	cmd.Flags().StringVar(&site.Index, "index", "", "CSV `file` of the table split_modulestore_django_splitmodulestorecourseindex")
+	if !full {
+		cmd.Flags().BoolVar(&save, "save", false, "keep the sizes and last edits of courses with old keys, for lectern legacy courses")
+	}
 	cmd.Flags().BoolVar(&table, "csv", false, "print the courses as comma-separated values")
 	return cmd
 }

@@ -68,12 +68,21 @@ func usageKey(text string) (keys.Usage, error) {
 		}
 		return k, err
 	}
-	if _, aerr := keys.ParseAsset(text); aerr == nil {
-		return k, usage(text, "this is the key of a static file").
+	if f, aerr := keys.ParseAsset(text); aerr == nil {
+		e := usage(text, "this is the key of a static file").
 			WithNext("name a block; static files go along with the blocks that name them, and with the whole course")
+		if f.Deprecated() {
+			e.Err = oldFile(text)
+		}
+		return k, e
 	}
 	return k, notKey(text, "block", usageForm, err)
 }
+
+// oldFile is the key of a static file of the old store, which is refused as such where the stage says so, and is no block anyhow.
+type oldFile string
+
+func (f oldFile) Error() string { return string(f) }
 
 func usageKeys(texts []string) ([]keys.Usage, error) {
 	out := make([]keys.Usage, len(texts))
@@ -93,6 +102,10 @@ func blocksOf(in keys.Course, texts []string) ([]courseware.BlockID, error) {
 		k, err := usageKey(text)
 		if err != nil {
 			return nil, err
+		}
+		if _, err := k.Within(in); err == nil && k.Deprecated() { // what becomes of old courses is not decided here
+			ids = append(ids, courseware.BlockID{Type: k.Type(), Name: k.ID()})
+			continue
 		}
 		of, id, err := course.BlockOf(k)
 		if err != nil {

@@ -199,6 +199,11 @@ func (c *cli) beside(ctx context.Context, b *assembled, a *app.App, late bool) {
 	}
 	wait.Go(func() { c.watchRoles(ctx, b, a) })
 	wait.Go(func() { work(ctx, b, a) })
+	wait.Go(func() {
+		a.CountRefusals(ctx, refusalsPause, func(err error) {
+			b.log.LogAttrs(ctx, slog.LevelWarn, "refusals of old courses wait to be written", slog.String("error", err.Error()))
+		})
+	})
 	b.people.KeepSwept(ctx, func(err error) {
 		b.log.LogAttrs(ctx, slog.LevelWarn, "old sessions stay", slog.String("error", err.Error()))
 	})
@@ -206,6 +211,9 @@ func (c *cli) beside(ctx context.Context, b *assembled, a *app.App, late bool) {
 
 // rolesPause is how often a server looks whether roles stand where the authoring flag says: it reads all of them.
 const rolesPause = 5 * time.Minute
+
+// refusalsPause is how often a server writes down whom it has refused old courses.
+const refusalsPause = time.Minute
 
 // watchRoles tells of roles on the wrong side of the flag, and of what was done about them.
 func (c *cli) watchRoles(ctx context.Context, b *assembled, a *app.App) {
