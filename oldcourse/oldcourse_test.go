@@ -173,7 +173,7 @@ func update(t *testing.T, d *db.DB, fn func(tx *db.Tx) error) {
 func TestStage(t *testing.T) {
 	t.Parallel()
 	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
-		ctx, d := t.Context(), fresh(t, e)
+		ctx, d := t.Context(), dbtest.Ready(t, e, site)
 		if s, err := Current(ctx, d); err != nil || s != Default() {
 			t.Fatalf("at first: %+v, %v", s, err)
 		}
@@ -217,7 +217,7 @@ func TestStage(t *testing.T) {
 func TestDEP43(t *testing.T) {
 	t.Parallel()
 	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
-		ctx, d := t.Context(), fresh(t, e)
+		ctx, d := t.Context(), dbtest.Ready(t, e, site)
 		k, _ := ParseKey("AcmeU/BIO1/2013")
 		at := time.Date(2026, 3, 1, 23, 59, 59, 0, time.UTC)
 		var c Counter
