@@ -177,6 +177,9 @@ func (a *App) JobFile(ctx context.Context, id int64, name string) (*os.File, job
 // StartJob puts a job into the queue. What is not allowed now is refused here; that counts again when it is done. Others
 // than operators must name the key of what they bring in.
 func (a *App) StartJob(ctx context.Context, n NewJob) (out Job, err error) {
+	if err := a.notOld(ctx, n.Kind, jobKinds[n.Kind].input, thePackage(n.Options.Key)); err != nil {
+		return out, err
+	}
 	if err := a.may(ctx, "StartJob"); err != nil {
 		return out, err
 	}

@@ -37,18 +37,22 @@ func (a *App) LegacyStage(ctx context.Context) (oldcourse.Setting, error) {
 	return a.stage(ctx, a.DB)
 }
 
-// stage reads the stage. Where the database has no table of it, as it is of another age, the site has said nothing.
+// stage reads the stage. Where the database has no table of it, as it is of another age, the site has said nothing; and where the
+// process is at a stage of its own that comes without words of the site, no database is asked.
 func (a *App) stage(ctx context.Context, q db.Querier) (s oldcourse.Setting, err error) {
 	s = oldcourse.Default()
+	own := a.getenv(StageVariable)
+	if own != "" {
+		if s.Stage, err = oldcourse.ParseStage(StageVariable, own); err != nil || s.Stage != oldcourse.Warn {
+			return s, err
+		}
+	}
 	names, err := a.guard().tables(ctx)
 	if err == nil && names[oldcourse.StageTable] {
 		s, err = oldcourse.Current(ctx, q)
 	}
-	if err != nil {
-		return s, err
-	}
-	if text := a.getenv(StageVariable); text != "" {
-		s.Stage, err = oldcourse.ParseStage(StageVariable, text)
+	if own != "" {
+		s.Stage = oldcourse.Warn
 	}
 	return s, err
 }

@@ -229,3 +229,24 @@ func TestCheckFindsWrongImports(t *testing.T) {
 		}
 	}
 }
+
+// TestOldStoresAreReadInOnePlace holds that what answers requests does not lead to the readers of the old stores, and that of
+// the use cases only those of the converter do: nothing reads an old store in passing (modulestore.md §6, DEP-38, DEP-52).
+func TestOldStoresAreReadInOnePlace(t *testing.T) {
+	t.Parallel()
+	for _, f := range sources(t) {
+		if f.test() || !match("api/...", f.pkg) && !match("console/...", f.pkg) && f.pkg != "app" && f.pkg != "oldcourse" && f.pkg != "course" {
+			continue
+		}
+		for _, p := range f.imports() {
+			own, _ := strings.CutPrefix(p, module+"/")
+			if !match("modulestore/...", own) {
+				continue
+			}
+			name := f.path[strings.LastIndexByte(f.path, '/')+1:]
+			if f.pkg != "app" || !strings.HasPrefix(name, "legacy") && !strings.HasPrefix(name, "oldsite") {
+				t.Errorf("%s imports %s: of what answers requests only the converter's use cases, app/legacy*.go and app/oldsite*.go, may", f.path, own)
+			}
+		}
+	}
+}
