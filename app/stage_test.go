@@ -287,6 +287,15 @@ func TestTeamSeesItsOldCourses(t *testing.T) {
 	if _, err := s.app.LegacyCourses(ctx, LegacyQuery{Keys: make([]string, MaxLegacyPage+1)}); !fault.Is(err, fault.Usage) {
 		t.Error(err)
 	}
+	if _, err := s.app.LegacyRefusals(ctx, "", "\x00", 1); !fault.Is(err, fault.Invalid) {
+		t.Error(err)
+	}
+	if _, err := s.app.LegacyCards(ctx, "\x00"); !fault.Is(err, fault.Invalid) {
+		t.Error(err)
+	}
+	if _, err := ann.LegacyCards(ctx, "jo"); !fault.Is(err, fault.Denied) {
+		t.Error(err)
+	}
 	page, err := s.app.LegacyCourses(ctx, LegacyQuery{Keys: []string{oldKey}})
 	if err != nil || len(page.Courses[0].Team) != 2 || page.Courses[0].Enrolled != nil {
 		t.Errorf("%+v, %v", page, err)

@@ -49,6 +49,9 @@ func (a *App) LegacyCards(ctx context.Context, name string) (out []LegacyCard, e
 	if err := a.may(ctx, "LegacyCards"); err != nil {
 		return nil, err
 	}
+	if err := db.CheckIdentifier(name, 150); err != nil {
+		return nil, err
+	}
 	if name != "" && name != a.actor.name {
 		if err := a.mayAlso(ctx, "LegacyCards", thing{}); err != nil {
 			return nil, err

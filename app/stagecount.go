@@ -15,6 +15,9 @@ func (a *App) LegacyRefusals(ctx context.Context, since, course string, limit in
 	if err := a.may(ctx, "LegacyRefusals"); err != nil {
 		return nil, err
 	}
+	if err := db.CheckIdentifier(course, 255); err != nil {
+		return nil, err
+	}
 	return oldcourse.Refusals(ctx, a.DB, since, course, limit)
 }
 
