@@ -145,17 +145,6 @@ var useCases = map[string]Permission{
 	"FillLegacyOverviews": {who: operators},
 	"NoteLegacySizes":     {who: operators},
 
-	// What is left of the old store.
-	"LegacyStage":         {who: signedIn},
-	"LegacyAccess":        {who: signedIn},
-	"LegacyCards":         Permission{who: signedIn}.or(operators), // of others
-	"LegacyCourses":       {who: viewers, course: viewCourse},
-	"SetLegacyStage":      {who: operators},
-	"LegacyStageHistory":  {who: operators},
-	"LegacyRefusals":      {who: operators},
-	"FillLegacyOverviews": {who: operators},
-	"NoteLegacySizes":     {who: operators},
-
 	// Who may do what.
 	"Assign":          on(manageTeam, manageLibraryTeam),
 	"Unassign":        on(manageTeam, manageLibraryTeam),

@@ -235,6 +235,24 @@ var lectern = []Table{
 			{Name: "copied", Type: int8}, {Name: "done", Type: int8}, {Name: "total", Type: int8}, {Name: "version", Type: uuid}, {Name: "dirty", Type: boolean}},
 	},
 	{
+		// What courses and libraries were made of that came from an old store, each of one source. The logs are those that were
+		// the last of the package then: what differs from them was edited here.
+		Name: "lectern_conversion",
+		Columns: []Column{id8, {Name: "learning_package_id", Type: int4, Unique: true, Ref: learningPackage, Rule: Drop},
+			{Name: "source_key", Type: key(500)}, {Name: "store", Type: key(16)}, {Name: "target_key", Type: key(255), Unique: true},
+			{Name: "digest", Type: char(64)}, {Name: "options", Type: char(64)}, {Name: "draft_change_log_id", Type: int8},
+			{Name: "publish_log_id", Type: int8}, {Name: "report", Type: longText}, created,
+			{Name: "created_by_id", Type: int4, Null: true, Ref: "auth_user", Rule: Clear}},
+		Indexes: []Index{index("lectern_conversion_source", "source_key")},
+	},
+	{
+		// Under which key everything of such a course or library is found that had another one in the old store.
+		Name: "lectern_conversion_key",
+		Columns: []Column{id8, ref8("conversion_id", "lectern_conversion", Drop), {Name: "old_key", Type: key(500)},
+			{Name: "new_key", Type: key(255)}, {Name: "branches", Type: key(16)}, {Name: "reason", Type: longText}},
+		Indexes: []Index{index("lectern_conversion_key_old", "conversion_id", "old_key")},
+	},
+	{
 		// At which stage of its retirement the old store is: the newest row counts, and the others are its history.
 		Name: "lectern_legacy_stage",
 		Columns: []Column{id8, {Name: "stage", Type: key(16)}, {Name: "warning", Type: boolean}, {Name: "message", Type: longText},

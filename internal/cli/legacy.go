@@ -159,6 +159,7 @@ func (c *cli) legacyCommand() *cobra.Command {
 much is wrong with it.`, "lectern legacy scan dump/", false), oldCourses{}},
 		verb{c.oldSiteCommand("report SRC [COURSE...]", "Report on courses of an old site in full", `Report reads what scan does, and also the content of the versioned store and all bytes of files, and says of every course what is
 wrong with it: each kind of problem by its rule, how often it was met, and where first.`, "lectern legacy report site.archive.gz AcmeU/BIO1/2013_Spring", true), oldCourses{}},
+		verb{c.convertCommand(), converted{}},
 		verb{c.stageCommand(), stageDoc{}}, verb{c.overviewsCommand(), filledDoc{}}, verb{c.oldCoursesCommand(), legacyCourses{}},
 		verb{c.accessCommand(), accessDoc{}}, verb{c.refusalsCommand(), refusalsDoc{}})
 }
@@ -210,8 +211,7 @@ source cannot be read; what can be is listed all the same.`,
 			return err
 		},
 	}
-	cmd.Flags().StringVar(&site.Database, "database", "", "`name` of the database, where SRC has several (default: the only one; of a server edxapp)")
-	cmd.Flags().StringVar(&site.Index, "index", "", "CSV `file` of the table split_modulestore_django_splitmodulestorecourseindex")
+	siteFlags(cmd, &site)
 	if !full {
 		cmd.Flags().BoolVar(&save, "save", false, "keep the sizes and last edits of courses with old keys, for lectern legacy courses")
 	}
