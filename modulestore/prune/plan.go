@@ -1,0 +1,241 @@
+package prune
+
+import (
+	"bufio"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/modulestore"
+)
+
+// format is the version of the plan's form.
+const format = 1
+
+// Plan is what a plan says before it lists what goes: small enough for memory, and for people to read.
+type Plan struct {
+	Format   int       `json:"format"`
+	Database string    `json:"database"`
+	Made     time.Time `json:"made"`
+	Policy   Policy    `json:"policy"`
+	Guard    string    `json:"guard"`
+	Grace    string    `json:"grace"`
+	Courses  []Course  `json:"courses"`
+	Pins     []string  `json:"pins"`
+	// Loose are structures that no course leads to.
+	Loose       Amount   `json:"loose"`
+	Definitions Amount   `json:"definitions"`
+	Keep        int      `json:"keep"`   // structures
+	Remove      int      `json:"remove"` // structures
+	Bytes       int64    `json:"bytes"`  // that go, with those of definitions; 0 where the server does not tell sizes
+	Findings    []string `json:"findings"`
+
+	SHA256 string `json:"-"` // of the file, without its last line
+	path   string
+}
+
+// Amount is how much stays and goes.
+type Amount struct {
+	Keep   int   `json:"keep"`
+	Remove int   `json:"remove"`
+	Bytes  int64 `json:"bytes"` // that go
+}
+
+// Course is what a plan says of one course or library, with the heads that it was made for (PR-4). A structure that several
+// lead to is counted once.
+type Course struct {
+	Key string `json:"key"`
+	// Status is "" for a course that is pruned, else why not: refused, damaged, ignored, out of scope, left alone.
+	Status    string            `json:"status,omitempty"`
+	Reason    string            `json:"reason,omitempty"`
+	Heads     map[string]string `json:"heads"`
+	Updated   time.Time         `json:"last_update,omitzero"`
+	Keep      int               `json:"keep"`
+	Remove    int               `json:"remove"`
+	BytesKept int64             `json:"bytes_kept"`
+	Bytes     int64             `json:"bytes"`               // that go
+	Why       map[string]int    `json:"why"`                 // structures that stay, by the first reason
+	Truncated bool              `json:"truncated,omitempty"` // its history ends in a structure that is not there
+}
+
+// leave says that a course is not pruned; the first reason counts.
+func (c *Course) leave(status, reason string) {
+	if c.Status == "" || status == "damaged" {
+		c.Status, c.Reason = status, reason
+	}
+}
+
+func (p *Plan) find(form string, args ...any) {
+	p.Findings = append(p.Findings, fmt.Sprintf(form, args...))
+}
+
+// item is a document that goes. Course is its number, -1 for none.
+type item struct {
+	course int
+	id     modulestore.ID
+}
+
+// writePlan writes the plan's file: an object whose lists of structures [course, id, bytes] and definitions [id, bytes] come
+// after what it says, one a line, and then the digest of all lines before it.
+func writePlan(p *Plan, structures, definitions *table, path string) (err error) {
+	f, err := os.CreateTemp(filepath.Dir(path), ".plan-*")
+	if err != nil {
+		return fault.Errorf(fault.Unavailable, path, "%w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+	}()
+	sum := sha256.New()
+	w := bufio.NewWriterSize(io.MultiWriter(f, sum), 1<<16)
+	head, err := json.MarshalIndent(p, "", "  ")
+	if err != nil {
+		return err
+	}
+	if _, err := w.Write(head[:len(head)-2]); err != nil { // what follows is of the same object
+		return err
+	}
+	list := func(name string, t *table, line func(r *record) string) error {
+		fmt.Fprintf(w, ",\n  %q: [", name)
+		comma := ""
+		err := t.each(func(r *record) error {
+			_, err := fmt.Fprintf(w, "%s\n%s", comma, line(r))
+			comma = ","
+			return err
+		})
+		fmt.Fprint(w, "\n  ]")
+		return err
+	}
+	if err := list("structures", structures, func(r *record) string { return fmt.Sprintf("[%d,%q,%d]", int(r.owner)-1, r.id.String(), r.size) }); err != nil {
+		return err
+	}
+	if err := list("unused", definitions, func(r *record) string { return fmt.Sprintf("[%q,%d]", r.id.String(), r.size) }); err != nil {
+		return err
+	}
+	fmt.Fprint(w, ",\n")
+	if err := w.Flush(); err != nil {
+		return fault.Errorf(fault.Unavailable, path, "%w", err)
+	}
+	p.SHA256, p.path = hex.EncodeToString(sum.Sum(nil)), path
+	if _, err := fmt.Fprintf(f, "  \"sha256\": %q\n}\n", p.SHA256); err != nil {
+		return fault.Errorf(fault.Unavailable, path, "%w", err)
+	}
+	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close(), os.Rename(f.Name(), path)); err != nil {
+		return fault.Errorf(fault.Unavailable, path, "%w", err)
+	}
+	return nil
+}
+
+// tail is how the file ends, but for the digest.
+const tail = len("  \"sha256\": \"\"\n}\n") + 2*sha256.Size
+
+// Open reads what a plan says and checks the digest of its file. What is no plan or was changed is fault.Invalid.
+func Open(path string) (*Plan, error) {
+	p := &Plan{path: path}
+	f, err := os.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fault.Errorf(fault.NotFound, path, "there is no such file").WithNext("make a plan with: lectern split prune plan")
+	}
+	if err != nil {
+		return nil, fault.Errorf(fault.Unavailable, path, "%w", err)
+	}
+	defer func() { _ = f.Close() }() // opened for reading: nothing is lost when closing fails
+	info, err := f.Stat()
+	if err != nil {
+		return nil, fault.Errorf(fault.Unavailable, path, "%w", err)
+	}
+	sum := sha256.New()
+	if _, err := io.Copy(sum, io.LimitReader(f, max(info.Size()-int64(tail), 0))); err != nil {
+		return nil, fault.Errorf(fault.Unavailable, path, "%w", err)
+	}
+	p.SHA256 = hex.EncodeToString(sum.Sum(nil))
+	rest, err := io.ReadAll(f)
+	if err != nil {
+		return nil, fault.Errorf(fault.Unavailable, path, "%w", err)
+	}
+	if string(rest) != fmt.Sprintf("  \"sha256\": %q\n}\n", p.SHA256) {
+		return nil, p.invalid("it is no plan, or was changed by hand")
+	}
+	return p, p.read(nil)
+}
+
+func (p *Plan) invalid(form string, args ...any) error {
+	return fault.Errorf(fault.Invalid, p.path, form, args...).WithNext("make the plan again with: lectern split prune plan")
+}
+
+// read reads the file: what it says into p when each is nil, else the lists.
+func (p *Plan) read(each func(collection string, it item) error) error {
+	f, err := os.Open(p.path)
+	if err != nil {
+		return fault.Errorf(fault.Unavailable, p.path, "%w", err)
+	}
+	defer func() { _ = f.Close() }() // opened for reading: nothing is lost when closing fails
+	dec := json.NewDecoder(bufio.NewReaderSize(f, 1<<18))
+	if _, err := dec.Token(); err != nil {
+		return p.invalid("%w", err)
+	}
+	said := map[string]json.RawMessage{}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return p.invalid("%w", err)
+		}
+		switch {
+		case name != "structures" && name != "unused":
+			var v json.RawMessage
+			if err := dec.Decode(&v); err != nil {
+				return p.invalid("%w", err)
+			}
+			said[fmt.Sprint(name)] = v
+			continue
+		case each == nil:
+			all, err := json.Marshal(said)
+			if err != nil {
+				return err
+			}
+			if err := json.Unmarshal(all, p); err != nil {
+				return p.invalid("%w", err)
+			}
+			if p.Format != format {
+				return p.invalid("its format is %d, this program reads %d", p.Format, format)
+			}
+			return nil
+		}
+		if _, err := dec.Token(); err != nil {
+			return p.invalid("%w", err)
+		}
+		for dec.More() {
+			var row []any
+			if err := dec.Decode(&row); err != nil {
+				return p.invalid("%w", err)
+			}
+			it, collection := item{course: -1}, modulestore.CollectionDefinitions
+			if name == "structures" && len(row) == 3 {
+				n, _ := row[0].(float64)
+				it.course, collection, row = int(n), modulestore.CollectionStructures, row[1:]
+			}
+			text, _ := row[0].(string)
+			if it.id, err = parseID(text); err != nil || it.course >= len(p.Courses) {
+				return p.invalid("it names %q, which is no id", text)
+			}
+			if err := each(collection, it); err != nil {
+				return err
+			}
+		}
+		if _, err := dec.Token(); err != nil {
+			return p.invalid("%w", err)
+		}
+	}
+	if each == nil {
+		return p.invalid("it lists nothing")
+	}
+	return nil
+}
