@@ -77,8 +77,8 @@ type batchLine struct {
 const ledgerName = "ledger.jsonl"
 
 // openArchive opens a folder, or makes one for a plan. head is zero where it must be there.
-func openArchive(dir string, head headLine) (a *archive, err error) {
-	a = &archive{dir: dir, ends: map[string]int64{}}
+func openArchive(dir string, head headLine) (_ *archive, err error) {
+	a := &archive{dir: dir, ends: map[string]int64{}}
 	path := filepath.Join(dir, ledgerName)
 	if head.Plan != "" {
 		if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -1,6 +1,7 @@
 package prune
 
 import (
+	"bytes"
 	"context"
 	"encoding/binary"
 	"maps"
@@ -88,7 +89,7 @@ func parseID(text string) (modulestore.ID, error) {
 	return modulestore.ID(v), err
 }
 
-func compareIDs(a, b modulestore.ID) int { return slices.Compare(a[:], b[:]) }
+func compareIDs(a, b modulestore.ID) int { return bytes.Compare(a[:], b[:]) }
 
 func sortedIDs(set map[modulestore.ID]bool) []modulestore.ID {
 	return slices.SortedFunc(maps.Keys(set), compareIDs)

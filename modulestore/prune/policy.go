@@ -39,8 +39,8 @@ type walk struct {
 	all    bool // everything stays
 	every  bool // every version was a published one
 	steps  int
-	left   [3]int    // of days, weeks, months
-	last   [3]string // the ones that have theirs
+	left   [3]int // of days, weeks, months
+	last   [3]int // the ones that have theirs
 }
 
 func newWalk(p Policy, course int, branch string, all bool) walk {
@@ -67,9 +67,11 @@ const (
 func (w *walk) visit(p Policy, when time.Time, now time.Time) (why string) {
 	first := w.steps == 0
 	w.steps++
-	year, week := when.ISOWeek()
-	for i, in := range [3]string{when.Format("2006-01-02"), time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC).AddDate(0, 0, 7*week).Format("2006-01-02"), when.Format("2006-01")} {
-		if w.left[i] > 0 && in != w.last[i] {
+	for i := range w.left {
+		if w.left[i] == 0 {
+			continue
+		}
+		if in := period(i, when); in != w.last[i] {
 			w.left[i]--
 			w.last[i] = in
 			why = [3]string{whyDaily, whyWeekly, whyMonthly}[i]
@@ -88,4 +90,16 @@ func (w *walk) visit(p Policy, when time.Time, now time.Time) (why string) {
 		return whyDays
 	}
 	return why
+}
+
+// period numbers the days, weeks and months in which moments are.
+func period(kind int, when time.Time) int {
+	switch kind {
+	case 0:
+		return when.Year()*1000 + when.YearDay()
+	case 1:
+		year, week := when.ISOWeek()
+		return year*100 + week
+	}
+	return when.Year()*100 + int(when.Month())
 }
