@@ -118,7 +118,7 @@ Try it first: lectern demo`,
 	root.AddCommand(
 		c.courseCommand(courses), c.courseCommand(libraries), c.blockCommand(),
 		c.packageCommand(), c.databaseCommand(), c.storeCommand(), c.userCommand(), c.secretCommand(), c.flagCommand(), c.authzCommand(), c.keyCommand(),
-		c.eventsCommand(), c.webhookCommand(), c.jobCommand(), c.legacyCommand(), c.splitCommand(),
+		c.eventsCommand(), c.webhookCommand(), c.jobCommand(), c.legacyCommand(), c.stateCommand(), c.splitCommand(),
 	)
 	for _, v := range []verb{{c.serveCommand(), served{}}, {c.demoCommand(), demonstrated{}}, {c.versionCommand(), versionInfo{}}} {
 		root.AddCommand(v.cmd)
