@@ -40,12 +40,12 @@ func (s OldSite) live() bool {
 	return strings.HasPrefix(s.Source, "mongodb://") || strings.HasPrefix(s.Source, "mongodb+srv://")
 }
 
-// ReadSplitIndex reads a CSV file of the SQL table of course indexes, or of its history table.
-func ReadSplitIndex(path string) ([]split.Index, error) {
+// ReadSplitIndex reads the SQL table of course indexes from its database or a CSV file, or a CSV file of its history table.
+func ReadSplitIndex(ctx context.Context, path string) ([]split.Index, error) {
 	if path == "" {
 		return nil, nil
 	}
-	rows, err := readIndex(path)
+	rows, err := readIndex(ctx, path)
 	if rows == nil && err == nil {
 		rows = []split.Index{} // a table without rows is one
 	}

@@ -168,10 +168,10 @@ With --compat the plan is that of Open edX's own structures.py, to the byte, and
 					return err
 				}
 			}
-			if o.Mirror, err = app.ReadSplitIndex(site.Index); err != nil {
+			if o.Mirror, err = app.ReadSplitIndex(cmd.Context(), site.Index); err != nil {
 				return err
 			}
-			if o.History, err = app.ReadSplitIndex(history); err != nil {
+			if o.History, err = app.ReadSplitIndex(cmd.Context(), history); err != nil {
 				return err
 			}
 			if o.Pins, err = app.ReadSplitPins(pins); err != nil {
@@ -212,7 +212,7 @@ With --compat the plan is that of Open edX's own structures.py, to the byte, and
 	splitSource(cmd, &site)
 	f := cmd.Flags()
 	f.StringVarP(&out, "output", "o", "", "`file` to write the plan to")
-	f.StringVar(&site.Index, "index", "", "CSV `file` of the table split_modulestore_django_splitmodulestorecourseindex")
+	f.StringVar(&site.Index, "index", "", "CSV `file` of the table split_modulestore_django_splitmodulestorecourseindex, or the address of the database with it")
 	f.StringVar(&history, "index-history", "", "CSV `file` of the history of that table: heads younger than --grace stay")
 	f.StringVar(&pins, "pins", "", "CSV `file` of structures that stay: course,version,reason,expires")
 	f.IntVar(&o.Policy.Last, "keep-last", 0, "keep the last `N` structures before each head")
