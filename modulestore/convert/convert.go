@@ -60,8 +60,6 @@ type Result struct {
 	DraftsOnly bool
 	Keys       []Mapping // ordered by kind, then by Old
 	Report     Report
-
-	ids *namer
 }
 
 // Convert makes the state, the key map and the report of a source. It fails with fault.Invalid where the source has no
@@ -84,7 +82,7 @@ func Convert(src Source, o Options) (*Result, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &Result{Key: key, ids: c.ids}
+	r := &Result{Key: key}
 	switch src.Published {
 	case nil:
 		r.State.Published, r.DraftsOnly = draft, true

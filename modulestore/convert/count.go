@@ -103,6 +103,7 @@ func (c *converter) files(st courseware.State) []string {
 		return nil
 	}
 	missing := map[string]bool{}
+	maps.Copy(missing, c.notes.missing)
 	want := func(name string) {
 		if name != "" && !strings.Contains(name, "://") && !c.texts.hasAsset(cleanName(strings.TrimPrefix(name, "/static/"))) {
 			missing[name] = true

@@ -289,3 +289,44 @@ func TestWiki(t *testing.T) {
 		}
 	}
 }
+
+// TestMissingFiles checks that files are looked for where there are some.
+func TestMissingFiles(t *testing.T) {
+	t.Parallel()
+	src := old(
+		&modulestore.Block{ID: id("html/h"), Content: set("data", `"<img src='/static/images/a.png'/> <img src='/c4x/O/C/asset/b.png'/> <img src='/static/c.png'/>"`)},
+		&modulestore.Block{ID: id("video/v"), Settings: set("transcripts", `{"de": "de.srt"}`)},
+	)
+	if r := toConvert(t, src); len(r.Report.Missing) > 0 {
+		t.Errorf("without files: %v", r.Report.Missing)
+	}
+	src.Assets = []*courseware.Asset{{Path: "images/a.png", EntryKey: "images_a.png"}, {Path: "de.srt", EntryKey: "de.srt"}}
+	r := toConvert(t, src)
+	if diff := cmp.Diff([]string{"b.png", "c.png"}, r.Report.Missing); diff != "" {
+		t.Error(diff)
+	}
+	want := convert.Mapping{Old: "/c4x/O/C/asset/de.srt", New: "asset-v1:O+C+R+type@asset+block@de.srt", View: "both", Reason: convert.ReasonFile}
+	if !slices.Contains(r.Keys, want) {
+		t.Errorf("%+v", r.Keys)
+	}
+}
+
+// TestBreaks checks the list of what does not go on as before.
+func TestBreaks(t *testing.T) {
+	t.Parallel()
+	r := toConvert(t, old(
+		&modulestore.Block{ID: id("lti/l"), Settings: set("has_score", "true")}, &modulestore.Block{ID: id("gadget/g")},
+		&modulestore.Block{ID: id("openassessment/o")}, &modulestore.Block{ID: id("discussion/d")},
+		&modulestore.Block{ID: id("html/h"), Content: set("data", `"<script>$('#input_i4x-O-C-html-h_2_1')</script>"`)},
+	))
+	got := map[string]int{}
+	for _, b := range r.Report.Breaks {
+		if b.Count != nil {
+			got[b.What] = *b.Count
+		}
+	}
+	want := map[string]int{"lti_grades": 1, "forum_threads": 1, "wiki": 1, "html_ids": 1, "static_asset_path": 0, "block_types": 1, "jump_links": 0, "anonymous_ids": 2}
+	if diff := cmp.Diff(want, got); diff != "" || len(r.Report.Breaks) != 13 {
+		t.Errorf("%d breaks %s", len(r.Report.Breaks), diff)
+	}
+}

@@ -147,7 +147,7 @@ func TestAnyCourse(t *testing.T) {
 	t.Parallel()
 	d := dbtest.Ready(t, db.SQLite, tables)
 	files := media.NewDir(t.TempDir())
-	seeds, stored := uint64(60), uint64(15)
+	seeds, stored := uint64(40), uint64(9)
 	if os.Getenv("LECTERN_TEST_ALL") == "1" {
 		seeds, stored = 2000, 200
 	}

@@ -155,6 +155,7 @@ type notes struct {
 	wires, inerts, retags, pages int
 	broke, unread, scopes        []Place
 	orphans                      []Orphan
+	missing                      map[string]bool // names of files that links lead to
 	lostTabs                     []string
 	seenDropped                  map[Dropped]bool
 }
@@ -173,6 +174,13 @@ func (n *notes) wired()    { n.wires++ }
 func (n *notes) inert()    { n.inerts++ }
 func (n *notes) retagged() { n.retags++ }
 func (n *notes) onePage()  { n.pages++ }
+
+func (n *notes) noFile(name string) {
+	if n.missing == nil {
+		n.missing = map[string]bool{}
+	}
+	n.missing[name] = true
+}
 
 func (n *notes) tab(slug string) {
 	if !slices.Contains(n.lostTabs, slug) {

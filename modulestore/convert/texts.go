@@ -93,6 +93,13 @@ func mapStrings(v courseware.Value, fn func(string) string) courseware.Value {
 func (t *texts) text(b *modulestore.Block, s string) string {
 	now, changes := t.links.Text(s)
 	t.c.notes.links(b.ID, changes)
+	for _, ch := range changes {
+		if _, name, ok := strings.Cut(ch.Became, "/static/"); ok && (ch.Row == 1 || ch.Row == 2) {
+			if name, _, _ = strings.Cut(name, "?"); !t.names[cleanName(name)] {
+				t.c.notes.noFile(name)
+			}
+		}
+	}
 	return now
 }
 
