@@ -4,6 +4,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/internal/dbtest"
 	"github.com/openlectern/lectern/modulestore/convert"
 )
 
@@ -22,6 +25,16 @@ func BenchmarkConvertDemo(b *testing.B) {
 			for b.Loop() {
 				for _, src := range sources(b, set) {
 					toConvert(b, src)
+				}
+			}
+		})
+		b.Run(set+"/stored", func(b *testing.B) { // read, converted, written into an empty SQLite database
+			for b.Loop() {
+				b.StopTimer()
+				d, files := dbtest.Ready(b, db.SQLite, tables), media.NewDir(b.TempDir())
+				b.StartTimer()
+				for _, src := range sources(b, set) {
+					store(b, d, files, toConvert(b, src))
 				}
 			}
 		})
