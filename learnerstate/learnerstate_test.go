@@ -209,7 +209,10 @@ func TestTable(t *testing.T) {
 // and no others.
 func TestSQL(t *testing.T) {
 	t.Parallel()
-	dbtest.EachReady(t, platform, func(t *testing.T, d *db.DB) {
+	dbtest.Each(t, func(t *testing.T, d *db.DB) {
+		if err := platform(d); err != nil {
+			t.Fatal(err)
+		}
 		dialect := string(d.Engine())
 		if d.Engine() == db.MariaDB {
 			dialect = "mysql"
