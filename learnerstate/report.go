@@ -20,7 +20,9 @@ type Counts struct {
 }
 
 func (c *Counts) add(v Verdict) {
-	c.Rows++
+	if c.Rows++; c.Reasons == nil {
+		c.Reasons = map[string]int64{}
+	}
 	switch v.Outcome {
 	case Maps:
 		c.Maps++
@@ -28,9 +30,6 @@ func (c *Counts) add(v Verdict) {
 		c.NotConverted++
 	case NotInMap:
 		c.NotInMap++
-		if c.Reasons == nil {
-			c.Reasons = map[string]int64{}
-		}
 		c.Reasons[v.Reason]++
 	case BadKey:
 		c.BadKey++
@@ -132,6 +131,9 @@ type Report struct {
 // Report returns the counts so far.
 func (t *Tally) Report() Report {
 	r := Report{All: t.all, Courses: []CourseCounts{}, Types: []TypeCounts{}, Lost: append([]Lost{}, t.lost...), Rewrites: []Rewrite{}}
+	if r.All.Reasons == nil {
+		r.All.Reasons = map[string]int64{}
+	}
 	for _, key := range slices.Sorted(maps.Keys(t.courses)) {
 		r.Courses = append(r.Courses, *t.courses[key])
 	}

@@ -117,10 +117,13 @@ func (r *Rewriter) static(s string, at, done int) (match, bool) {
 	if n == 0 || start == at || start < done {
 		return match{}, false
 	}
+	where, from := r.placeOf(s, start)
+	if where == other { // before the name is read: a long path may hold many of them
+		return match{}, false
+	}
 	name := at + len("static") + n
 	end := addressEnd(s, name)
-	where, from := r.placeOf(s, start)
-	if name == end || where == other {
+	if name == end {
 		return match{}, false
 	}
 	m := keep(1, start, end, r.missing(s, name, end))

@@ -4,7 +4,6 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/keys"
@@ -142,7 +141,8 @@ func TestLibrary(t *testing.T) {
 	}
 }
 
-// Texts that are made to be looked at often take time in step with their length (the limit is far above what is needed).
+// Texts that are made to be looked at often end as well: where time grew with the square of their
+// length, this test would not.
 func TestLinear(t *testing.T) {
 	t.Parallel()
 	r := links.New(course(t))
@@ -151,10 +151,8 @@ func TestLinear(t *testing.T) {
 		"/courses/", "/jump_to_id/x", "c4x/", "i4x:;_;_", `"/static/a `, "%2F", "i4x-a-b-c-d-",
 	} {
 		s := strings.Repeat(p, 1<<17/len(p))
-		began := time.Now()
-		r.Text(s)
-		if took := time.Since(began); took > 20*time.Second {
-			t.Errorf("128 KiB of %s takes %v", p, took)
+		if out, _ := r.Text(s); len(out) > 2*len(s) {
+			t.Errorf("%s grows", p)
 		}
 	}
 }
