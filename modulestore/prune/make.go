@@ -120,10 +120,10 @@ func (p *planner) readIndexes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	byName := map[string]split.Index{}
+	byName, inSQL := map[string]split.Index{}, map[string]bool{}
 	twice := map[string]bool{}
 	for _, x := range p.Mirror {
-		byName[x.Name] = x
+		byName[x.Name], inSQL[x.Name] = x, true
 	}
 	inMongo := map[string]split.Index{}
 	for _, x := range mongo {
@@ -155,7 +155,7 @@ func (p *planner) readIndexes(ctx context.Context) error {
 		switch {
 		case twice[name]:
 			c.leave("refused", "the index has it twice")
-		case p.Mirror != nil && (!there || !slices.Equal(old.Heads(), x.Heads())):
+		case p.Mirror != nil && (!there || !inSQL[name] || !slices.Equal(old.Heads(), x.Heads())):
 			c.leave("refused", "the indexes of SQL and MongoDB differ")
 		case x.Key.IsZero():
 			c.leave("refused", "its row is none of today's")

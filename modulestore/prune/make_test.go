@@ -1,0 +1,142 @@
+package prune
+
+import (
+	"maps"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/modulestore"
+	"github.com/openlectern/lectern/modulestore/bson"
+	"github.com/openlectern/lectern/modulestore/split"
+)
+
+// chain makes a course with n drafts, a day apart, and returns them.
+func (s *site) chain(n int) (ids []modulestore.ID) {
+	for len(ids) < n {
+		var last modulestore.ID
+		if len(ids) > 0 {
+			last = ids[len(ids)-1]
+		}
+		ids = append(ids, s.structure(last))
+		s.now = s.now.Add(24 * time.Hour)
+	}
+	s.add(map[string]modulestore.ID{split.DraftBranch: ids[n-1]})
+	return ids
+}
+
+// going plans and returns the places in ids of those that go.
+func going(t *testing.T, m Reader, o Options, ids []modulestore.ID) (*Plan, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "plan.json")
+	if _, err := Make(t.Context(), m, o, path); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var places []string
+	err = p.read(func(c string, it item) error {
+		if i := slices.Index(ids, it.id); i >= 0 && c == modulestore.CollectionStructures {
+			places = append(places, string(rune('a'+i)))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(places)
+	return p, strings.Join(places, "")
+}
+
+// TestWhatStays prunes a course of twelve drafts a to l, a day apart from Monday 2024-01-01 on, with each rule (PR-1 to PR-7).
+func TestWhatStays(t *testing.T) {
+	t.Parallel()
+	s, m := memorySite(t, 1)
+	ids := s.chain(12)
+	now := s.now.AddDate(1, 0, 0)
+	rows, err := m.Indexes(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := rows[0].Name
+	other := slices.Clone(rows)
+	other[0].Draft = ids[10]
+	history := slices.Clone(rows)
+	history[0].Draft, history[0].LastUpdate = ids[4], now
+	for _, c := range []struct {
+		name   string
+		o      Options
+		goes   string
+		status string
+	}{
+		{"last", Options{Policy: Policy{Last: 2}}, "abcdefghi", ""},
+		{"days", Options{Policy: Policy{Days: 5}, Now: s.now, Grace: time.Hour}, "abcdefgh", ""},
+		{"guard", Options{Policy: Policy{Last: 1}, Now: s.now, Guard: 96 * time.Hour, Grace: time.Hour}, "abcdefghi", ""},
+		{"daily", Options{Policy: Policy{Daily: 3}}, "abcdefghi", ""},
+		{"weekly", Options{Policy: Policy{Weekly: 2}}, "abcdefhijk", ""},
+		{"monthly", Options{Policy: Policy{Monthly: 2}}, "abcdefghijk", ""},
+		{"pin", Options{Policy: Policy{Last: 1}, Pins: []Pin{{Version: ids[3]}, {Version: ids[5], Expires: now.Add(-time.Hour)}, {Version: ids[6], Label: true}}}, "abcefghij", ""},
+		{"label", Options{Policy: Policy{Last: 1, Labelled: true}, Pins: []Pin{{Version: ids[6], Label: true}}}, "abcdefhij", ""},
+		{"ignored course", Options{Policy: Policy{Last: 1}, Ignore: []string{name}}, "", "ignored"},
+		{"ignored structure", Options{Policy: Policy{Last: 1}, Ignore: []string{ids[0].String()}}, "bcdefghij", ""},
+		{"another course", Options{Policy: Policy{Last: 1}, Courses: []string{"x"}}, "", "out of scope"},
+		{"its org", Options{Policy: Policy{Last: 1}, Orgs: []string{"O"}}, "abcdefghij", ""},
+		{"indexes agree", Options{Policy: Policy{Last: 1}, Mirror: rows}, "abcdefghij", ""},
+		{"indexes differ", Options{Policy: Policy{Last: 1}, Mirror: other}, "", "refused"},
+		{"not in SQL", Options{Policy: Policy{Last: 1}, Mirror: []split.Index{}}, "", "refused"},
+		{"history of the index", Options{Policy: Policy{Last: 1}, History: history}, "abcdfghij", ""},
+	} {
+		if c.o.Now.IsZero() {
+			c.o.Now = now
+		}
+		p, goes := going(t, m, c.o, ids)
+		if goes != c.goes || p.Courses[0].Status != c.status {
+			t.Errorf("%s: %q go, status %q; want %q, %q", c.name, goes, p.Courses[0].Status, c.goes, c.status)
+		}
+	}
+
+	gap := newMemory()
+	gap.docs = map[string]map[modulestore.ID]bson.Doc{}
+	for c, docs := range m.docs {
+		gap.docs[c] = maps.Clone(docs)
+	}
+	delete(gap.docs[modulestore.CollectionStructures], ids[5])
+	if p, goes := going(t, gap, Options{Policy: Policy{Last: 1}, Now: now}, ids); goes != "abcdeghij" || !p.Courses[0].Truncated {
+		t.Errorf("with a gap %q go, %+v", goes, p.Courses[0])
+	}
+	delete(gap.docs[modulestore.CollectionStructures], ids[11])
+	if p, goes := going(t, gap, Options{Policy: Policy{Last: 1}, Now: now}, ids); goes != "" || p.Courses[0].Status != "damaged" || p.Definitions.Remove > 0 {
+		t.Errorf("without its head %q go, %+v", goes, p)
+	}
+
+	clear(m.docs[modulestore.CollectionIndexes])
+	path := filepath.Join(t.TempDir(), "plan.json")
+	if _, err := Make(t.Context(), m, Options{Policy: Policy{Last: 1}}, path); !fault.Is(err, fault.Refused) {
+		t.Errorf("without any head: %v", err)
+	}
+	if _, goes := going(t, m, Options{Policy: Policy{Last: 1}, Headless: true, Now: s.now.AddDate(0, 0, 60)}, ids); goes != "" {
+		t.Errorf("a deleted course within its grace loses %q", goes)
+	}
+	if _, goes := going(t, m, Options{Policy: Policy{Last: 1}, Headless: true, Now: now}, ids); goes != "abcdefghijkl" {
+		t.Errorf("a course deleted long ago loses %q", goes)
+	}
+}
+
+func TestReadPins(t *testing.T) {
+	t.Parallel()
+	v := strings.Repeat("a", 24)
+	pins, err := ReadPins(strings.NewReader("course,version,reason,expires,label\nc,"+v+",exam,2024-05-01,\nc,"+v+",,,final\n"), "f")
+	if err != nil || len(pins) != 2 || pins[0].Expires.Month() != 5 || !pins[1].Label {
+		t.Errorf("%+v, %v", pins, err)
+	}
+	for _, text := range []string{"", "course,version\n", "course,version,reason,expires\nc,x,,\n", "course,version,reason,expires\nc," + v + ",,soon\n", "course,version,reason,expires\nc\n"} {
+		if _, err := ReadPins(strings.NewReader(text), "f"); !fault.Is(err, fault.Invalid) {
+			t.Errorf("%q: %v", text, err)
+		}
+	}
+}
