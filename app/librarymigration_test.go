@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/uuid"
 
+	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/internal/dbtest"
@@ -271,5 +272,34 @@ func TestMigrationLost(t *testing.T) {
 	}
 	if got := state(again); got.State != migrator.Succeeded || got.Attempts != 2 {
 		t.Errorf("taken up: %+v", got)
+	}
+}
+
+// TestMigrateBy: W12. What a person migrates is that person's.
+func TestMigrateBy(t *testing.T) {
+	t.Parallel()
+	s, m := withShelf(t, db.SQLite)
+	ann := s.person("ann", true)
+	if _, err := ann.MigrateToLibrary(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	err := s.app.View(t.Context(), func(tx *db.Tx) error {
+		pkg, err := libraryPackage(t.Context(), tx, shelf)
+		if err != nil {
+			return err
+		}
+		list, err := publishing.Logs(t.Context(), tx, pkg.ID, publishing.LogFilter{})
+		for _, l := range list {
+			if l.By != ann.By {
+				t.Errorf("%s is by %d, want %d", publishing.LogName(l.Publish, l.ID), l.By, ann.By)
+			}
+		}
+		if len(list) != 2 {
+			t.Errorf("%d logs, want a change and a publish", len(list))
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
 }
