@@ -189,10 +189,19 @@ func TestNobodyMayAnything(t *testing.T) {
 			_, err := a.Export(ctx, s.key, filepath.Join(out, "x.tar.gz"), "", nil)
 			return err
 		},
-		"Import":   func(a *App, _ Config) error { _, err := a.Import(ctx, s.src, ImportOptions{}); return err },
-		"Rerun":    func(a *App, _ Config) error { _, err := a.Rerun(ctx, s.key, other, "", "", nil); return err },
-		"Delete":   func(a *App, _ Config) error { _, err := a.Delete(ctx, s.key, false, ""); return err },
-		"Packages": func(a *App, _ Config) error { _, err := a.Packages(ctx); return err },
+		"Import": func(a *App, _ Config) error { _, err := a.Import(ctx, s.src, ImportOptions{}); return err },
+		"Rerun":  func(a *App, _ Config) error { _, err := a.Rerun(ctx, s.key, other, "", "", nil); return err },
+		"Delete": func(a *App, _ Config) error { _, err := a.Delete(ctx, s.key, false, ""); return err },
+		"CreateLibrary": func(a *App, _ Config) error {
+			_, err := a.CreateLibrary(ctx, mustLibrary(s.t, "lib:Acme:New"), "")
+			return err
+		},
+		"MigrateToLibrary": func(a *App, _ Config) error {
+			_, err := a.MigrateToLibrary(ctx, LibraryMigration{Sources: []string{sample.CourseKey}, Target: "lib:Acme:New"})
+			return err
+		},
+		"LibraryMigrations": func(a *App, _ Config) error { _, err := a.LibraryMigrations(ctx, "lib:Acme:New"); return err },
+		"Packages":          func(a *App, _ Config) error { _, err := a.Packages(ctx); return err },
 		"Backup": func(a *App, _ Config) error {
 			_, err := a.Backup(ctx, sample.CourseKey, filepath.Join(out, "x.zip"), "", nil)
 			return err

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"strings"
 
 	"github.com/openlectern/lectern/catalog"
 	"github.com/openlectern/lectern/content/publishing"
@@ -20,7 +21,7 @@ type CreatedLibrary struct {
 // organization. One that is there is fault.Conflict. A person who makes it becomes its admin.
 func (a *App) CreateLibrary(ctx context.Context, key keys.Context, title string) (*CreatedLibrary, error) {
 	name := key.String()
-	if !key.IsLibrary() {
+	if !strings.HasPrefix(name, "lib:") {
 		return nil, noLibraryKey(name)
 	}
 	t := thePackage(name)

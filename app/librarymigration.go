@@ -58,7 +58,7 @@ func (m LibraryMigration) check(ctx context.Context) (r *asked, err error) {
 			err = errors.Join(err, r.end())
 		}
 	}()
-	if r.target, err = keys.ParseContext(m.Target); err != nil || !r.target.IsLibrary() {
+	if r.target, err = keys.ParseContext(m.Target); err != nil || !strings.HasPrefix(m.Target, "lib:") {
 		return r, noLibraryKey(m.Target)
 	}
 	if r.options.Level, err = migrator.ParseLevel(m.Level); err != nil {

@@ -34,16 +34,16 @@ type LibraryImport struct {
 
 // LibraryMigrations lists the migrations to a library, or with "" to all that the actor may see, newest first.
 func (a *App) LibraryMigrations(ctx context.Context, library string) (out []LibraryImport, err error) {
-	out = []LibraryImport{}
+	if library != "" {
+		if _, err := visible(ctx, a, "LibraryMigrations", []string{library}, thePackage); err != nil {
+			return nil, err
+		}
+	}
 	err = a.View(ctx, func(tx *db.Tx) error {
 		out, err = libraryImports(ctx, tx, library)
 		return err
 	})
-	if err != nil || len(out) == 0 && library == "" {
-		return out, err
-	}
-	if library != "" && len(out) == 0 { // it is asked for all the same
-		_, err := visible(ctx, a, "LibraryMigrations", []string{library}, thePackage)
+	if err != nil || library != "" {
 		return out, err
 	}
 	return visible(ctx, a, "LibraryMigrations", out, func(i LibraryImport) thing { return thePackage(i.Target) })

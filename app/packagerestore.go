@@ -17,6 +17,7 @@ import (
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/keys"
+	"github.com/openlectern/lectern/migrator"
 	"github.com/openlectern/lectern/user"
 )
 
@@ -297,6 +298,9 @@ func (r *packageRestorer) swap(ctx context.Context) error {
 			if err := course.DropLabels(ctx, r.tx, r.old.ID); err != nil {
 				return err
 			}
+		}
+		if err := migrator.Forget(ctx, r.tx, r.old.ID); err != nil {
+			return err
 		}
 		err := content.DeletePackage(ctx, r.tx, r.old.ID)
 		if errors.Is(err, db.ErrForeignKey) {

@@ -27,6 +27,7 @@ var without = map[string]string{
 	"Update":         "the transaction that use cases run in",
 	"OK":             "of a result",
 	"LastEdit":       "of a result",
+	"FailedSources":  "of a result",
 	"OpenAnyAge":     "opens the store for nobody",
 	"New":            "makes a store of nobody's",
 	"Ready":          "makes tables when a server starts",

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -30,7 +31,7 @@ collections of its own. Fill it from courses and legacy libraries with: lectern 
 		Example: `  lectern library create lib:Acme:Physics --title "Physics"`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			key, err := keys.ParseContext(args[0])
-			if err != nil || !key.IsLibrary() {
+			if err != nil || !strings.HasPrefix(key.String(), "lib:") {
 				return usage(args[0], "is not the key of a library").WithNext("write " + libraryForm)
 			}
 			return c.with(cmd.Context(), making, func(a *app.App) error {
@@ -182,7 +183,7 @@ and how it ended. A source is forwarded to the one migration that old references
 			library := ""
 			if len(args) == 1 {
 				library = args[0]
-				if key, err := keys.ParseContext(library); err != nil || !key.IsLibrary() {
+				if key, err := keys.ParseContext(library); err != nil || !strings.HasPrefix(key.String(), "lib:") {
 					return usage(library, "is not the key of a library").WithNext("write " + libraryForm)
 				}
 			}
