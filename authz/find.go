@@ -69,7 +69,10 @@ func find(ctx context.Context, tx *db.Tx, version uuid.UUID, rules []rule) (*pre
 		switch r, asked := byKey[key]; {
 		case asked && ptype == "g" && w.rule == r:
 			w.ext = &e
-			p.rows[r] = []row{w} // not appended: lists of keys may overlap
+			p.rows[r] = []row{w}           // not appended: lists of keys may overlap
+			if tx.Engine().MySQLFamily() { // one that differs by case may be asked for as well
+				others[fold(tx, key)] = append(others[fold(tx, key)], w.rule)
+			}
 		case asked:
 			p.taken[r] = true
 		default:

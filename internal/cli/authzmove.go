@@ -243,8 +243,9 @@ func (c *cli) authzRuns() *cobra.Command {
 	cmd := &cobra.Command{
 		Use: "runs [ID]", Short: "List moves of roles, or show one", Args: cobra.MaximumNArgs(1),
 		Long: `Runs lists moves of roles between the platform's own role rows and assignments, newest first, those of other programs
-too. With the number of a run it tells what became of each row. --retry tries again what failed of it; --close ends one that is
-said to work and does not, as after a crash of another program; --csv prints its rows as a table for other programs.
+too. With the number of a run it tells what became of each row. --retry tries again what failed of it, with the change of the
+flag where that failed with it; --close ends one that is said to work and does not, as after a crash of another program; --csv
+prints its rows as a table for other programs.
 
 A run that moves very many roles does so in batches. Where its program has ended --resume takes it up where it stopped, and
 --close takes back what it had copied; if the flag was turned already both do what is left to do.`,

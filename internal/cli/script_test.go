@@ -70,6 +70,7 @@ func TestEngines(t *testing.T) {
 func setup(url string) func(*testscript.Env) error {
 	return func(env *testscript.Env) error {
 		env.Setenv("LECTERN_DB", url)
+		env.Setenv("GORACE", os.Getenv("GORACE")) // by which a program under the race detector is told not to sleep before it ends
 		env.Setenv("course", sample.CourseKey)
 		env.Setenv("library", sample.LibraryKey)
 		env.Setenv("many", manyFiles)

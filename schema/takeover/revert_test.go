@@ -234,7 +234,7 @@ func TestGoldenRevertStopped(t *testing.T) {
 		case !e.MySQLFamily():
 			stride = 5 // every statement of a transaction is undone alike
 		case e == db.MySQL && !thorough():
-			stride = 3 // MariaDB has them all
+			stride = 7 // MariaDB has them all
 		}
 		for s.at = 0; ; s.at += stride {
 			s.seen, s.off = 0, false

@@ -49,7 +49,10 @@ var spoiledStarts = map[string]spoiled{
 func TestGoldenSpoiled(t *testing.T) {
 	t.Parallel()
 	for _, e := range dbtest.Engines() {
-		for _, name := range goldendb.Starts(t, e, "B-*") {
+		for i, name := range goldendb.Starts(t, e, "B-*") {
+			if e == db.MySQL && i%3 != 0 && !thorough() {
+				continue // they are MariaDB's, which has them all
+			}
 			t.Run(string(e)+"/"+name, func(t *testing.T) {
 				t.Parallel()
 				want, known := spoiledStarts[name]

@@ -170,7 +170,7 @@ func stopEverywhere(t *testing.T, prepare func(*db.DB) error, o Options, end fun
 	t.Helper()
 	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
 		t.Parallel()
-		c := crash{engine: e, url: dbtest.URL(t, e), migrate: migrating(o), options: o, ended: end, sparing: e.MySQLFamily() && !thorough()}
+		c := crash{engine: e, url: dbtest.URL(t, e), migrate: migrating(o), options: o, ended: end, sparing: e.MySQLFamily() && !thorough(), leap: leap(e)}
 		if e == db.PostgreSQL && !thorough() {
 			c.stride = 11 // what a transaction undoes is undone alike
 		}
