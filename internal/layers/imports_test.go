@@ -238,7 +238,7 @@ func TestCheckFindsWrongImports(t *testing.T) {
 }
 
 // TestOldStoresAreReadInOnePlace holds that what answers requests does not lead to the readers of the old stores, and that of
-// the use cases only those of the converter do: nothing reads an old store in passing (modulestore.md §6, DEP-38, DEP-52).
+// the use cases only those of converting and pruning do: nothing reads an old store in passing (modulestore.md §6, DEP-38, DEP-52).
 func TestOldStoresAreReadInOnePlace(t *testing.T) {
 	t.Parallel()
 	for _, f := range sources(t) {
