@@ -1,5 +1,7 @@
 package app
 
+import "strings"
+
 // Permission is what a use case asks of its actor. The system operator needs none.
 type Permission struct {
 	who     who
@@ -30,10 +32,7 @@ func (p Permission) String() string {
 	text := map[who]string{operators: "staff", creators: "course creators", signedIn: "everybody who is signed in"}
 	s := text[p.who]
 	if p.who == allowed || p.who == viewers {
-		s = p.course
-		if p.library != "" {
-			s += ", " + p.library
-		}
+		s = strings.Trim(p.course+", "+p.library, ", ")
 	}
 	if p.also != 0 {
 		s += "; " + text[p.also]
