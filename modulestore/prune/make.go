@@ -48,7 +48,8 @@ type planner struct {
 	extra   map[modulestore.ID]Header
 	lost    bool // a head is missing, or something could not be read: what has no head may be somebody's
 	rows    []split.Index
-	current modulestore.ID // where the walk is
+	current modulestore.ID                // where the walk is
+	gaps    map[modulestore.ID][]*pointer // by the original of their histories, the walks that came to what is not there
 }
 
 // Make plans, and writes the plan to a file at path, which takes its place when it is complete. It changes nothing else.
@@ -66,7 +67,7 @@ func Make(ctx context.Context, db Reader, o Options, path string) (plan *Plan, e
 		o.Now = time.Now()
 	}
 	o.Now = o.Now.UTC().Truncate(time.Second)
-	p := &planner{Options: o, db: db, names: map[string]int{}, ignored: map[modulestore.ID]bool{}, extra: map[modulestore.ID]Header{},
+	p := &planner{Options: o, db: db, names: map[string]int{}, ignored: map[modulestore.ID]bool{}, extra: map[modulestore.ID]Header{}, gaps: map[modulestore.ID][]*pointer{},
 		plan: &Plan{Format: format, Database: db.Name(), Made: o.Now, Policy: o.Policy, Guard: o.Guard.String(), Grace: o.Grace.String(), Courses: []Course{}, Findings: []string{}}}
 	defer func() { err = errors.Join(err, p.table.close()) }()
 	if err := p.readStructures(ctx); err != nil {
@@ -105,7 +106,7 @@ func (p *planner) readStructures(ctx context.Context) error {
 	err := p.db.Structures(ctx, func(h Header) error {
 		n++
 		p.Progress.tell("reading structures", n, 0)
-		return s.add(record{id: h.ID, previous: h.Previous, when: h.when().Unix(), size: uint32(h.Size)})
+		return s.add(record{id: h.ID, previous: h.Previous, original: h.Original, when: h.when().Unix(), size: uint32(h.Size)})
 	})
 	if err != nil {
 		return err

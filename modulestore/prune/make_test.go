@@ -109,6 +109,10 @@ func TestWhatStays(t *testing.T) {
 	if p, goes := going(t, gap, Options{Policy: Policy{Last: 1}, Now: now}, ids); goes != "abcdeghij" || !p.Courses[0].Truncated {
 		t.Errorf("with a gap %q go, %+v", goes, p.Courses[0])
 	}
+	// What is behind a gap is history all the same: pruning makes gaps, and the next plan keeps by the same policy.
+	if _, goes := going(t, gap, Options{Policy: Policy{Last: 8}, Now: now}, ids); goes != "ab" {
+		t.Errorf("behind a gap %q go", goes)
+	}
 	delete(gap.docs[modulestore.CollectionStructures], ids[11])
 	if p, goes := going(t, gap, Options{Policy: Policy{Last: 1}, Now: now}, ids); goes != "" || p.Courses[0].Status != "damaged" || p.Definitions.Remove > 0 {
 		t.Errorf("without its head %q go, %+v", goes, p)

@@ -14,15 +14,15 @@ import (
 
 // record is a structure or definition in temporary storage.
 type record struct {
-	id, previous modulestore.ID
-	when         int64  // seconds; how young it counts as
-	size         uint32 // bytes
-	owner        uint32 // 1 + the number of the course that it is told of under, 0 none
-	stays        bool
+	id, previous, original modulestore.ID
+	when                   int64  // seconds; how young it counts as
+	size                   uint32 // bytes
+	owner                  uint32 // 1 + the number of the course that it is told of under, 0 none
+	stays                  bool
 }
 
 const (
-	recordSize = 12 + 12 + 8 + 4 + 4 + 1
+	recordSize = 12 + 12 + 12 + 8 + 4 + 4 + 1
 	// blockRecords is how many records are in memory at once, runRecords how many are sorted there: 60 MiB.
 	blockRecords = 1 << 14
 	runRecords   = 1 << 20
@@ -31,22 +31,24 @@ const (
 func (r *record) put(b []byte) {
 	copy(b, r.id[:])
 	copy(b[12:], r.previous[:])
-	binary.BigEndian.PutUint64(b[24:], uint64(r.when))
-	binary.BigEndian.PutUint32(b[32:], r.size)
-	binary.BigEndian.PutUint32(b[36:], r.owner)
-	b[40] = 0
+	copy(b[24:], r.original[:])
+	binary.BigEndian.PutUint64(b[36:], uint64(r.when))
+	binary.BigEndian.PutUint32(b[44:], r.size)
+	binary.BigEndian.PutUint32(b[48:], r.owner)
+	b[52] = 0
 	if r.stays {
-		b[40] = 1
+		b[52] = 1
 	}
 }
 
 func (r *record) get(b []byte) {
 	copy(r.id[:], b)
 	copy(r.previous[:], b[12:])
-	r.when = int64(binary.BigEndian.Uint64(b[24:]))
-	r.size = binary.BigEndian.Uint32(b[32:])
-	r.owner = binary.BigEndian.Uint32(b[36:])
-	r.stays = b[40] == 1
+	copy(r.original[:], b[24:])
+	r.when = int64(binary.BigEndian.Uint64(b[36:]))
+	r.size = binary.BigEndian.Uint32(b[44:])
+	r.owner = binary.BigEndian.Uint32(b[48:])
+	r.stays = b[52] == 1
 }
 
 // sorter puts records into order with bounded memory: runs of them are sorted and merged from temporary storage, which has no

@@ -10,8 +10,9 @@ import (
 
 // pointer is a walk with the structure that it comes to next.
 type pointer struct {
-	next modulestore.ID
-	walk walk
+	next     modulestore.ID
+	original modulestore.ID // of what it came by last
+	walk     walk
 }
 
 // pointers is a heap, newest id first.
@@ -28,7 +29,8 @@ func (p *pointers) Pop() any {
 	return last
 }
 
-// walkHistories goes through all structures from the newest to the oldest, with one pointer for each head. A structure that no
+// walkHistories goes through all structures from the newest to the oldest, with one pointer for each head. Where a history has a
+// gap, as pruning leaves, it goes on with the next older structure of the same original that nothing leads to. Any other that no
 // pointer comes to is the last one of what has no head: it gets a pointer of its own.
 func (p *planner) walkHistories(ctx context.Context) error {
 	var heads pointers
@@ -39,7 +41,7 @@ func (p *planner) walkHistories(ctx context.Context) error {
 		course := p.names[p.rows[i].Name]
 		c := &p.plan.Courses[course]
 		for _, h := range p.rows[i].Heads() {
-			if err := p.push(&heads, &pointer{h.ID, newWalk(p.Policy, course, h.Branch, c.Status != "")}); err != nil {
+			if err := p.push(&heads, &pointer{next: h.ID, walk: newWalk(p.Policy, course, h.Branch, c.Status != "")}); err != nil {
 				return err
 			}
 		}
@@ -71,15 +73,21 @@ func (p *planner) walkHistories(ctx context.Context) error {
 				continue
 			}
 			reached = true
-			p.visit(&now, &next.walk)
-			next.next = now.previous
-			*r, p.table.dirty = now, true
-			if err := p.push(&heads, next); err != nil {
+			if err := p.pass(&heads, next, r, &now); err != nil {
 				return err
 			}
 		}
 		if reached || now.owner > 0 {
 			continue // what has no head ends where it branched off
+		}
+		if across := p.gaps[now.original]; len(across) > 0 {
+			delete(p.gaps, now.original)
+			for _, next := range across {
+				if err := p.pass(&heads, next, r, &now); err != nil {
+					return err
+				}
+			}
+			continue
 		}
 		if loose == nil {
 			fresh := p.Now.Sub(time.Unix(now.when, 0)) < p.Grace
@@ -104,9 +112,22 @@ func (p *planner) walkHistories(ctx context.Context) error {
 	return nil
 }
 
+// pass lets a walk that came to a structure say whether it stays, and go on.
+func (p *planner) pass(heads *pointers, at *pointer, r, now *record) error {
+	p.visit(now, &at.walk)
+	at.next, at.original = now.previous, now.original
+	*r, p.table.dirty = *now, true
+	return p.push(heads, at)
+}
+
+// truncated leaves a walk at a gap.
 func (p *planner) truncated(at *pointer) {
-	if at.walk.course >= 0 {
-		p.plan.Courses[at.walk.course].Truncated = true
+	if at.walk.course < 0 {
+		return
+	}
+	p.plan.Courses[at.walk.course].Truncated = true
+	if !at.original.IsZero() {
+		p.gaps[at.original] = append(p.gaps[at.original], at)
 	}
 }
 
@@ -114,13 +135,14 @@ func (p *planner) truncated(at *pointer) {
 // a second, or was made during the scan, is visited at once.
 func (p *planner) push(heads *pointers, at *pointer) error {
 	for seen := 0; !at.next.IsZero(); seen++ {
-		if seen > p.table.n+len(p.extra) {
-			p.truncated(at) // a circle
+		if seen > p.table.n+len(p.extra) { // a circle
+			at.original = modulestore.ID{}
+			p.truncated(at)
 			return nil
 		}
 		if h, there := p.extra[at.next]; there {
 			at.walk.visit(p.Policy, h.when(), p.Now)
-			at.next = h.Previous
+			at.next, at.original = h.Previous, h.Original
 			continue
 		}
 		if compareIDs(at.next, p.current) < 0 {
@@ -143,7 +165,7 @@ func (p *planner) push(heads *pointers, at *pointer) error {
 		if err := p.table.poke(i, r); err != nil {
 			return err
 		}
-		at.next = r.previous
+		at.next, at.original = r.previous, r.original
 	}
 	return nil
 }
