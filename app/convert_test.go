@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -329,5 +330,59 @@ func TestConvertDryRun(t *testing.T) {
 		if diff := cmp.Diff(real, dry, cmp.AllowUnexported(modulestore.Tally{})); diff != "" {
 			t.Errorf("%s: the run is another than its rehearsal (-run +rehearsal)\n%s", set, diff)
 		}
+	}
+}
+
+// TestGoldenConvertFromServer converts the sets that are there as an archive too from a running server: what comes of them is what comes of their dumps, and
+// nothing changes there.
+func TestGoldenConvertFromServer(t *testing.T) {
+	t.Parallel()
+	for i, set := range expected.Sets(t, "archive.gz") {
+		t.Run(set, func(t *testing.T) {
+			t.Parallel()
+			path := golden.Path(t, "modulestore/"+set+"/dump")
+			src, err := dump.Open(path, "")
+			if err != nil {
+				t.Fatal(err)
+			}
+			uri, database := expected.OnServer(t, src, fmt.Sprintf("convert%d", i))
+			if err := src.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if uri == "" {
+				return // readers are tested against the protocol alone, and conversion with dumps
+			}
+			server := OldSite{Source: uri, Database: database}
+			before, err := ListOldSite(t.Context(), server, true, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			convert := func(site OldSite) map[string]*course.Report {
+				a := emptyStore(t, dbtest.URL(t, db.SQLite))
+				out, err := a.ConvertOldSite(t.Context(), site, ConvertOptions{Verify: true, KeyMaps: t.TempDir()})
+				if err != nil {
+					t.Fatal(err)
+				}
+				reports := map[string]*course.Report{}
+				for _, c := range out.Courses {
+					if c.Err != nil {
+						if !known(c) {
+							t.Errorf("%s: %v", c.Source, c.Err)
+						}
+						continue
+					}
+					c.Report.Forget()
+					reports[c.Source] = c.Report
+				}
+				return reports
+			}
+			if diff := cmp.Diff(convert(OldSite{Source: path}), convert(server)); diff != "" {
+				t.Errorf("from the server (-dump +server)\n%s", diff)
+			}
+			after, err := ListOldSite(t.Context(), server, true, nil)
+			if err != nil || after.Documents != before.Documents || after.Bytes != before.Bytes {
+				t.Errorf("the database has %d documents, %d bytes, and had %d, %d: %v", after.Documents, after.Bytes, before.Documents, before.Bytes, err)
+			}
+		})
 	}
 }
