@@ -154,6 +154,9 @@ unless --overwrite says so.`,
 					o.Courses = append(o.Courses, arg)
 				}
 			}
+			if site.Index != "" && len(srcs) > 1 {
+				return usage("--index", "the index is of one site, and several sources are named").WithNext("convert one source at a time")
+			}
 			if all && (len(o.Courses) > 0 || o.Org != "") {
 				return usage("--all", "it is all, or what is named").WithNext("leave one of them out")
 			}

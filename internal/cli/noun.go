@@ -37,8 +37,8 @@ func (n noun) key(text string) (keys.Course, error) {
 	k, err := keys.ParseCourse(text)
 	if err != nil {
 		if c, cerr := keys.ParseContext(text); cerr == nil && c.IsLibrary() {
-			return k, fault.Errorf(fault.Refused, text, "libraries of this kind have no commands here").
-				WithNext("name a legacy library: " + libraries.form)
+			return k, fault.Errorf(fault.Refused, text, "this command is for legacy libraries").
+				WithNext("name one: " + libraries.form + "; for libraries of this kind there are lectern library create, migrate, migrations and lectern package")
 		}
 		return k, notKey(text, n.one, n.form, err)
 	}
