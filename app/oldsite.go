@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"github.com/openlectern/lectern/conversion"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/dump"
 	"github.com/openlectern/lectern/modulestore/inventory"
@@ -59,8 +60,9 @@ func ListOldSite(ctx context.Context, site OldSite, full bool, progress Progress
 	return inventory.Take(ctx, src, o)
 }
 
-// Here returns which courses and libraries of an old site this store has under the keys that they would have here.
-func (a *App) Here(ctx context.Context, r *inventory.Report) (map[string]bool, error) {
+// Here returns under which keys this store has courses and libraries of an old site, by the keys of the site: what was made of
+// them, or what stands under the key that they would get.
+func (a *App) Here(ctx context.Context, r *inventory.Report) (map[string]string, error) {
 	here := map[string]bool{}
 	for _, libraries := range []bool{false, true} {
 		list, err := a.List(ctx, libraries, false)
@@ -71,10 +73,21 @@ func (a *App) Here(ctx context.Context, r *inventory.Report) (map[string]bool, e
 			here[s.Key] = true
 		}
 	}
-	found := map[string]bool{}
+	sources := make([]string, len(r.Courses))
+	for i, c := range r.Courses {
+		sources[i] = c.Key
+	}
+	made, err := conversion.Targets(ctx, a.DB, sources)
+	if err != nil {
+		return nil, err
+	}
+	found := map[string]string{}
 	for _, c := range r.Courses {
-		if key := c.Today.String(); here[key] {
-			found[key] = true
+		for _, key := range []string{made[c.Key], c.Today.String()} {
+			if here[key] {
+				found[c.Key] = key
+				break
+			}
 		}
 	}
 	return found, nil

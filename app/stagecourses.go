@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/openlectern/lectern/authz/legacy"
+	"github.com/openlectern/lectern/conversion"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
@@ -24,7 +25,7 @@ type LegacyCourse struct {
 	Team      []LegacyRole
 	Enrolled  *oldcourse.Count // nil where the database does not know
 	Today     string           // the key that it gets when it is converted, "" where that is none
-	Converted bool             // this store has a course under that key
+	Converted string           // what was made of it here, or what stands under that key; "" for nothing
 	Rerun     bool             // the actor may convert it: the warning goes with an offer (DEP-12)
 }
 
@@ -164,6 +165,10 @@ func (a *App) legacyCourses(ctx context.Context, tx *db.Tx, wanted, all []string
 	if err != nil {
 		return nil, err
 	}
+	made, err := conversion.Targets(ctx, tx, there)
+	if err != nil {
+		return nil, err
+	}
 	makes, err := a.makesIn(ctx, tx)
 	if err != nil {
 		return nil, err
@@ -182,8 +187,10 @@ func (a *App) legacyCourses(ctx context.Context, tx *db.Tx, wanted, all []string
 		}
 		if k, ok := oldcourse.ParseKey(key); ok {
 			c.Today = k.Today().String()
-			c.Converted = c.Today != "" && converted[c.Today]
-			c.Rerun = stage.Text() != "" && c.Today != "" && !c.Converted && makes(k.Course)
+			if c.Converted = made[key]; c.Converted == "" && converted[c.Today] {
+				c.Converted = c.Today
+			}
+			c.Rerun = stage.Text() != "" && c.Today != "" && c.Converted == "" && makes(k.Course)
 		}
 		if c.Team == nil {
 			c.Team = []LegacyRole{}

@@ -129,6 +129,22 @@ func List(ctx context.Context, q db.Querier) ([]Conversion, error) {
 	return sorted(db.All(ctx, q, `SELECT `+columns+` FROM lectern_conversion`, nil, scan))
 }
 
+// Targets returns what was made of each of these sources, of those that anything was made of: the least by key of several.
+func Targets(ctx context.Context, q db.Querier, sources []string) (map[string]string, error) {
+	made := make(map[string]string, len(sources))
+	err := db.QueryIn(ctx, q, `SELECT source_key, target_key FROM lectern_conversion WHERE source_key IN (?...)`, sources, nil, func(r *db.Row) error {
+		var source, target string
+		if err := r.Scan(&source, &target); err != nil {
+			return err
+		}
+		if first, has := made[source]; !has || target < first {
+			made[source] = target
+		}
+		return nil
+	})
+	return made, err
+}
+
 // sorted orders by bytes, as not every engine's ORDER BY does.
 func sorted(list []Conversion, err error) ([]Conversion, error) {
 	slices.SortFunc(list, func(a, b Conversion) int { return strings.Compare(a.Target, b.Target) })

@@ -82,6 +82,9 @@ func TestSave(t *testing.T) {
 		if _, ok, err := conversion.Find(t.Context(), d, "course-v1:A+B+d"); ok || err != nil {
 			t.Errorf("found what is not there, %v", err)
 		}
+		if made, err := conversion.Targets(t.Context(), d, []string{"A/B/c", "A/B/none"}); err != nil || len(made) != 1 || made["A/B/c"] == "" {
+			t.Errorf("targets are %v, %v", made, err)
+		}
 		of, err := conversion.Of(t.Context(), d, "A/B/c")
 		if err != nil || len(of) != 2 || of[0].Target != other.Target || of[1].Target != first.Target {
 			t.Errorf("made of it: %+v, %v", of, err)

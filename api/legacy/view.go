@@ -124,8 +124,8 @@ func courseOf(c app.LegacyCourse, s oldcourse.Setting) courseView {
 	if c.Enrolled != nil {
 		v.Enrolled = &enrolled{c.Enrolled.Active, c.Enrolled.All}
 	}
-	if c.Converted {
-		v.ConvertedTo = &c.Today
+	if c.Converted != "" {
+		v.ConvertedTo = &c.Converted
 	}
 	if !c.Missing {
 		v.Warning = orNull(s.Text())

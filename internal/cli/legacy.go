@@ -61,7 +61,7 @@ type loose struct {
 	Bytes      int64 `json:"bytes"`
 }
 
-func newOldCourses(r *inventory.Report, here map[string]bool, detailed bool) oldCourses {
+func newOldCourses(r *inventory.Report, here map[string]string, detailed bool) oldCourses {
 	d := oldCourses{Courses: make([]oldCourse, len(r.Courses)), Problems: newOldProblems(r.Problems), Loose: loose(r.Loose), Documents: r.Documents, Bytes: r.Bytes, detailed: detailed}
 	for i, c := range r.Courses {
 		o := oldCourse{Key: c.Key, Store: c.Store, Blocks: c.Blocks, Drafts: c.Drafts, Versions: c.Versions, Bytes: c.Bytes, Files: c.Files,
@@ -69,7 +69,7 @@ func newOldCourses(r *inventory.Report, here map[string]bool, detailed bool) old
 		if !c.LastEdit.IsZero() {
 			o.LastEdit = stampOf(&c.LastEdit)
 		}
-		if key := c.Today.String(); here[key] {
+		if key, has := here[c.Key]; has {
 			o.ConvertedTo = &key
 		}
 		d.Courses[i] = o
@@ -177,7 +177,7 @@ func (c *cli) oldSiteCommand(use, short, long, example string, full bool) *cobra
 
 SRC is a folder or an --archive file that mongodump wrote, packed or not, or the address of a server, mongodb://host/database.
 Nothing is ever written there. A site with the SQL table of course indexes keeps that up to date first: give it with --index.
-Of courses that are in the store here under the key they would get, converted_to is that key. The status is 1 when parts of the
+Of courses that are in the store here, converted_to is their key. The status is 1 when parts of the
 source cannot be read; what can be is listed all the same.`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			site.Source = args[0]
@@ -239,7 +239,7 @@ func only(r *inventory.Report, wanted []string) error {
 }
 
 // here asks the store, if there is one, which of the courses it has. Who names no store and has none is not told to make one.
-func (c *cli) here(ctx context.Context, r *inventory.Report) (here map[string]bool, err error) {
+func (c *cli) here(ctx context.Context, r *inventory.Report) (here map[string]string, err error) {
 	conf := c.config(reading)
 	if conf.DB == "" && conf.Data == "" {
 		if _, err := os.Stat(filepath.Join(app.DefaultData, "lectern.db")); errors.Is(err, fs.ErrNotExist) {

@@ -194,8 +194,8 @@ func newLegacyCourse(o app.LegacyCourse, full bool) legacyCourse {
 	if o.Enrolled != nil {
 		l.Enrolled, l.EverIn = &o.Enrolled.Active, &o.Enrolled.All
 	}
-	if o.Converted {
-		l.ConvertedTo = &o.Today
+	if o.Converted != "" {
+		l.ConvertedTo = &o.Converted
 	}
 	if o.Rerun {
 		run := "lectern legacy convert SOURCE " + o.Key
