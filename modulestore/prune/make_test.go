@@ -144,3 +144,39 @@ func TestReadPins(t *testing.T) {
 		}
 	}
 }
+
+// TestPlannedAgain prunes histories by any policy and plans again by the same at once: nothing more goes, though what stays has
+// gaps now.
+func TestPlannedAgain(t *testing.T) {
+	t.Parallel()
+	gaps := 0
+	for seed := range uint64(40) {
+		s, m := memorySite(t, seed)
+		var ids []modulestore.ID
+		for range 26 {
+			var last modulestore.ID
+			if len(ids) > 0 {
+				last = ids[len(ids)-1]
+			}
+			ids = append(ids, s.structure(last))
+			s.wait(30 * time.Hour)
+		}
+		s.add(map[string]modulestore.ID{split.DraftBranch: ids[25]})
+		o := Options{Policy: s.policy(), Now: s.now.AddDate(0, 6, 0)}
+		o.Policy.Monthly = s.r.IntN(3)
+		_, goes := going(t, m, o, ids)
+		for _, place := range goes {
+			delete(m.docs[modulestore.CollectionStructures], ids[place-'a'])
+		}
+		p, again := going(t, m, o, ids)
+		if again != "" {
+			t.Errorf("seed %d, %+v: %q go, and then %q", seed, o.Policy, goes, again)
+		}
+		if p.Courses[0].Truncated {
+			gaps++
+		}
+	}
+	if gaps < 20 {
+		t.Errorf("%d histories have gaps, which is what this is about", gaps)
+	}
+}
