@@ -162,7 +162,7 @@ func (a *API) cards(ctx context.Context, in *cardsQuery) (*cardsAnswer, error) {
 
 type refusalsQuery struct {
 	Since  string `query:"since" maxLength:"10" doc:"Only from this day on, such as 2026-01-31."`
-	Course string `query:"course" maxLength:"255" doc:"Only of this course."`
+	Key    string `query:"key" maxLength:"255" doc:"Only of this course."`
 	Limit  int    `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
 }
 
@@ -178,7 +178,7 @@ func (a *API) refusals(ctx context.Context, in *refusalsQuery) (*refusalsAnswer,
 			return nil, fault.Errorf(fault.Usage, "since", "%q is no day", in.Since)
 		}
 	}
-	list, err := a.as(ctx).LegacyRefusals(ctx, in.Since, in.Course, in.Limit)
+	list, err := a.as(ctx).LegacyRefusals(ctx, in.Since, in.Key, in.Limit)
 	if err != nil {
 		return nil, err
 	}
