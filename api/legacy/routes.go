@@ -161,9 +161,9 @@ func (a *API) cards(ctx context.Context, in *cardsQuery) (*cardsAnswer, error) {
 }
 
 type refusalsQuery struct {
-	Since  string `query:"since" maxLength:"10" doc:"Only from this day on, such as 2026-01-31."`
-	Key    string `query:"key" maxLength:"255" doc:"Only of this course."`
-	Limit  int    `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
+	Since string `query:"since" maxLength:"10" doc:"Only from this day on, such as 2026-01-31."`
+	Key   string `query:"key" maxLength:"255" doc:"Only of this course."`
+	Limit int    `query:"limit" minimum:"1" maximum:"10000" default:"1000"`
 }
 
 type refusalsAnswer struct {
