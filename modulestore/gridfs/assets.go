@@ -15,18 +15,9 @@ import (
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
+	"github.com/openlectern/lectern/modulestore/links"
 	"github.com/openlectern/lectern/olx/pyjson"
 )
-
-// CleanName returns the name that the content store gives to a file with this path (GF-8). Runs of underscores stay.
-func CleanName(p string) string {
-	return strings.Map(func(r rune) rune {
-		if r == '_' || r == '.' || r == '%' || r == '-' || unicode.IsLetter(r) || unicode.IsNumber(r) {
-			return r
-		}
-		return '_'
-	}, p)
-}
 
 // maxPath is how many characters a path below static/ may have (design.md §4).
 const maxPath = 480
@@ -80,7 +71,7 @@ func Assets(files []*File, to keys.Course, b *Bytes) *Made {
 func (f *File) wanted() bool { return f.Category != "thumbnail" && !f.IsJunk() }
 
 // name is the name of the file as new keys can hold it.
-func (f *File) name() string { return CleanName(strings.ToValidUTF8(f.base, "_")) }
+func (f *File) name() string { return links.AssetName(strings.ToValidUTF8(f.base, "_")) }
 
 func (m *Made) add(f *File, to keys.Course, b *Bytes, taken, used map[string]bool) {
 	leave := func(rule modulestore.Rule, why string) {
@@ -108,7 +99,7 @@ func (m *Made) add(f *File, to keys.Course, b *Bytes, taken, used map[string]boo
 	}
 	used[name] = true
 	a := &courseware.Asset{Path: name, EntryKey: name, Size: -1, Entry: f.entry(key, to, name).File()}
-	if from := f.ImportPath; isPath(from) && CleanName(from) == name {
+	if from := f.ImportPath; isPath(from) && links.AssetName(from) == name {
 		a.Path = from
 	}
 	if b != nil {

@@ -24,6 +24,7 @@ import (
 	"github.com/openlectern/lectern/modulestore/bson"
 	"github.com/openlectern/lectern/modulestore/dump"
 	"github.com/openlectern/lectern/modulestore/expected"
+	"github.com/openlectern/lectern/modulestore/links"
 )
 
 // fetch reads the bytes of files, until the test ends.
@@ -111,7 +112,7 @@ func TestGoldenAssets(t *testing.T) {
 			byName := map[string]*courseware.Asset{}
 			for _, a := range made.Assets {
 				byName[a.EntryKey] = a
-				if CleanName(a.Path) != a.EntryKey {
+				if links.AssetName(a.Path) != a.EntryKey {
 					t.Errorf("%s is at %s", a.EntryKey, a.Path)
 				}
 			}
@@ -318,7 +319,7 @@ func TestAssetNames(t *testing.T) {
 		t.Errorf("%+v", m.Keys)
 	}
 	for name, p := range map[string]string{"images_a.png": "images/a.png", "a%b__1__c.txt": "a%b (1)+c.txt", "ü_é.x": "ü/é.x"} {
-		if got := CleanName(p); got != name {
+		if got := links.AssetName(p); got != name {
 			t.Errorf("%s becomes %s", p, got)
 		}
 	}
