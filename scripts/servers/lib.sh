@@ -72,21 +72,30 @@ running() {
 	printf '%s\n' "$pid"
 }
 
-# launch COMMAND... starts the server so that it outlives this script.
+# launch COMMAND... starts the server so that it outlives this script. It returns when the command line of the new process
+# can be read: until then, which takes long on a busy machine, running() would not know it.
 launch() {
+	local until=$((SECONDS + 30))
 	setsid "$@" 9>&- </dev/null >>"$LOG" 2>&1 &
 	printf '%s\n' "$!" >"$PID"
 	disown
+	until running "$PID" >/dev/null || ! alive || [ "$SECONDS" -ge "$until" ]; do sleep 0.02; done
 }
+
+# alive tells whether the process that launch has started is there, whatever its command line says.
+alive() { kill -0 "$(<"$PID")" 2>/dev/null; }
 
 # await SECONDS COMMAND... waits until the command succeeds, and gives up when the server ends.
 await() {
 	local until=$((SECONDS + $1))
 	shift
 	until "$@" >/dev/null 2>&1; do
-		if ! running "$PID" >/dev/null || [ "$SECONDS" -ge "$until" ]; then
+		if ! alive; then
+			rm -f "$PID"
+			die_with_log "$LOG" 'ended while it started'
+		elif [ "$SECONDS" -ge "$until" ]; then
 			end
-			die_with_log "$LOG" 'did not start'
+			die_with_log "$LOG" 'did not start in time'
 		fi
 		sleep 0.1
 	done
