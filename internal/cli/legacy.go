@@ -3,11 +3,7 @@ package cli
 import (
 	"context"
 	"encoding/csv"
-	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -238,19 +234,20 @@ func only(r *inventory.Report, wanted []string) error {
 	return nil
 }
 
-// here asks the store, if there is one, which of the courses it has. Who names no store and has none is not told to make one.
+// here asks the store, if there is one, which of the courses it has: who looks at an old site first has none yet. That a named
+// one is missing is told, as it may be misspelt.
 func (c *cli) here(ctx context.Context, r *inventory.Report) (here map[string]string, err error) {
-	conf := c.config(reading)
-	if conf.DB == "" && conf.Data == "" {
-		if _, err := os.Stat(filepath.Join(app.DefaultData, "lectern.db")); errors.Is(err, fs.ErrNotExist) {
-			return nil, nil
-		}
-	}
 	err = c.with(ctx, reading, func(a *app.App) error {
 		here, err = a.Here(ctx, r)
 		return err
 	})
-	return here, err
+	if !fault.Is(err, fault.NotFound) {
+		return here, err
+	}
+	if conf := c.config(reading); conf.DB != "" || conf.Data != "" {
+		c.note(err.Error() + " yet, so nothing counts as converted")
+	}
+	return nil, nil
 }
 
 // oldTable prints the courses for other programs, times as in the document, problems as rule=count.
