@@ -10,6 +10,7 @@ import (
 	"github.com/openlectern/lectern/modulestore/dump"
 	"github.com/openlectern/lectern/modulestore/inventory"
 	"github.com/openlectern/lectern/modulestore/live"
+	"github.com/openlectern/lectern/oldcourse"
 )
 
 // OldSite names the MongoDB database of an old site. It is only ever read.
@@ -43,7 +44,7 @@ func (s OldSite) open(ctx context.Context) (modulestore.Source, error) {
 // ListOldSite says what there is at an old site. It needs no store. A full report also looks into the content of the versioned
 // store and the bytes of files. Progress counts mebibytes.
 func ListOldSite(ctx context.Context, site OldSite, full bool, progress Progress) (r *inventory.Report, err error) {
-	o := inventory.Options{Full: full}
+	o := inventory.Options{Full: full, Root: oldcourse.Unavailable}
 	if progress != nil {
 		o.Progress = func(bytes int64) { progress("reading MiB", int(bytes>>20), 0) }
 	}

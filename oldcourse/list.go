@@ -20,7 +20,7 @@ func Overviews(ctx context.Context, q db.Querier, keys []string) (map[string]Ove
 	all := make(map[string]Overview, len(keys))
 	err := db.QueryIn(ctx, q, `SELECT course_key, org, title, location, version, start_at, end_at, enrollment_start, enrollment_end, made_at, modified_at,
 		self_paced, staff_only, invitation_only, visibility, language, passing_grade, image_url, short_description, effort, data, problem, filled_at,
-		scan_bytes, scan_edit, scanned_at FROM lectern_legacy_overview WHERE course_key IN (?...)`, keys, nil, func(r *db.Row) error {
+		scan_bytes, scan_edit, scanned_at, scan_content FROM lectern_legacy_overview WHERE course_key IN (?...)`, keys, nil, func(r *db.Row) error {
 		o, err := scanOverview(r)
 		if err != nil {
 			var key any
@@ -36,7 +36,7 @@ func Overviews(ctx context.Context, q db.Querier, keys []string) (map[string]Ove
 			if !ok {
 				return err
 			}
-			o = Overview{Key: text, Data: json.RawMessage("null"), Problem: "the row cannot be read"}
+			o = Overview{Key: text, Data: json.RawMessage("null"), ScanContent: json.RawMessage("null"), Problem: "the row cannot be read"}
 		}
 		all[o.Key] = o
 		return nil
@@ -46,14 +46,19 @@ func Overviews(ctx context.Context, q db.Querier, keys []string) (map[string]Ove
 
 func scanOverview(r *db.Row) (o Overview, err error) {
 	var data string
+	var content *string
 	err = r.Scan(&o.Key, &o.Org, &o.Title, &o.Location, &o.Version, &o.Start, &o.End, &o.EnrollmentStart, &o.EnrollmentEnd, &o.Made, &o.Modified,
 		&o.SelfPaced, &o.StaffOnly, &o.Invited, &o.Visibility, &o.Language, &o.PassingGrade, &o.ImageURL, &o.ShortDescription, &o.Effort, &data, &o.Problem, &o.Filled,
-		&o.ScanBytes, &o.ScanEdit, &o.Scanned)
+		&o.ScanBytes, &o.ScanEdit, &o.Scanned, &content)
 	if o.Data = json.RawMessage(data); err == nil && !json.Valid(o.Data) {
 		o.Data = json.RawMessage("null")
 		if o.Filled != nil && o.Problem == "" {
 			o.Problem = "data: it is no JSON"
 		}
+	}
+	o.ScanContent = json.RawMessage("null")
+	if content != nil && json.Valid([]byte(*content)) {
+		o.ScanContent = json.RawMessage(*content)
 	}
 	return o, err
 }
@@ -62,7 +67,8 @@ func scanOverview(r *db.Row) (o Overview, err error) {
 type Seen struct {
 	Key      string
 	Bytes    int64
-	LastEdit time.Time // zero where nothing says it
+	LastEdit time.Time       // zero where nothing says it
+	Content  json.RawMessage // an object with what of [Unavailable] the content says; nil where there is no root to say it
 }
 
 // Note keeps what was found of courses. Those without an overview get a row of their own.
@@ -93,18 +99,24 @@ func Note(ctx context.Context, tx *db.Tx, seen []Seen) error {
 		}
 		return s.LastEdit
 	}
-	if err := tx.UpdateRows(ctx, overviewTable, "course_key", []string{"scan_bytes", "scan_edit", "scanned_at"}, len(seen), func(i int, v []any) {
-		v[0], v[1], v[2], v[3] = seen[i].Key, seen[i].Bytes, edit(seen[i]), tx.Now()
+	content := func(s Seen) any {
+		if s.Content == nil {
+			return nil
+		}
+		return string(s.Content)
+	}
+	if err := tx.UpdateRows(ctx, overviewTable, "course_key", []string{"scan_bytes", "scan_edit", "scanned_at", "scan_content"}, len(seen), func(i int, v []any) {
+		v[0], v[1], v[2], v[3], v[4] = seen[i].Key, seen[i].Bytes, edit(seen[i]), tx.Now(), content(seen[i])
 	}); err != nil {
 		return err
 	}
 	texts := []string{"title", "location", "visibility", "language", "passing_grade", "image_url", "short_description", "effort", "data", "problem"}
-	return db.Raced(tx.Insert(ctx, overviewTable, append([]string{"course_key", "org", "scan_bytes", "scan_edit", "scanned_at"}, texts...), len(fresh), func(i int, v []any) {
+	return db.Raced(tx.Insert(ctx, overviewTable, append([]string{"course_key", "org", "scan_bytes", "scan_edit", "scanned_at", "scan_content"}, texts...), len(fresh), func(i int, v []any) {
 		s := fresh[i]
 		k, _ := ParseKey(s.Key)
-		v[0], v[1], v[2], v[3], v[4] = s.Key, k.Course.Org(), s.Bytes, edit(s), tx.Now()
+		v[0], v[1], v[2], v[3], v[4], v[5] = s.Key, k.Course.Org(), s.Bytes, edit(s), tx.Now(), content(s)
 		for j := range texts {
-			v[5+j] = ""
+			v[6+j] = ""
 		}
 	}))
 }

@@ -33,16 +33,20 @@ type Overview struct {
 	Filled                         *time.Time      // when that was taken over
 	ScanBytes                      *int64          // of its documents in the old store
 	ScanEdit, Scanned              *time.Time      // its last edit there, and when it was looked at
+	ScanContent                    json.RawMessage // an object with what of [Unavailable] was found there; null where nobody has looked
 }
 
-// Unavailable are what the platform took from the content itself whenever it was asked for, and no table has (DEP-22).
+// Unavailable are what the platform took from the content itself whenever it was asked for, and no table has (DEP-22). A scan
+// of the old store keeps them.
 var Unavailable = []string{"textbooks", "pdf_textbooks", "html_textbooks", "allow_public_wiki_access", "edxnotes", "hide_progress_tab"}
 
-// Lazy returns which of [Unavailable] an overview does not have.
+// Lazy returns which of [Unavailable] an overview has neither from the platform nor from a scan.
 func (o Overview) Lazy() []string {
-	var data map[string]json.RawMessage
-	_ = json.Unmarshal(o.Data, &data) // what cannot be read has none of them
-	return slices.DeleteFunc(slices.Clone(Unavailable), func(name string) bool { _, has := data[name]; return has })
+	has := map[string]json.RawMessage{}
+	for _, object := range []json.RawMessage{o.Data, o.ScanContent} {
+		_ = json.Unmarshal(object, &has) // what cannot be read has none of them
+	}
+	return slices.DeleteFunc(slices.Clone(Unavailable), func(name string) bool { _, there := has[name]; return there })
 }
 
 // ours reports whether a row of the platform's is about an old course: its key has the old form, or no form at all, so that it

@@ -179,9 +179,10 @@ func noted(t *testing.T, d *db.DB) {
 	ctx := t.Context()
 	fill(t, d)
 	at := time.Date(2014, 1, 2, 3, 4, 5, 0, time.UTC)
+	content := json.RawMessage(`{"edxnotes":true,"hide_progress_tab":null,"textbooks":[["Book","https://example.org/b/"]]}`)
 	for range 2 {
 		update(t, d, func(tx *db.Tx) error {
-			return Note(ctx, tx, []Seen{{Key: old, Bytes: 5, LastEdit: at}, {Key: "AcmeU/HID/2013", Bytes: 7}})
+			return Note(ctx, tx, []Seen{{Key: old, Bytes: 5, LastEdit: at, Content: content}, {Key: "AcmeU/HID/2013", Bytes: 7}})
 		})
 	}
 	got, err := Overviews(ctx, d, []string{old, "AcmeU/HID/2013"})
@@ -190,8 +191,15 @@ func noted(t *testing.T, d *db.DB) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	fill(t, d)
-	if got, err := Overviews(ctx, d, []string{old}); err != nil || *got[old].ScanBytes != 5 {
+	got, err = Overviews(ctx, d, []string{old, "AcmeU/HID/2013"})
+	if err != nil || *got[old].ScanBytes != 5 || string(got[old].ScanContent) != string(content) || string(got["AcmeU/HID/2013"].ScanContent) != "null" {
 		t.Errorf("%+v, %v", got, err)
+	}
+	if diff := cmp.Diff([]string{"pdf_textbooks", "html_textbooks", "allow_public_wiki_access"}, got[old].Lazy()); diff != "" {
+		t.Errorf("unavailable (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(Unavailable, got["AcmeU/HID/2013"].Lazy()); diff != "" {
+		t.Errorf("unavailable where nothing was found (-want +got):\n%s", diff)
 	}
 }
 

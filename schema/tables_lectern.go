@@ -260,7 +260,8 @@ var lectern = []Table{
 	},
 	{
 		// What the platform says of courses with old keys, as it said it last: data has every column of it, as JSON. Rows stay
-		// when the platform's go. What was found of a course in the old store itself is in the columns that begin with scan.
+		// when the platform's go. What was found of a course in the old store itself is in the columns that begin with scan;
+		// scan_content has what the platform took from there whenever it was asked, as JSON.
 		Name: "lectern_legacy_overview",
 		Columns: []Column{{Name: "course_key", Type: key(255), PK: true}, {Name: "org", Type: longText}, {Name: "title", Type: longText},
 			{Name: "location", Type: longText}, {Name: "version", Type: int8, Null: true}, {Name: "start_at", Type: timestamp, Null: true},
@@ -271,7 +272,8 @@ var lectern = []Table{
 			{Name: "visibility", Type: longText}, {Name: "language", Type: longText}, {Name: "passing_grade", Type: longText},
 			{Name: "image_url", Type: longText}, {Name: "short_description", Type: longText}, {Name: "effort", Type: longText},
 			{Name: "data", Type: longText}, {Name: "problem", Type: longText}, {Name: "filled_at", Type: timestamp, Null: true},
-			{Name: "scan_bytes", Type: int8, Null: true}, {Name: "scan_edit", Type: timestamp, Null: true}, {Name: "scanned_at", Type: timestamp, Null: true}},
+			{Name: "scan_bytes", Type: int8, Null: true}, {Name: "scan_edit", Type: timestamp, Null: true}, {Name: "scanned_at", Type: timestamp, Null: true},
+			{Name: "scan_content", Type: longText, Null: true}},
 	},
 	{
 		// How often somebody was refused a course with an old key: rows of a day add up.

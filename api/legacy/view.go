@@ -59,7 +59,8 @@ type courseView struct {
 	ShortDescription string     `json:"short_description"`
 	Effort           string     `json:"effort"`
 	Data             any        `json:"data" doc:"Every column that the platform had, by its name, and tabs; null where it had none."`
-	Unavailable      []string   `json:"unavailable" doc:"What only the content says."`
+	Content          any        `json:"content" doc:"What the content itself says, by a scan of the old store: textbooks, pdf_textbooks, html_textbooks, allow_public_wiki_access, edxnotes and hide_progress_tab; null where none was kept."`
+	Unavailable      []string   `json:"unavailable" doc:"What only the content says and no scan has kept."`
 	Filled           *string    `json:"filled" doc:"When it was taken over."`
 	Team             []roleView `json:"team"`
 	Enrolled         *enrolled  `json:"enrolled" doc:"Null where the database does not know."`
@@ -112,11 +113,11 @@ func courseOf(c app.LegacyCourse, s oldcourse.Setting) courseView {
 		Key: c.Key, Problem: orNull(c.Problem), Org: c.Org, Title: c.Title, Version: c.Version, Start: stamp(c.Start), End: stamp(c.End),
 		EnrollmentStart: stamp(c.EnrollmentStart), EnrollmentEnd: stamp(c.EnrollmentEnd), SelfPaced: c.SelfPaced, StaffOnly: c.StaffOnly,
 		InvitationOnly: c.Invited, Visibility: c.Visibility, Language: c.Language, PassingGrade: c.PassingGrade, ImageURL: c.ImageURL,
-		ShortDescription: c.ShortDescription, Effort: c.Effort, Data: json.RawMessage(c.Data), Unavailable: c.Lazy(), Filled: stamp(c.Filled),
+		ShortDescription: c.ShortDescription, Effort: c.Effort, Data: json.RawMessage(c.Data), Content: c.ScanContent, Unavailable: c.Lazy(), Filled: stamp(c.Filled),
 		Team: make([]roleView, len(c.Team)), LastEdit: stamp(c.LastEdit()), Bytes: c.ScanBytes, Root: rootView{c.Location, c.Key},
 	}
-	if len(c.Data) == 0 {
-		v.Data = nil
+	if len(c.Data) == 0 { // there is no such overview
+		v.Data, v.Content = nil, nil
 	}
 	for i, r := range c.Team {
 		v.Team[i] = roleView(r)

@@ -209,7 +209,7 @@ source cannot be read; what can be is listed all the same.`,
 	}
 	siteFlags(cmd, &site)
 	if !full {
-		cmd.Flags().BoolVar(&save, "save", false, "keep the sizes and last edits of courses with old keys, for lectern legacy courses")
+		cmd.Flags().BoolVar(&save, "save", false, "keep the sizes and last edits of courses with old keys, and what only their content says, for lectern legacy courses")
 	}
 	cmd.Flags().BoolVar(&table, "csv", false, "print the courses as comma-separated values")
 	return cmd

@@ -21,7 +21,7 @@ func writeOldSite(ts *testscript.TestScript, _ bool, args []string) {
 	files := map[string][]bson.D{
 		modulestore.CollectionBlocks: {{
 			{Key: "_id", Value: bson.D{{Key: "tag", Value: "i4x"}, {Key: "org", Value: "AcmeU"}, {Key: "course", Value: "BIO1"}, {Key: "category", Value: "course"}, {Key: "name", Value: "2013"}, {Key: "revision", Value: nil}}},
-			{Key: "definition", Value: bson.D{{Key: "children", Value: bson.A{"i4x://AcmeU/BIO1/chapter/gone"}}}}, {Key: "metadata", Value: bson.D{}},
+			{Key: "definition", Value: bson.D{{Key: "children", Value: bson.A{"i4x://AcmeU/BIO1/chapter/gone"}}}}, {Key: "metadata", Value: bson.D{{Key: "hide_progress_tab", Value: true}}},
 			{Key: "edit_info", Value: bson.D{{Key: "edited_on", Value: bson.DateTime(1361354400000)}}},
 		}},
 		modulestore.CollectionIndexes: {{

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/openlectern/lectern/app"
+	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/modulestore/inventory"
 	"github.com/openlectern/lectern/oldcourse"
@@ -107,7 +109,8 @@ type legacyCourse struct {
 	ConvertedTo *string        `json:"converted_to"` // the course here that it became
 	Rerun       *string        `json:"rerun"`        // what to run to make that one, at the stage warn
 	Problem     *string        `json:"problem"`
-	Data        any            `json:"data"` // every column of the platform's overview; of courses that are named only
+	Data        any            `json:"data"`    // every column of the platform's overview; of courses that are named only
+	Content     any            `json:"content"` // what a scan has kept of the content itself; of courses that are named only
 }
 
 type legacyPerson struct {
@@ -207,6 +210,9 @@ func newLegacyCourse(o app.LegacyCourse, full bool) legacyCourse {
 	if full && len(o.Data) > 0 {
 		l.Data = o.Data
 	}
+	if full && len(o.ScanContent) > 0 {
+		l.Content = o.ScanContent
+	}
 	return l
 }
 
@@ -215,10 +221,26 @@ func (c *cli) noteSizes(ctx context.Context, r *inventory.Report) error {
 	var seen []oldcourse.Seen
 	for _, o := range r.Courses {
 		if k, old := oldcourse.ParseKey(o.Key); old && !k.Course.IsZero() {
-			seen = append(seen, oldcourse.Seen{Key: k.Text, Bytes: o.Bytes, LastEdit: o.LastEdit})
+			seen = append(seen, oldcourse.Seen{Key: k.Text, Bytes: o.Bytes, LastEdit: o.LastEdit, Content: contentOf(o.Root)})
 		}
 	}
 	return c.with(ctx, writing, func(a *app.App) error { return a.NoteLegacySizes(ctx, seen) })
+}
+
+// contentOf returns the object with these fields; nil for none.
+func contentOf(list courseware.Fields) json.RawMessage {
+	if len(list) == 0 {
+		return nil
+	}
+	object := make(map[string]json.RawMessage, len(list))
+	for _, f := range list {
+		object[f.Name] = json.RawMessage(f.Value)
+	}
+	text, err := json.Marshal(object)
+	if err != nil {
+		panic(err) // values are JSON
+	}
+	return text
 }
 
 // accessDoc is the document of what a page answers.

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
@@ -45,6 +46,8 @@ type Course struct {
 	Assets           int // entries of asset metadata
 	LastEdit         time.Time
 	Problems         modulestore.Tally
+	// Root are those of [Options.Root] of a course of the old store, with its values or their defaults.
+	Root courseware.Fields
 
 	old modulestore.OldCourse // of a course of the old store
 }
@@ -65,6 +68,8 @@ type Options struct {
 	Mirror []split.Index
 	// Full also looks into definitions and into the bytes of files.
 	Full bool
+	// Root are names of fields whose values at the roots of courses of the old store are wanted (modulestore.md DEP-22).
+	Root []string
 	// Progress, if not nil, is told now and then how many bytes were read.
 	Progress func(bytes int64)
 }
@@ -74,7 +79,7 @@ const tellEvery = 1 << 20
 
 // Take looks through a source. Parts that cannot be read are problems of the report, not errors.
 func Take(ctx context.Context, src modulestore.Source, o Options) (*Report, error) {
-	t := &taker{Options: o, Report: &Report{}, old: oldmongo.NewCensus(), split: split.NewCensus(o.Mirror), files: gridfs.NewCensus(), assets: map[string]int{}}
+	t := &taker{Options: o, Report: &Report{}, old: oldmongo.NewCensus(o.Root...), split: split.NewCensus(o.Mirror), files: gridfs.NewCensus(), assets: map[string]int{}}
 	if err := src.Scan(ctx, modulestore.Pass{Want: t.want, Doc: t.doc, Done: t.done, Bad: t.bad}); err != nil {
 		return nil, err
 	}
@@ -167,7 +172,7 @@ func (t *taker) bad(_ string, err error) error {
 
 func (t *taker) oldCourse(s *oldmongo.Shape) *Course {
 	c := &Course{Key: s.Key(), Store: OldMongo, Blocks: s.Blocks, Drafts: s.Drafts, Bytes: s.Bytes, LastEdit: s.LastEdit, Assets: t.assets[s.Key()],
-		Problems: s.Problems, old: s.Of}
+		Problems: s.Problems, Root: s.Root, old: s.Of}
 	if s.Run != "" {
 		c.Today, _ = keys.NewCourse(s.Of.Org, s.Of.Course, s.Run) // where it is none, that is a problem already
 	}

@@ -19,11 +19,12 @@ type Census struct {
 	texts  map[string]string
 	known  map[string]bool // types of blocks
 	odd    modulestore.Tally
+	root   []string // fields of roots that are kept
 }
 
-// NewCensus returns a census of nothing yet.
-func NewCensus() *Census {
-	return &Census{groups: map[modulestore.OldCourse]*group{}, texts: map[string]string{}, known: map[string]bool{}}
+// NewCensus returns a census of nothing yet. It keeps the values that these fields have at the roots of courses (DEP-22).
+func NewCensus(root ...string) *Census {
+	return &Census{groups: map[modulestore.OldCourse]*group{}, texts: map[string]string{}, known: map[string]bool{}, root: root}
 }
 
 // group is what shares organisation and course code: one course, most of the time.
@@ -33,6 +34,14 @@ type group struct {
 	tally modulestore.Tally
 	// moments tell whether anything was edited between two looks.
 	moments uint64
+	// roots are the fields that were asked for, by run.
+	roots map[string]rootFields
+}
+
+// rootFields are fields of a root, from a document whose key is in the order of today or not.
+type rootFields struct {
+	ordered bool
+	values  courseware.Fields
 }
 
 // node is a document without its fields.
@@ -108,9 +117,41 @@ func (c *Census) add(d bson.Doc) *node {
 		n.edited = listedTime(metadata.Lookup("published_date"))
 	}
 	g.moments += moment(d)
+	if len(c.root) > 0 && n.id.Type == "course" && !n.draft {
+		g.keepRoot(c.root, &n, d)
+	}
 	n.children = c.children(g, definition, where)
 	g.nodes = append(g.nodes, n)
 	return &g.nodes[len(g.nodes)-1]
+}
+
+// keepRoot keeps fields of a root, as the platform reads them: what is not stored has its default. Of two documents of one
+// root it keeps those of the one that counts (OM-6).
+func (g *group) keepRoot(names []string, n *node, d bson.Doc) {
+	if old, twice := g.roots[n.id.Name]; twice && (old.ordered || !n.ordered) {
+		return
+	}
+	b := blockOf(n, d)
+	root := rootFields{ordered: n.ordered}
+	for _, name := range names {
+		f, ok := fields.Lookup("course").Field(name)
+		if !ok {
+			continue
+		}
+		stored := b.Settings
+		if f.Content {
+			stored = b.Content
+		}
+		value := f.Default
+		if v, ok := stored.Lookup(f.Name); ok {
+			value = fields.Normal(f.Type, v)
+		}
+		root.values = root.values.With(f.Name, value)
+	}
+	if g.roots == nil {
+		g.roots = map[string]rootFields{}
+	}
+	g.roots[n.id.Name] = root
 }
 
 // children reads the list of children of a document and counts what is wrong with it alone.

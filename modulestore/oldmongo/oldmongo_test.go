@@ -137,6 +137,38 @@ func TestAnomalies(t *testing.T) {
 	}
 }
 
+// TestRoot (DEP-22) keeps what the platform asks roots for: content from the one place, settings from the other, defaults where nothing
+// is stored, and of two documents of one root those of the one that counts.
+func TestRoot(t *testing.T) {
+	t.Parallel()
+	names := []string{"textbooks", "hide_progress_tab", "edxnotes", "allow_public_wiki_access", "no_such_field"}
+	book := d{e("data", d{e("textbooks", driver.A{driver.A{"Book", "https://example.org/b/"}}), e("edxnotes", true)}), e("children", driver.A{})}
+	metadata := d{e("hide_progress_tab", true), e("textbooks", driver.A{}), e("edxnotes", false)}
+	id := identDoc("O/C", "course/r", nil)
+	shuffled := d{id[1], id[0], id[2], id[3], id[4], id[5]}
+	docs := []d{
+		{e("_id", shuffled), e("definition", d{}), e("metadata", d{e("edxnotes", true)})},
+		{e("_id", id), e("definition", book), e("metadata", metadata)},
+		{e("_id", identDoc("O/C", "course/r", "draft")), e("definition", d{}), e("metadata", d{e("edxnotes", true)})},
+	}
+	want := courseware.Fields{{Name: "textbooks", Value: `[["Book", "https://example.org/b/"]]`}, {Name: "hide_progress_tab", Value: "true"}, {Name: "edxnotes", Value: "false"},
+		{Name: "allow_public_wiki_access", Value: "false"}}
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}} {
+		c := NewCensus(names...)
+		for _, i := range order {
+			c.Add(expected.Doc(t, docs[i]))
+		}
+		if diff := cmp.Diff(want, c.Courses()[0].Root); diff != "" {
+			t.Errorf("in the order %v (-want +got):\n%s", order, diff)
+		}
+	}
+	c := NewCensus()
+	c.Add(expected.Doc(t, docs[1]))
+	if got := c.Courses()[0].Root; got != nil {
+		t.Errorf("nothing was asked for, and there is %v", got)
+	}
+}
+
 func TestNoBlocks(t *testing.T) {
 	t.Parallel()
 	s := &site{tb: t}

@@ -19,6 +19,8 @@ type Shape struct {
 	Bytes          int64 // of all documents
 	LastEdit       time.Time
 	Problems       modulestore.Tally
+	// Root are the fields of the root that the census was asked to keep; none without a root.
+	Root courseware.Fields
 
 	root             courseware.BlockID
 	draft, published view
@@ -76,7 +78,7 @@ func (g *group) shapes() []*Shape {
 }
 
 func (g *group) shape(root courseware.BlockID, draft, published view, nodes []*node) *Shape {
-	s := &Shape{Of: g.of, Run: root.Name, Blocks: len(draft), root: root, draft: draft, published: published}
+	s := &Shape{Of: g.of, Run: root.Name, Blocks: len(draft), Root: g.roots[root.Name].values, root: root, draft: draft, published: published}
 	s.Problems.Merge(g.tally)
 	s.keys(nodes)
 	for _, n := range nodes {
