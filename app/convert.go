@@ -96,6 +96,9 @@ func (c *Converted) Failed() (n int) {
 // What fails does so by itself, and the others go on; an error ends the whole run, and the result then tells of those that
 // were done. The source is never written to.
 func (a *App) ConvertOldSite(ctx context.Context, site OldSite, o ConvertOptions) (_ *Converted, err error) {
+	if err := a.notOld(ctx, "ConvertOldSite", true, thing{course: o.To}); err != nil {
+		return nil, err
+	}
 	if err := a.may(ctx, "ConvertOldSite"); err != nil {
 		return nil, err
 	}
@@ -125,10 +128,6 @@ func (a *App) ConvertOldSite(ctx context.Context, site OldSite, o ConvertOptions
 
 // check refuses what can be refused without a look at the source.
 func (o *ConvertOptions) check() error {
-	if !o.To.IsZero() && o.To.Deprecated() {
-		return fault.Errorf(fault.Refused, o.To.String(), "a course of the old form is never made again: keys with and without a run or version would be written alike, and name two things (CV-8, DEP-33)").
-			WithNext("name a key like course-v1:ORG+COURSE+RUN, or leave --to out")
-	}
 	if strings.HasSuffix(o.KeyMaps, ".csv") && len(o.Courses) != 1 {
 		return fault.Errorf(fault.Usage, "--key-map", "there is a map for each course").WithNext("name a folder, or one course")
 	}

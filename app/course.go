@@ -163,11 +163,14 @@ func (a *App) forgetReport(r *course.Report) *course.Report {
 
 // Rerun copies a course into a new one under another key. progress may be nil.
 func (a *App) Rerun(ctx context.Context, key, to keys.Course, moment, message string, progress Progress) (out *course.Report, err error) {
-	if err := a.mayCourse(ctx, "Rerun", key); err != nil {
-		return nil, err
-	}
 	made, err := theCourse(to)
 	if err != nil {
+		return nil, err
+	}
+	if err := a.notOld(ctx, "Rerun", true, made); err != nil {
+		return nil, err
+	}
+	if err := a.mayCourse(ctx, "Rerun", key); err != nil {
 		return nil, err
 	}
 	if err := a.mayAlso(ctx, "Rerun", made); err != nil {

@@ -174,6 +174,7 @@ type Manifest struct {
 	MadeAt   time.Time      `json:"made_at"`
 	Packages []BackedUp     `json:"packages"`
 	Failed   []FailedBackup `json:"failed"`
+	Skipped  []string       `json:"skipped"` // keys of the old store, which are not backed up at the stage that the site is at (DEP-37)
 }
 
 // FailedBackup is a package that could not be backed up.
@@ -186,7 +187,7 @@ type FailedBackup struct {
 const ManifestName = "manifest.json"
 
 // BackupAll writes every learning package to an archive of its own in a folder, each as it is in one moment, and then the
-// manifest. A package that fails does not keep the others from being written; it is listed in the result.
+// manifest. A package that fails does not keep the others from being written; it is listed in the result, as is one that is passed over.
 func (a *App) BackupAll(ctx context.Context, folder, origin string, progress Progress) (*Manifest, error) {
 	if err := a.may(ctx, "BackupAll"); err != nil {
 		return nil, err
@@ -195,7 +196,11 @@ func (a *App) BackupAll(ctx context.Context, folder, origin string, progress Pro
 	if err != nil {
 		return nil, err
 	}
-	out := &Manifest{Packages: []BackedUp{}, Failed: []FailedBackup{}}
+	out := &Manifest{Packages: []BackedUp{}, Failed: []FailedBackup{}, Skipped: []string{}}
+	passed, err := a.passedOver(ctx)
+	if err != nil {
+		return nil, err
+	}
 	if !a.dryRun {
 		if err := os.MkdirAll(folder, 0o777); err != nil {
 			return nil, fault.Errorf(fault.Unavailable, folder, "cannot be made: %w", err)
@@ -205,9 +210,13 @@ func (a *App) BackupAll(ctx context.Context, folder, origin string, progress Pro
 			return nil, fault.Errorf(fault.Unavailable, folder, "the old manifest cannot be removed: %w", err)
 		}
 	}
-	keys := make([]string, len(list))
-	for i, p := range list {
-		keys[i] = p.Key
+	var keys []string
+	for _, p := range list {
+		if passed(p.Key) {
+			out.Skipped = append(out.Skipped, p.Key)
+			continue
+		}
+		keys = append(keys, p.Key)
 	}
 	for i, name := range backup.FileNames(keys) {
 		one, err := a.backup(ctx, keys[i], filepath.Join(folder, name), origin, a.dryRun, progress)

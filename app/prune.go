@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/openlectern/lectern/content/media"
@@ -14,15 +15,33 @@ import (
 
 // PlanPrune plans the pruning of the packages with these refs, the keys of courses and libraries; nil means all.
 func (a *App) PlanPrune(ctx context.Context, refs []string, policy prune.Policy, guard time.Duration) (plan *prune.Plan, err error) {
+	for _, ref := range refs {
+		if err := a.NotOld(ctx, "PlanPrune", ref); err != nil {
+			return nil, err
+		}
+	}
 	if err := a.may(ctx, "PlanPrune"); err != nil {
 		return plan, err
 	}
+	passed, err := a.passedOver(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var skipped []string
 	err = a.View(ctx, func(tx *db.Tx) error {
 		var pkgs []publishing.Package
+		skipped = nil
 		if refs == nil {
 			if pkgs, err = publishing.Packages(ctx, tx); err != nil {
 				return err
 			}
+			pkgs = slices.DeleteFunc(pkgs, func(p publishing.Package) bool {
+				if !passed(p.Ref) {
+					return false
+				}
+				skipped = append(skipped, p.Ref)
+				return true
+			})
 		}
 		seen := map[publishing.PackageID]bool{}
 		for _, ref := range refs {
@@ -39,7 +58,9 @@ func (a *App) PlanPrune(ctx context.Context, refs []string, policy prune.Policy,
 			}
 		}
 		prune.Sort(pkgs)
-		plan, err = prune.Make(ctx, tx, pkgs, policy, prune.Options{Labels: course.LabelledMoments, Guard: guard})
+		if plan, err = prune.Make(ctx, tx, pkgs, policy, prune.Options{Labels: course.LabelledMoments, Guard: guard}); err == nil {
+			plan.Skipped = skipped
+		}
 		return err
 	})
 	return plan, err

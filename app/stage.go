@@ -141,6 +141,19 @@ func (a *App) NotOld(ctx context.Context, name, text string) error {
 	return nil
 }
 
+// passedOver returns what says of a key whether work on all packages passes it over: one of the old store, where the site has
+// said that it is being retired (DEP-37). That is no refusal, and not counted as one.
+func (a *App) passedOver(ctx context.Context) (func(key string) bool, error) {
+	s, err := a.stage(ctx, a.DB)
+	if err != nil {
+		return nil, err
+	}
+	return func(key string) bool {
+		_, old := oldcourse.ParseKey(key)
+		return old && s.Stage != oldcourse.None
+	}, nil
+}
+
 func (a *App) refuse(ctx context.Context, name string, making bool, k oldcourse.Key) error {
 	s, err := a.stage(ctx, a.DB)
 	if err != nil {

@@ -25,6 +25,7 @@ type Plan struct {
 	Made     time.Time `json:"made"`
 	Policy   Policy    `json:"policy"`
 	Packages []Package `json:"packages"`
+	Skipped  []string  `json:"skipped,omitempty"` // refs of packages that were passed over, for who reads the plan
 }
 
 // Package is what a plan says of one package.
@@ -96,7 +97,7 @@ func (p *Plan) Totals() (t Totals) {
 // digest computes the digest of one package.
 func (p *Plan) digest(k Package) (string, error) {
 	k.Digest = ""
-	text, err := json.Marshal(Plan{p.Format, p.Made, p.Policy, []Package{k}})
+	text, err := json.Marshal(Plan{Format: p.Format, Made: p.Made, Policy: p.Policy, Packages: []Package{k}})
 	if err != nil {
 		return "", err
 	}

@@ -71,6 +71,7 @@ type backedUp struct {
 	Folder   string              `json:"folder,omitempty"`
 	Packages *[]oneBackup        `json:"packages,omitempty"`
 	Failed   *[]app.FailedBackup `json:"failed,omitempty"`
+	Skipped  *[]string           `json:"skipped,omitempty"`
 }
 
 type oneBackup struct {
@@ -90,6 +91,9 @@ func (d backedUp) text(w *textWriter) {
 	}
 	for _, f := range *d.Failed {
 		w.line("NOT backed up %s: %s", plain(f.Key), plain(f.Error))
+	}
+	for _, key := range *d.Skipped {
+		w.line("passed over %s: it is of the old store", plain(key))
 	}
 	w.line("%s in %s, listed in %s", count(len(*d.Packages), "package", "packages"), d.Folder, app.ManifestName)
 }
@@ -177,7 +181,7 @@ func (c *cli) backedUpAll(folder string, m *app.Manifest) error {
 	for i, p := range m.Packages {
 		list[i] = oneBackup{p, stamp(p.MadeAt)}
 	}
-	if err := c.print(backedUp{Folder: folder, MadeAt: stamp(m.MadeAt), Packages: &list, Failed: &m.Failed}); err != nil {
+	if err := c.print(backedUp{Folder: folder, MadeAt: stamp(m.MadeAt), Packages: &list, Failed: &m.Failed, Skipped: &m.Skipped}); err != nil {
 		return err
 	}
 	if n := len(m.Failed); n > 0 {

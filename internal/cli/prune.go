@@ -32,7 +32,8 @@ type prunePlan struct {
 	Bytes    int64           `json:"bytes"`
 	Made     stamp           `json:"made"`
 	Policy   prune.Policy    `json:"policy"`
-	Plan     *string         `json:"plan"` // the file
+	Plan     *string         `json:"plan"`    // the file
+	Skipped  []string        `json:"skipped"` // keys of the old store, which are passed over where it is being retired
 	detail   bool
 }
 
@@ -61,6 +62,7 @@ func newPrunePlan(p *prune.Plan, path string) prunePlan {
 	if path != "" {
 		d.Plan = &path
 	}
+	d.Skipped = append([]string{}, p.Skipped...)
 	for _, k := range p.Packages {
 		c := plannedCourse{Key: k.Ref, Keep: make([]keptMoment, len(k.Keep)), Remove: k.Remove.Moments(), Versions: len(k.Remove.Versions),
 			Media: len(k.Remove.Media), Files: k.Remove.Files, Bytes: k.Remove.Bytes, Rows: k.Remove.Rows}
@@ -73,6 +75,9 @@ func newPrunePlan(p *prune.Plan, path string) prunePlan {
 }
 
 func (d prunePlan) text(w *textWriter) {
+	for _, key := range d.Skipped {
+		w.line("passed over %s: it is of the old store", plain(key))
+	}
 	if len(d.Courses) == 0 {
 		w.line("nothing to prune by this policy")
 		return
