@@ -122,8 +122,10 @@ func (a *App) ConvertOldSite(ctx context.Context, site OldSite, o ConvertOptions
 	if err := r.list(ctx, site.Index); err != nil {
 		return nil, err
 	}
-	c := &conversions{app: a, reader: r, o: o, out: &Converted{Problems: r.problems}}
-	return c.out, c.run(ctx)
+	c := &conversions{app: a, reader: r, o: o, out: &Converted{}}
+	err = c.run(ctx)
+	c.out.Problems = r.problems // those that were met on the way, too
+	return c.out, err
 }
 
 // check refuses what can be refused without a look at the source.

@@ -1,9 +1,13 @@
 package app
 
 import (
+	"bytes"
+	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -143,7 +147,7 @@ func compareMoments(t *testing.T, a *App, set string) {
 			}
 		}
 	}
-	store, err := split.Read(t.Context(), src, all)
+	store, err := split.Read(t.Context(), src, all, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,7 +234,7 @@ func TestConvertRefuses(t *testing.T) {
 		o    ConvertOptions
 		want fault.Kind
 	}{
-		{ConvertOptions{Courses: []string{r1}, To: key("AcmeU/CHAIN/r1")}, fault.Refused},
+		{ConvertOptions{Courses: []string{r1}, To: key("AcmeU/CHAIN/r1")}, fault.OldMongo},
 		{ConvertOptions{To: key(r1)}, fault.Usage},
 		{ConvertOptions{To: key(r1), Run: "x"}, fault.Usage},
 		{ConvertOptions{KeyMaps: "a.csv"}, fault.Usage},
@@ -268,6 +272,62 @@ func TestConvertRefuses(t *testing.T) {
 	done(ConvertOptions{Courses: []string{r1}, Run: "other"}, CourseConverted)
 	if list, err := conversion.Of(t.Context(), a.DB, r1); err != nil || len(list) != 2 {
 		t.Errorf("it was made into %+v, %v", list, err)
+	}
+}
+
+// TestConvertHalfADump converts from a dump that ends in the midst of its definitions: courses whose blocks lost theirs are refused, naming
+// the file and the byte; nothing of them is here, the others are, and the same run again makes nothing more. With what is left
+// of the file, --lenient goes on without.
+func TestConvertHalfADump(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "dump")
+	if err := os.CopyFS(dir, os.DirFS(golden.Path(t, "modulestore/split-chain/dump"))); err != nil {
+		t.Fatal(err)
+	}
+	packed, err := filepath.Glob(filepath.Join(dir, "*", modulestore.CollectionDefinitions+".bson.gz"))
+	if err != nil || len(packed) != 1 {
+		t.Fatal(packed, err)
+	}
+	whole, err := gzip.NewReader(bytes.NewReader(golden.Read(t, "modulestore/split-chain/dump/"+filepath.Base(filepath.Dir(packed[0]))+"/"+filepath.Base(packed[0]))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	docs, err := io.ReadAll(whole)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Remove(packed[0]), os.WriteFile(strings.TrimSuffix(packed[0], ".gz"), docs[:len(docs)/2], 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	a := emptyStore(t, filepath.Join(t.TempDir(), "l.db"))
+	site := OldSite{Source: dir}
+	var before string
+	for i := range 2 {
+		got, err := a.ConvertOldSite(t.Context(), site, ConvertOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Failed() == 0 || got.Problems.Count(modulestore.Unreadable) != 1 {
+			t.Fatalf("%d courses failed, with %v", got.Failed(), got.Problems.Problems())
+		}
+		list, err := conversion.List(t.Context(), a.DB)
+		if err != nil || len(list) != len(got.Courses)-got.Failed() {
+			t.Errorf("%d of %d courses failed, and %d are here, %v", got.Failed(), len(got.Courses), len(list), err)
+		}
+		for _, c := range got.Courses {
+			if c.Err != nil && (!strings.Contains(c.Err.Error(), "modulestore.definitions.bson: byte ") || !strings.Contains(c.Err.Error(), "ends within")) {
+				t.Errorf("%s: %v", c.Source, c.Err)
+			}
+		}
+		if now := logs(t, a); i == 0 {
+			before = now
+		} else if now != before {
+			t.Errorf("the second run has written\n%s\nnot\n%s", now, before)
+		}
+	}
+	got, err := a.ConvertOldSite(t.Context(), site, ConvertOptions{Lenient: true})
+	if err != nil || got.Failed() != 0 {
+		t.Errorf("%d courses failed, %v", got.Failed(), err)
 	}
 }
 

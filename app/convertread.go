@@ -333,7 +333,7 @@ func (r *oldReader) read(ctx context.Context, items []*oldItem) (s *oldStore, er
 		}
 	}
 	r.o.Progress.begin("reading versions")
-	if s.split, err = split.Read(ctx, r.src, versions); err != nil {
+	if s.split, err = split.Read(ctx, r.src, versions, r.unreadable); err != nil {
 		return nil, err
 	}
 	if r.o.NoFiles {
@@ -384,13 +384,19 @@ func (s *oldStore) load(it *oldItem) (convert.Source, error) {
 		b := loaded[head.ID]
 		if b == nil {
 			var err error
-			if b, err = s.split.Load(it.index.Key, head.ID); err != nil {
+			if b, err = s.split.Load(it.index.Key, head.ID); fault.Is(err, fault.NotFound) {
+				err = cmp.Or(s.r.broken(modulestore.CollectionStructures), err)
+			}
+			if err != nil {
 				return out, err
 			}
 			loaded[head.ID] = b
 			out.Problems.Merge(b.Structure)
 			out.Problems.Merge(b.Content)
 			if n := b.Content.Count(modulestore.MissingDefinition); n > 0 && !s.r.o.Lenient {
+				if err := s.r.broken(modulestore.CollectionDefinitions); err != nil {
+					return out, err
+				}
 				return out, fault.Errorf(fault.Invalid, it.name, "%d blocks have lost their definitions, %s is one of them (SP-20)", n, firstOf(b.Content, modulestore.MissingDefinition)).
 					WithNext("dump the site again, or convert what is there with --lenient")
 			}

@@ -67,7 +67,7 @@ func benchStructure(b *bench) error {
 			return err
 		}
 		head := all[0].Draft
-		store, err := split.Read(ctx, src, []modulestore.ID{head})
+		store, err := split.Read(ctx, src, []modulestore.ID{head}, nil)
 		if err != nil {
 			return err
 		}

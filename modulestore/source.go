@@ -24,8 +24,9 @@ type Source interface {
 	// archive come interleaved (modulestore.md OM-37).
 	Scan(ctx context.Context, p Pass) error
 	// Find hands over the documents of one collection that have one of these ids, in any order, each once; an id that
-	// is not there is passed over. It may read the whole collection, so callers ask for many at a time.
-	Find(ctx context.Context, collection string, ids map[ID]bool, doc func(bson.Doc) error) error
+	// is not there is passed over. It may read the whole collection, so callers ask for many at a time. bad is told of what
+	// cannot be read, as [Pass.Bad] is, and where it is nil that ends the search.
+	Find(ctx context.Context, collection string, ids map[ID]bool, doc func(bson.Doc) error, bad func(error) error) error
 	// Live reports whether documents may change while they are read.
 	Live() bool
 	// Close gives back what the source holds.

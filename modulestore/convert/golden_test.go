@@ -60,7 +60,7 @@ func sources(tb testing.TB, set string) (all []convert.Source) {
 			}
 		}
 	}
-	s, err := split.Read(tb.Context(), open(), ids)
+	s, err := split.Read(tb.Context(), open(), ids, nil)
 	check(err)
 	defer s.Close()
 	for _, row := range rows {

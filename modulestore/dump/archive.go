@@ -214,8 +214,8 @@ func (a *archive) unfinished(r *bson.Reader, streams map[string]*stream, p modul
 }
 
 // Find looks through the whole archive.
-func (a *archive) Find(ctx context.Context, collection string, ids map[modulestore.ID]bool, doc func(bson.Doc) error) error {
-	return find(ctx, a, collection, ids, doc)
+func (a *archive) Find(ctx context.Context, collection string, ids map[modulestore.ID]bool, doc func(bson.Doc) error, bad func(error) error) error {
+	return find(ctx, a, collection, ids, doc, bad)
 }
 
 // Live is false: a file stays as it is.

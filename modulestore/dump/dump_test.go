@@ -242,12 +242,12 @@ func TestFolder(t *testing.T) {
 		err = s.Find(t.Context(), "modulestore.structures", map[modulestore.ID]bool{{2}: true, {9}: true}, func(d bson.Doc) error {
 			found = append(found, d[0])
 			return nil
-		})
+		}, nil)
 		if err != nil || len(found) != 1 {
 			t.Errorf("found %d, %v", len(found), err)
 		}
 		full := errors.New("full")
-		if err := s.Find(t.Context(), "modulestore", map[modulestore.ID]bool{{1}: true}, func(bson.Doc) error { return full }); err != full {
+		if err := s.Find(t.Context(), "modulestore", map[modulestore.ID]bool{{1}: true}, func(bson.Doc) error { return full }, nil); err != full {
 			t.Errorf("the caller's error is %v", err)
 		}
 		ctx, cancel := context.WithCancel(t.Context())

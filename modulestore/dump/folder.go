@@ -75,8 +75,8 @@ func (f *folder) scanFile(ctx context.Context, collection string, p modulestore.
 }
 
 // Find looks through the file of the collection until all are found.
-func (f *folder) Find(ctx context.Context, collection string, ids map[modulestore.ID]bool, doc func(bson.Doc) error) error {
-	return find(ctx, f, collection, ids, doc)
+func (f *folder) Find(ctx context.Context, collection string, ids map[modulestore.ID]bool, doc func(bson.Doc) error, bad func(error) error) error {
+	return find(ctx, f, collection, ids, doc, bad)
 }
 
 // Live is false: files stay as they are.
@@ -88,7 +88,7 @@ func (f *folder) Close() error { return nil }
 // errFound ends a pass when there is nothing more to find.
 var errFound = errors.New("all found")
 
-func find(ctx context.Context, s modulestore.Source, collection string, ids map[modulestore.ID]bool, doc func(bson.Doc) error) error {
+func find(ctx context.Context, s modulestore.Source, collection string, ids map[modulestore.ID]bool, doc func(bson.Doc) error, bad func(error) error) error {
 	if len(ids) == 0 {
 		return nil
 	}
@@ -109,8 +109,12 @@ func find(ctx context.Context, s modulestore.Source, collection string, ids map[
 			}
 			return nil
 		},
-		// What cannot be read is not found; who looks for it says so.
-		Bad: func(string, error) error { return nil },
+		Bad: func(_ string, err error) error {
+			if bad == nil {
+				return err
+			}
+			return bad(err)
+		},
 	})
 	if errors.Is(err, errFound) {
 		return nil

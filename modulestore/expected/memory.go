@@ -58,7 +58,7 @@ func (m *Memory) Scan(_ context.Context, p modulestore.Pass) error {
 }
 
 // Find looks through all documents.
-func (m *Memory) Find(_ context.Context, collection string, ids map[modulestore.ID]bool, doc func(bson.Doc) error) error {
+func (m *Memory) Find(_ context.Context, collection string, ids map[modulestore.ID]bool, doc func(bson.Doc) error, _ func(error) error) error {
 	if len(ids) > 0 {
 		m.Finds++
 	}

@@ -228,7 +228,12 @@ func (t *taker) definitions(ctx context.Context, src modulestore.Source, shapes 
 			heads = append(heads, h.ID)
 		}
 	}
-	store, err := split.Read(ctx, src, heads)
+	store, err := split.Read(ctx, src, heads, func(collection string, err error) error {
+		if collection != modulestore.CollectionDefinitions { // the pass has told of the others
+			return nil
+		}
+		return t.bad(collection, err)
+	})
 	if err != nil {
 		return err
 	}

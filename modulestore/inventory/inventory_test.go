@@ -182,6 +182,6 @@ type failing struct {
 	err error
 }
 
-func (f failing) Find(context.Context, string, map[modulestore.ID]bool, func(bson.Doc) error) error {
+func (f failing) Find(context.Context, string, map[modulestore.ID]bool, func(bson.Doc) error, func(error) error) error {
 	return f.err
 }

@@ -9,6 +9,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -147,12 +148,10 @@ func (s *server) scan(ctx context.Context, name string, p modulestore.Pass) erro
 		}
 	}
 	switch {
+	case denied(err) && p.Bad == nil:
+		return s.forbidden(name, err, nil)
 	case denied(err):
-		e := &bson.Error{File: s.host + " " + name, Reason: "may not be read: " + err.Error(), Lost: true, Err: err}
-		if p.Bad == nil {
-			return fault.Errorf(fault.Denied, s.host, "%s: %w", name, err).WithNext("give the user the role read on this database")
-		}
-		return p.Bad(name, e)
+		return s.forbidden(name, err, func(err error) error { return p.Bad(name, err) })
 	case err != nil:
 		return err
 	}
@@ -166,7 +165,7 @@ func (s *server) scan(ctx context.Context, name string, p modulestore.Pass) erro
 func (s *server) each(ctx context.Context, name string, filter any, doc func(string, bson.Doc) error, bad func(error) error) (err error) {
 	cursor, err := s.find(ctx, name, filter)
 	if err != nil {
-		return s.failed(ctx, err)
+		return s.failed(ctx, name, err)
 	}
 	defer func() { err = errors.Join(err, cursor.Close(context.WithoutCancel(ctx))) }()
 	for cursor.Next(ctx) {
@@ -181,20 +180,28 @@ func (s *server) each(ctx context.Context, name string, filter any, doc func(str
 		}
 	}
 	if err := cursor.Err(); err != nil {
-		return s.failed(ctx, err)
+		return s.failed(ctx, name, err)
 	}
 	return nil
 }
 
-// failed classifies what the driver answers.
-func (s *server) failed(ctx context.Context, err error) error {
+// failed classifies what the driver answers about a collection.
+func (s *server) failed(ctx context.Context, collection string, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if denied(err) {
 		return err
 	}
-	return s.unavailable(err)
+	return s.unavailable(fmt.Errorf("while %s was read: %w", collection, err))
+}
+
+// forbidden tells of a collection that the user has no right to read; where there is nobody to tell that is the error.
+func (s *server) forbidden(collection string, err error, bad func(error) error) error {
+	if bad == nil {
+		return fault.Errorf(fault.Denied, s.host, "%s: %w", collection, err).WithNext("give the user the role read on this database")
+	}
+	return bad(&bson.Error{File: s.host + " " + collection, Reason: "may not be read: " + err.Error(), Lost: true, Err: err})
 }
 
 // denied reports whether the user has no right to something.
@@ -205,7 +212,7 @@ func denied(err error) bool {
 }
 
 // Find asks for the documents by their ids, many at a time.
-func (s *server) Find(ctx context.Context, collection string, ids map[modulestore.ID]bool, doc func(bson.Doc) error) error {
+func (s *server) Find(ctx context.Context, collection string, ids map[modulestore.ID]bool, doc func(bson.Doc) error, bad func(error) error) error {
 	list := make([]driver.ObjectID, 0, len(ids))
 	for id := range ids {
 		list = append(list, driver.ObjectID(id))
@@ -214,9 +221,14 @@ func (s *server) Find(ctx context.Context, collection string, ids map[modulestor
 	for some := range slices.Chunk(list, idsAtOnce) {
 		err := s.each(ctx, collection, driver.D{{Key: "_id", Value: driver.D{{Key: "$in", Value: some}}}},
 			func(_ string, d bson.Doc) error { return doc(d) },
-			func(error) error { return nil }) // what cannot be read is not found; who looks for it says so
+			func(err error) error {
+				if bad == nil {
+					return err
+				}
+				return bad(err)
+			})
 		if denied(err) {
-			return fault.Errorf(fault.Denied, s.host, "%s: %w", collection, err).WithNext("give the user the role read on this database")
+			return s.forbidden(collection, err, bad)
 		}
 		if err != nil {
 			return err

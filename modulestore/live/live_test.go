@@ -260,12 +260,12 @@ func TestServerGoes(t *testing.T) {
 	f := &fake{docs: site(), gone: modulestore.CollectionStructures}
 	s := open(t, f.start(t), "")
 	var got []string
-	if err := s.Scan(t.Context(), heard(&got)); !fault.Is(err, fault.Unavailable) {
+	if err := s.Scan(t.Context(), heard(&got)); !fault.Is(err, fault.Unavailable) || !strings.Contains(err.Error(), modulestore.CollectionStructures) {
 		t.Errorf("got %v after %q", err, got)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := s.Find(ctx, "x", map[modulestore.ID]bool{{}: true}, nil); !fault.Is(err, fault.Interrupted) {
+	if err := s.Find(ctx, "x", map[modulestore.ID]bool{{}: true}, nil, nil); !fault.Is(err, fault.Interrupted) {
 		t.Errorf("cancelled: %v", err)
 	}
 }
@@ -275,17 +275,22 @@ func TestFind(t *testing.T) {
 	f := &fake{docs: site(), denied: map[string]bool{"another": true}}
 	s := open(t, f.start(t), "")
 	n := 0
-	err := s.Find(t.Context(), modulestore.CollectionStructures, map[modulestore.ID]bool{{1}: true, {2}: true}, func(bson.Doc) error { n++; return nil })
+	err := s.Find(t.Context(), modulestore.CollectionStructures, map[modulestore.ID]bool{{1}: true, {2}: true}, func(bson.Doc) error { n++; return nil }, nil)
 	if err != nil || n != 3 {
 		t.Errorf("%d documents, %v", n, err)
 	}
 	if got := <-f.asked; !strings.Contains(got, "$in") || strings.Count(got, "ObjectID")+strings.Count(got, "$oid") != 2 {
 		t.Errorf("asked for %s", got)
 	}
-	if err := s.Find(t.Context(), "another", map[modulestore.ID]bool{{1}: true}, nil); !fault.Is(err, fault.Denied) {
+	if err := s.Find(t.Context(), "another", map[modulestore.ID]bool{{1}: true}, nil, nil); !fault.Is(err, fault.Denied) {
 		t.Errorf("got %v", err)
 	}
-	if err := s.Find(t.Context(), "another", nil, nil); err != nil {
+	var told []error
+	err = s.Find(t.Context(), "another", map[modulestore.ID]bool{{1}: true}, nil, func(err error) error { told = append(told, err); return nil })
+	if err != nil || len(told) != 1 || !strings.Contains(told[0].Error(), " another") || !strings.Contains(told[0].Error(), "may not be read") {
+		t.Errorf("told %v, %v", told, err)
+	}
+	if err := s.Find(t.Context(), "another", nil, nil, nil); err != nil {
 		t.Errorf("nothing to find: %v", err)
 	}
 }
@@ -364,7 +369,7 @@ func TestServer(t *testing.T) {
 	for _, doc := range many {
 		ids[modulestore.ID(doc.(d)[0].Value.(driver.ObjectID))] = true
 	}
-	if err := s.Find(t.Context(), modulestore.CollectionDefinitions, ids, func(bson.Doc) error { n++; return nil }); err != nil || n != len(many) {
+	if err := s.Find(t.Context(), modulestore.CollectionDefinitions, ids, func(bson.Doc) error { n++; return nil }, nil); err != nil || n != len(many) {
 		t.Errorf("found %d, %v", n, err)
 	}
 }

@@ -2,6 +2,7 @@ package prune
 
 import (
 	"context"
+	"errors"
 
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/bson"
@@ -59,11 +60,21 @@ func (s *source) Headers(ctx context.Context, ids map[modulestore.ID]bool, each 
 	if !s.src.Live() {
 		return nil // a dump has been read whole: what was not met is not there
 	}
-	return s.src.Find(ctx, modulestore.CollectionStructures, ids, func(d bson.Doc) error { return each(headerOf(d)) })
+	return s.src.Find(ctx, modulestore.CollectionStructures, ids, func(d bson.Doc) error { return each(headerOf(d)) }, s.again)
 }
 
 func (s *source) Documents(ctx context.Context, collection string, ids map[modulestore.ID]bool, each func(bson.Doc) error) error {
-	return s.src.Find(ctx, collection, ids, each)
+	return s.src.Find(ctx, collection, ids, each, s.again)
+}
+
+// again is told of what cannot be read a second time: of a dump that has been counted before; a server that has stopped giving
+// documents ends the search, so that nothing is taken for missing.
+func (s *source) again(err error) error {
+	var e *bson.Error
+	if s.src.Live() && errors.As(err, &e) && e.Lost {
+		return err
+	}
+	return nil
 }
 
 func (s *source) Kept(ctx context.Context, want func(modulestore.ID) (bool, error), _ func(func(modulestore.ID) error) error, each func(bson.Doc) error) error {

@@ -322,7 +322,7 @@ func (s *site) whole(m *memory) error {
 func (s *site) load(src modulestore.Source) {
 	s.t.Helper()
 	ids := slices.Collect(maps.Keys(s.heads()))
-	store, err := split.Read(context.Background(), src, ids)
+	store, err := split.Read(context.Background(), src, ids, nil)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ func source(t testing.TB, name string) modulestore.Source {
 
 func read(t testing.TB, src modulestore.Source, versions []modulestore.ID) *Store {
 	t.Helper()
-	s, err := Read(t.Context(), src, versions)
+	s, err := Read(t.Context(), src, versions, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -34,21 +34,27 @@ type Store struct {
 }
 
 // Read fetches structures, and the definitions that their blocks name. What the source lacks is told of when a branch of it is
-// loaded.
-func Read(ctx context.Context, src modulestore.Source, versions []modulestore.ID) (*Store, error) {
+// loaded; bad is told of what cannot be read, by its collection, and where it is nil or returns an error that ends it.
+func Read(ctx context.Context, src modulestore.Source, versions []modulestore.ID, bad func(collection string, err error) error) (*Store, error) {
 	s := &Store{structures: map[modulestore.ID]modulestore.Slot{}, definitions: map[modulestore.ID]modulestore.Slot{}, surveyor: newSurveyor()}
 	wanted := map[modulestore.ID]bool{}
 	for _, id := range versions {
 		wanted[id] = true
 	}
 	named := map[modulestore.ID]bool{}
+	tell := func(collection string) func(error) error {
+		if bad == nil {
+			return nil
+		}
+		return func(err error) error { return bad(collection, err) }
+	}
 	fetch := func(collection string, ids map[modulestore.ID]bool, into map[modulestore.ID]modulestore.Slot, also func(bson.Doc)) error {
 		return src.Find(ctx, collection, ids, func(d bson.Doc) error {
 			slot, err := s.shelf.Put(d)
 			into[modulestore.IDOf(d.Lookup("_id"))] = slot
 			also(d)
 			return err
-		})
+		}, tell(collection))
 	}
 	err := fetch(modulestore.CollectionStructures, wanted, s.structures, func(d bson.Doc) {
 		h, _ := headerOf(d)

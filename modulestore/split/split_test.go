@@ -297,7 +297,7 @@ func cpu(b *testing.B) time.Duration {
 }
 
 func readLarge(b *testing.B) *Store {
-	store, err := Read(b.Context(), &large(b, 18200).Memory, []modulestore.ID{id(1)})
+	store, err := Read(b.Context(), &large(b, 18200).Memory, []modulestore.ID{id(1)}, nil)
 	if err != nil {
 		b.Fatal(err)
 	}
