@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
@@ -449,4 +450,44 @@ func TestStreamsAreReadTwiceAtMost(t *testing.T) {
 	if f.create(t, n)[0].ID != m.ID || opened != 0 {
 		t.Errorf("known by digest: opened %d times", opened)
 	}
+}
+
+// TestFresh shows that files are written in place only while the package is the transaction's own secret.
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, dbtest.Ready(t, db.SQLite, setup))
+	var p publishing.Package
+	store := func(tx *db.Tx, content string) bool {
+		files := &asked{Files: f.files}
+		if _, err := GetOrCreate(t.Context(), tx, files, p, []New{asFile("text/x", content)}, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		return files.last.Fresh
+	}
+	for i, content := range []string{"first", "second"} {
+		if err := f.Update(t.Context(), func(tx *db.Tx) (err error) {
+			if i == 0 {
+				if p, err = publishing.CreatePackage(t.Context(), tx, publishing.NewPackage{Ref: "lp:fresh", Title: "Fresh"}); err != nil {
+					return err
+				}
+			}
+			if got, want := store(tx, content), i == 0; got != want {
+				t.Errorf("in transaction %d the file is fresh: %v", i, got)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// asked notes the last blob.
+type asked struct {
+	Files
+	last Blob
+}
+
+func (a *asked) Put(ctx context.Context, pkg uuid.UUID, blobs []Blob) error {
+	a.last = blobs[len(blobs)-1]
+	return a.Files.Put(ctx, pkg, blobs)
 }
