@@ -97,6 +97,7 @@ type restorer struct {
 	pkg   publishing.Package
 	ids   []publishing.EntityID
 	media map[media.ID]struct{}
+	room  []byte // for the files of a batch, one behind the other
 
 	levels      [5][]int                        // entities: components, units, subsections, sections, other containers
 	pins        map[target]publishing.VersionID // versions that pins name, with their ids once they are there

@@ -27,7 +27,8 @@ const (
 
 // Dir keeps files below a folder, as "content/<package uuid>/<digest>", where a Python process with the same storage
 // root finds them. A file is written under another name, synced and renamed, so that one which is there is complete; those
-// of a package that nobody knows of yet are written in place and synced together (see [Blob]). The folder is made when first needed. Use [NewDir].
+// of a package that nobody knows of yet are written in place and synced together (see [Blob]). The folder is made when
+// first needed. Use [NewDir].
 type Dir struct {
 	root string
 	disk disk
