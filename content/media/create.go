@@ -59,6 +59,7 @@ func GetOrCreate(ctx context.Context, tx *db.Tx, files Files, pkg publishing.Pac
 	if err := b.write(ctx, tx, pkg.ID, o.Created); err != nil {
 		return nil, err
 	}
+	b.note(tx, pkg.ID)
 	known := madeIn(tx)
 	for i := range b.wants {
 		known[b.wants[i].media.ID] = pkg.ID
