@@ -294,7 +294,7 @@ func (r *reader) contents() error {
 	limit := r.a.limits.file(r.plan.Lectern)
 	for i := range r.plan.entities {
 		e := &r.plan.entities[i]
-		some, problems := false, &r.leaves
+		some, none, problems := false, false, &r.leaves
 		if e.isContainer() {
 			problems = &r.parents
 		}
@@ -303,7 +303,7 @@ func (r *reader) contents() error {
 			list := r.plan.settingsOf(e, v)
 			if !e.isContainer() {
 				list = r.plan.filesOf(e, v)
-				some = some || len(list) > 0
+				some, none = some || len(list) > 0, none || len(list) == 0
 			}
 			for _, f := range list {
 				if err := r.content(e, f, limit, problems); err != nil {
@@ -312,7 +312,7 @@ func (r *reader) contents() error {
 			}
 			r.promised(e, v, list, problems)
 		}
-		if some {
+		if some && none {
 			r.complete(e)
 		}
 	}

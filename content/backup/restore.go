@@ -210,7 +210,7 @@ func (w *restorer) drafts(cs *publishing.ChangeSet) error {
 
 // create makes the entities of a level.
 func (w *restorer) create(list []int) error {
-	const batch = 1000
+	const batch = 1024
 	for from := 0; from < len(list); from += batch {
 		part := list[from:min(from+batch, len(list))]
 		var ids []publishing.EntityID

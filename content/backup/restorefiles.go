@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	batchVersions = 500     // versions made at a time
+	batchVersions = 512     // versions made at a time: their rows fill whole statements of package db
 	batchBytes    = 8 << 20 // of their content
 	inMemory      = 1 << 20 // larger files are read from the archive when they are stored, twice
 )
