@@ -15,6 +15,7 @@ import (
 	"github.com/openlectern/lectern/content/media"
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
+	"github.com/openlectern/lectern/internal/frugal"
 )
 
 // figureSize is the size of the file that each component of benchBackup has beside its OLX.
@@ -142,7 +143,13 @@ func dump(ctx context.Context, d *db.DB, folder, archive string) (err error) {
 	})
 }
 
+// load restores an archive as the command does, its bound of memory included.
 func load(ctx context.Context, d *db.DB, folder, archive string) (err error) {
+	info, err := os.Stat(archive)
+	if err != nil {
+		return err
+	}
+	defer frugal.Begin(os.Getenv, info.Size())()
 	a, err := backup.Open(ctx, archive, backup.Limits{})
 	if err != nil {
 		return err

@@ -3,9 +3,13 @@ package backup
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/openlectern/lectern/internal/zipdir"
 )
 
 // countedReader counts reads, and fails from some place on.
@@ -37,7 +41,7 @@ func TestAhead(t *testing.T) {
 	for _, fail := range []int64{int64(len(data)) + 2*aheadSize, 2*aheadSize + 5} {
 		plain := &countedReader{bytes.NewReader(data), 0, fail}
 		under := &countedReader{bytes.NewReader(data), 0, fail}
-		a := &ahead{f: under}
+		a := &ahead{f: under, skip: aheadSkip}
 		check := func(off int64, size int) {
 			t.Helper()
 			got, want := make([]byte, size), make([]byte, size)
@@ -64,5 +68,38 @@ func TestAhead(t *testing.T) {
 		for range 2000 {
 			check(int64(r.IntN(len(data)+10)), r.IntN(aheadSize))
 		}
+	}
+}
+
+// TestIndexAhead shows that the local headers of small files, which lie between their contents, are not read one by one.
+func TestIndexAhead(t *testing.T) {
+	t.Parallel()
+	const files = 200
+	var b bytes.Buffer
+	z, err := newZipWriter(&b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := rand.New(rand.NewPCG(1, 2))
+	for i := range files {
+		content := make([]byte, 8<<10)
+		for k := range content {
+			content[k] = byte(r.Uint32())
+		}
+		if err := z.file(fmt.Sprint(i), loadTime, content); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := z.close(); err != nil {
+		t.Fatal(err)
+	}
+	under := &countedReader{bytes.NewReader(b.Bytes()), 0, math.MaxInt64}
+	found := 0
+	l := zipdir.Limits{Members: files, Ratio: 100, RatioWindow: 1 << 20}
+	if err := zipdir.Read(t.Context(), &ahead{f: under, skip: indexSkip}, int64(b.Len()), l, func(zipdir.Member) error { found++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	if found != files || under.n > files/10 {
+		t.Errorf("%d files found by %d reads, want %d by a tenth", found, under.n, files)
 	}
 }

@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -45,7 +44,7 @@ func Open(ctx context.Context, path string, l Limits) (*Archive, error) {
 		return nil, fault.Errorf(fault.Unavailable, path, "cannot be read: %w", err)
 	}
 	l = l.withDefaults()
-	a := &Archive{path: path, f: f, ahead: &ahead{f: f}, limits: l, seed: maphash.MakeSeed(),
+	a := &Archive{path: path, f: f, ahead: &ahead{f: f, skip: aheadSkip}, limits: l, seed: maphash.MakeSeed(),
 		zip: zipdir.Limits{Members: l.Files + l.Folders, Ratio: l.Ratio, RatioWindow: l.RatioWindow}}
 	if err := a.index(ctx); err != nil {
 		_ = f.Close() // only read
@@ -81,7 +80,7 @@ func (a *Archive) index(ctx context.Context) error {
 	if s := string(magic[:]); s != zipdir.LocalSignature && s != zipdir.EndSignature {
 		return a.refuse("", CodeDamaged, "it is not a zip")
 	}
-	if err := zipdir.Read(ctx, a.f, a.size, a.zip, a.member); err != nil {
+	if err := zipdir.Read(ctx, &ahead{f: a.f, skip: indexSkip}, a.size, a.zip, a.member); err != nil {
 		return err
 	}
 	slices.SortFunc(a.files, func(x, y zipdir.Member) int { return strings.Compare(x.Name, y.Name) })
@@ -231,18 +230,26 @@ func (m *member) Read(p []byte) (int, error) {
 	return n, m.a.refuse(m.name, CodeDamaged, "the compressed data are corrupt: %v", err)
 }
 
-// read returns the content of a file of at most limit bytes. The buffer is used if it is large enough.
-func (a *Archive) read(m zipdir.Member, limit int64, buffer *bytes.Buffer) ([]byte, error) {
+// read appends the content of a file of at most limit bytes to into, which it returns with the content alone.
+func (a *Archive) read(m zipdir.Member, limit int64, into []byte) (all, content []byte, err error) {
 	if m.Size > limit {
-		return nil, a.refuse(m.Name, CodeTooLarge, "%d bytes, the limit is %d", m.Size, limit)
+		return into, nil, a.refuse(m.Name, CodeTooLarge, "%d bytes, the limit is %d", m.Size, limit)
 	}
 	r := a.open(m)
 	defer func() { _ = r.Close() }() // read to its end or given up: nothing is lost when closing fails
-	buffer.Reset()
-	// What an archive announces may be a lie, so no more room is made at once than a lie may cost.
-	buffer.Grow(int(min(m.Size+bytes.MinRead, 1<<20)))
-	if _, err := buffer.ReadFrom(io.LimitReader(r, m.Size+1)); err != nil {
-		return nil, err
+	start := len(into)
+	for all = into; ; {
+		// What an archive announces may be a lie, so no more room is made at once than a lie may cost. The end is found, and
+		// the content checked, by reading one byte more.
+		left := m.Size - int64(len(all)-start) + 1
+		all = slices.Grow(all, int(min(max(left, 1), 1<<20)))
+		n, err := r.Read(all[len(all):cap(all)])
+		all = all[:len(all)+n]
+		switch {
+		case err == io.EOF:
+			return all, all[start:len(all):len(all)], nil
+		case err != nil:
+			return into, nil, err
+		}
 	}
-	return buffer.Bytes(), nil
 }

@@ -207,3 +207,13 @@ func TestCancel(t *testing.T) {
 		t.Error("written")
 	}
 }
+
+// BenchmarkRestore restores 1,000 components with their files.
+func BenchmarkRestore(b *testing.B) {
+	path := many(b, 1000)
+	s := newStand(b, db.SQLite)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		s.mustRestore(path, fmt.Sprint("lib:Acme:Many", i), ReadOptions{})
+	}
+}

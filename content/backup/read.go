@@ -1,13 +1,13 @@
 package backup
 
 import (
-	"bytes"
 	"context"
 	"slices"
 	"strings"
 
 	"github.com/openlectern/lectern/content/components"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/zipdir"
 )
 
 // ReadOptions says how an archive is judged.
@@ -53,7 +53,7 @@ type reader struct {
 	a      *Archive
 	plan   *Plan
 	strict bool
-	buffer bytes.Buffer
+	buffer []byte // of the file that is looked at
 
 	inventory, head, leaves, parents, sets Problems
 	warn                                   *Problems
@@ -75,12 +75,18 @@ func (r *reader) decode(i int, problems *Problems) (t map[string]any, ok bool, e
 		return nil, false, err
 	}
 	m := r.a.files[i]
-	content, err := r.a.read(m, r.a.limits.TOML, &r.buffer)
+	content, err := r.read(m, r.a.limits.TOML)
 	if err != nil {
 		return nil, false, collect(problems, m.Name, err)
 	}
 	t, ok = decode(content, m.Name, problems)
 	return t, ok, nil
+}
+
+// read returns the content of a file, until the next is read.
+func (r *reader) read(m zipdir.Member, limit int64) (content []byte, err error) {
+	r.buffer, content, err = r.a.read(m, limit, r.buffer[:0])
+	return content, err
 }
 
 // collect adds an error about the content of the archive to the problems, and returns any other.
@@ -288,7 +294,7 @@ func (r *reader) contents() error {
 	limit := r.a.limits.file(r.plan.Lectern)
 	for i := range r.plan.entities {
 		e := &r.plan.entities[i]
-		some, problems := false, &r.leaves
+		some, none, problems := false, false, &r.leaves
 		if e.isContainer() {
 			problems = &r.parents
 		}
@@ -297,7 +303,7 @@ func (r *reader) contents() error {
 			list := r.plan.settingsOf(e, v)
 			if !e.isContainer() {
 				list = r.plan.filesOf(e, v)
-				some = some || len(list) > 0
+				some, none = some || len(list) > 0, none || len(list) == 0
 			}
 			for _, f := range list {
 				if err := r.content(e, f, limit, problems); err != nil {
@@ -306,7 +312,7 @@ func (r *reader) contents() error {
 			}
 			r.promised(e, v, list, problems)
 		}
-		if some {
+		if some && none {
 			r.complete(e)
 		}
 	}
@@ -329,7 +335,7 @@ func (r *reader) content(e *entity, f found, limit int64, problems *Problems) er
 	if err := r.ctx.Err(); err != nil {
 		return err
 	}
-	content, err := r.a.read(f.Member, limit, &r.buffer)
+	content, err := r.read(f.Member, limit)
 	if err != nil {
 		return collect(problems, f.Name, err)
 	}

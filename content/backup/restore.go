@@ -97,6 +97,7 @@ type restorer struct {
 	pkg   publishing.Package
 	ids   []publishing.EntityID
 	media map[media.ID]struct{}
+	room  []byte // for the files of a batch, one behind the other
 
 	levels      [5][]int                        // entities: components, units, subsections, sections, other containers
 	pins        map[target]publishing.VersionID // versions that pins name, with their ids once they are there
@@ -209,7 +210,7 @@ func (w *restorer) drafts(cs *publishing.ChangeSet) error {
 
 // create makes the entities of a level.
 func (w *restorer) create(list []int) error {
-	const batch = 1000
+	const batch = 1024
 	for from := 0; from < len(list); from += batch {
 		part := list[from:min(from+batch, len(list))]
 		var ids []publishing.EntityID

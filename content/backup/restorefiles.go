@@ -1,7 +1,6 @@
 package backup
 
 import (
-	"bytes"
 	"io"
 	"slices"
 
@@ -13,7 +12,7 @@ import (
 )
 
 const (
-	batchVersions = 500     // versions made at a time
+	batchVersions = 512     // versions made at a time: their rows fill whole statements of package db
 	batchBytes    = 8 << 20 // of their content
 	inMemory      = 1 << 20 // larger files are read from the archive when they are stored, twice
 )
@@ -25,6 +24,7 @@ func (w *restorer) make(cs *publishing.ChangeSet, steps []step) error {
 			return err
 		}
 		n, size := 0, int64(0)
+		w.room = w.room[:0]
 		var content []media.New
 		var files [][]components.File
 		for n < len(steps) && n < batchVersions && size < batchBytes {
@@ -66,7 +66,7 @@ func (w *restorer) content(s step, content *[]media.New) (files []components.Fil
 		}
 		b, have := w.plan.read[f.Name]
 		if !have {
-			if b, err = w.plan.archive.read(f.Member, inMemory, new(bytes.Buffer)); err != nil {
+			if w.room, b, err = w.plan.archive.read(f.Member, inMemory, w.room); err != nil {
 				return nil, 0, err
 			}
 		}

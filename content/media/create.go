@@ -50,7 +50,7 @@ func GetOrCreate(ctx context.Context, tx *db.Tx, files Files, pkg publishing.Pac
 	if err := b.find(ctx, tx, pkg.ID); err != nil {
 		return nil, err
 	}
-	if err := b.keep(ctx, files, pkg); err != nil {
+	if err := b.keep(ctx, files, pkg, publishing.MadeIn(tx, pkg.ID)); err != nil {
 		return nil, err
 	}
 	if o.Created.IsZero() {
@@ -59,6 +59,7 @@ func GetOrCreate(ctx context.Context, tx *db.Tx, files Files, pkg publishing.Pac
 	if err := b.write(ctx, tx, pkg.ID, o.Created); err != nil {
 		return nil, err
 	}
+	b.note(tx, pkg.ID)
 	known := madeIn(tx)
 	for i := range b.wants {
 		known[b.wants[i].media.ID] = pkg.ID
@@ -185,8 +186,8 @@ func fitsRow(text string) bool {
 }
 
 // keep writes the files, before the rows that will name them. What is there already is looked at again: the row of a
-// crashed or foreign writer may name a file that is incomplete.
-func (b *batch) keep(ctx context.Context, files Files, pkg publishing.Package) error {
+// crashed or foreign writer may name a file that is incomplete. A fresh package is one that the transaction has made.
+func (b *batch) keep(ctx context.Context, files Files, pkg publishing.Package, fresh bool) error {
 	var blobs []Blob
 	seen := map[sum]bool{}
 	for i := range b.wants {
@@ -195,7 +196,7 @@ func (b *batch) keep(ctx context.Context, files Files, pkg publishing.Package) e
 			continue
 		}
 		seen[w.sum] = true
-		blob := Blob{Digest: w.digest, Size: w.size, Open: w.file.Open}
+		blob := Blob{Digest: w.digest, Size: w.size, Open: w.file.Open, Fresh: fresh}
 		switch {
 		case w.file.Text != nil:
 			blob.Open = openKnown([]byte(*w.file.Text))

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
@@ -448,5 +449,87 @@ func TestStreamsAreReadTwiceAtMost(t *testing.T) {
 	opened, n.Digest, n.Size = 0, m.Digest, m.Size
 	if f.create(t, n)[0].ID != m.ID || opened != 0 {
 		t.Errorf("known by digest: opened %d times", opened)
+	}
+}
+
+// TestFresh shows that files are written in place only while the package is the transaction's own secret.
+func TestFresh(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, dbtest.Ready(t, db.SQLite, setup))
+	var p publishing.Package
+	store := func(tx *db.Tx, content string) bool {
+		files := &asked{Files: f.files}
+		if _, err := GetOrCreate(t.Context(), tx, files, p, []New{asFile("text/x", content)}, Options{}); err != nil {
+			t.Fatal(err)
+		}
+		return files.last.Fresh
+	}
+	for i, content := range []string{"first", "second"} {
+		if err := f.Update(t.Context(), func(tx *db.Tx) (err error) {
+			if i == 0 {
+				if p, err = publishing.CreatePackage(t.Context(), tx, publishing.NewPackage{Ref: "lp:fresh", Title: "Fresh"}); err != nil {
+					return err
+				}
+			}
+			if got, want := store(tx, content), i == 0; got != want {
+				t.Errorf("in transaction %d the file is fresh: %v", i, got)
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// asked notes the last blob.
+type asked struct {
+	Files
+	last Blob
+}
+
+func (a *asked) Put(ctx context.Context, pkg uuid.UUID, blobs []Blob) error {
+	a.last = blobs[len(blobs)-1]
+	return a.Files.Put(ctx, pkg, blobs)
+}
+
+// TestFreshIsKnown shows that a package which the transaction has made is not asked for what it cannot have, and finds
+// what it has, under another type too.
+func TestFreshIsKnown(t *testing.T) {
+	t.Parallel()
+	files, asks := NewDir(t.TempDir()), 0
+	d, err := db.Open(t.Context(), dbtest.ReadyURL(t, db.SQLite, setup), db.Options{OnStatement: func(sql string) {
+		if strings.HasPrefix(sql, "SELECT") && strings.Contains(sql, "FROM openedx_content_media ") {
+			asks++
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer d.Close()
+	if err := d.Update(t.Context(), func(tx *db.Tx) error {
+		p, err := publishing.CreatePackage(t.Context(), tx, publishing.NewPackage{Ref: "lp:fresh", Title: "Fresh"})
+		if err != nil {
+			return err
+		}
+		put := func(list ...New) []Media {
+			asks = 0
+			made, err := GetOrCreate(t.Context(), tx, files, p, list, Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return made
+		}
+		one := put(text("text/x", "one"), text("text/x", "two"))
+		put(text("text/x", "three"), text("text/y", "four"))
+		if asks != 0 {
+			t.Errorf("%d questions about what cannot be there", asks)
+		}
+		again := put(text("text/x", "one"), text("text/y", "one"), text("text/x", "five"))
+		if again[0].ID != one[0].ID || again[1].ID == one[0].ID || asks == 0 {
+			t.Errorf("again %v, of another type %v, new was %v; %d questions", again[0].ID, again[1].ID, one[0].ID, asks)
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
 	}
 }

@@ -26,8 +26,9 @@ const (
 )
 
 // Dir keeps files below a folder, as "content/<package uuid>/<digest>", where a Python process with the same storage
-// root finds them. A file is written under another name, synced and renamed, so that one which is there is complete.
-// The folder is made when first needed. Use [NewDir].
+// root finds them. A file is written under another name, synced and renamed, so that one which is there is complete; those
+// of a package that nobody knows of yet are written in place and synced together (see [Blob]). The folder is made when
+// first needed. Use [NewDir].
 type Dir struct {
 	root string
 	disk disk
@@ -65,7 +66,7 @@ func (d *Dir) Put(ctx context.Context, pkg uuid.UUID, blobs []Blob) (err error) 
 	if all != nil {
 		defer func() { err = errors.Join(err, all.Close()) }()
 	}
-	parts := make([]string, len(blobs)) // written under another name so far; "" where the file was there
+	parts := make([]string, len(blobs)) // what was written, nearly always under another name so far; "" where the file was there
 	defer func() {
 		for _, part := range parts {
 			if err != nil && part != "" {
@@ -95,10 +96,11 @@ func (d *Dir) Put(ctx context.Context, pkg uuid.UUID, blobs []Blob) (err error) 
 		}
 	}
 	for i, part := range parts {
-		if part == "" {
+		name := filepath.Join(dir, blobs[i].Digest)
+		if part == "" || part == name {
 			continue
 		}
-		if err := d.disk.Rename(part, filepath.Join(dir, blobs[i].Digest)); err != nil {
+		if err := d.disk.Rename(part, name); err != nil {
 			return unusable(dir, err)
 		}
 		parts[i] = ""
@@ -127,12 +129,19 @@ func (d *Dir) makeFolder(dir string) error {
 	return nil
 }
 
-// put writes one blob into dir under another name, which it returns; "" where the blob is there already.
+// put writes one blob into dir and returns under which name: another than its own, unless nobody can see it before all are
+// synced together; "" where the blob is there already.
 func (d *Dir) put(ctx context.Context, dir string, b Blob, sync bool) (part string, err error) {
 	if _, ok := parseSum(b.Digest); !ok {
 		return "", fault.Errorf(fault.Internal, "file", "no digest: %s", quote(b.Digest))
 	}
 	name := filepath.Join(dir, b.Digest)
+	if b.Fresh && !sync {
+		part, err := d.write(ctx, dir, name, b, false)
+		if !errors.Is(err, fs.ErrExist) {
+			return part, err
+		}
+	}
 	switch info, err := d.disk.Stat(name); {
 	case err == nil && info.Size() == b.Size:
 		// As fresh as one written now, or a sweep could take it away before the row that names it commits.
@@ -143,22 +152,24 @@ func (d *Dir) put(ctx context.Context, dir string, b Blob, sync bool) (part stri
 	case err != nil && !errors.Is(err, fs.ErrNotExist):
 		return "", unusable(name, err)
 	}
-	src, err := b.Open()
-	if err != nil {
-		return "", fmt.Errorf("open the content of %s: %w", b.Digest, err)
-	}
-	defer func() { _ = src.Close() }() // read to its end or given up: nothing is lost when closing fails
-	return d.write(ctx, dir, b, src, sync)
+	return d.write(ctx, dir, "", b, sync)
 }
 
-// write copies src to a new file, checks it and syncs it if asked to. What fails leaves no file behind.
-func (d *Dir) write(ctx context.Context, dir string, b Blob, src io.Reader, sync bool) (part string, err error) {
-	f, err := d.disk.CreateTemp(dir, partName)
+// write copies a blob to a new file of that name, or of a name that it finds, checks it and syncs it if asked to. What
+// fails leaves no file behind.
+func (d *Dir) write(ctx context.Context, dir, name string, b Blob, sync bool) (part string, err error) {
+	create := func() (diskFile, error) {
+		if name != "" {
+			return d.disk.Create(name)
+		}
+		return d.disk.CreateTemp(dir, partName)
+	}
+	f, err := create()
 	if errors.Is(err, fs.ErrNotExist) { // a sweep took the empty folder away
 		if err := d.makeFolder(dir); err != nil {
 			return "", unusable(dir, err)
 		}
-		f, err = d.disk.CreateTemp(dir, partName)
+		f, err = create()
 	}
 	if err != nil {
 		return "", unusable(dir, err)
@@ -173,7 +184,7 @@ func (d *Dir) write(ctx context.Context, dir string, b Blob, src io.Reader, sync
 		}
 		_ = d.disk.Remove(f.Name()) // else a sweep does
 	}()
-	if err := fill(ctx, f, b, src); err != nil {
+	if err := fill(ctx, f, b); err != nil {
 		return "", err
 	}
 	if err := f.Share(); err != nil {
@@ -192,7 +203,12 @@ func (d *Dir) write(ctx context.Context, dir string, b Blob, src io.Reader, sync
 }
 
 // fill writes the content of a blob and checks it, unless it lies in memory since its digest was taken.
-func fill(ctx context.Context, f io.Writer, b Blob, src io.Reader) error {
+func fill(ctx context.Context, f io.Writer, b Blob) error {
+	src, err := b.Open()
+	if err != nil {
+		return fmt.Errorf("open the content of %s: %w", b.Digest, err)
+	}
+	defer func() { _ = src.Close() }() // read to its end or given up: nothing is lost when closing fails
 	if k, ok := src.(known); ok {
 		if _, err := k.WriteTo(f); err != nil {
 			return unusable("media file", err)

@@ -168,15 +168,19 @@ func TestDirFailsAtEveryStep(t *testing.T) {
 	t.Parallel()
 	big := strings.Repeat("0123456789", 30_000) // several writes
 	for _, others := range []int{0, many} {
-		failEverywhere(t, big, others)
+		failEverywhere(t, big, others, false)
 	}
+	failEverywhere(t, big, many, true)
 }
 
-func failEverywhere(t *testing.T, big string, others int) {
+func failEverywhere(t *testing.T, big string, others int, fresh bool) {
 	t.Helper()
 	blobs := []Blob{blobOf(big)}
 	for i := range others { // so many that all are synced together
 		blobs = append(blobs, blobOf(fmt.Sprint("other ", i)))
+	}
+	for i := range blobs {
+		blobs[i].Fresh = fresh
 	}
 	for step := 1; ; step++ {
 		f := &faulty{failAt: step, err: syscall.ENOSPC}
@@ -208,6 +212,47 @@ func failEverywhere(t *testing.T, big string, others int) {
 		if content(t, d, pkg, b.Digest) != big {
 			t.Errorf("%s: again: other content", f.failed)
 		}
+	}
+}
+
+// TestDirFresh writes what nobody can ask for yet under its own name at once, and leaves alone what is there.
+func TestDirFresh(t *testing.T) {
+	t.Parallel()
+	f := &faulty{}
+	d, pkg := NewDir(t.TempDir()), uuid.New()
+	d.disk = f
+	if b, err := f.Barrier(d.root); b == nil {
+		t.Skip(err, "no system call to sync all")
+	}
+	var blobs []Blob
+	for i := range many {
+		b := blobOf(fmt.Sprint("fresh ", i))
+		b.Fresh = true
+		blobs = append(blobs, b, b) // twice, of which one comes too late to make the file
+	}
+	put := func() map[string]int {
+		f.done = map[string]int{}
+		if err := d.Put(t.Context(), pkg, blobs); err != nil {
+			t.Fatal(err)
+		}
+		for i := range many {
+			if got := content(t, d, pkg, blobs[2*i].Digest); got != fmt.Sprint("fresh ", i) {
+				t.Errorf("blob %d is %q", i, got)
+			}
+		}
+		return f.done
+	}
+	if n := put(); n["rename"] > many || n["make"] != 2*many || n["sync all"] != 1 {
+		t.Errorf("the first time: %v, want %d files made under their own names and one sync", n, many)
+	}
+	if err := os.WriteFile(d.Path(pkg, blobs[0].Digest), []byte("fre"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if n := put(); n["rename"] < 1 || n["rename"] > 2 {
+		t.Errorf("the second time: %v, want the file of another size replaced", n)
+	}
+	if got := names(t, d, pkg); len(got) != many {
+		t.Errorf("%d files, want %d and no parts", len(got), many)
 	}
 }
 
@@ -295,13 +340,17 @@ type faulty struct {
 	failAt int    // guarded by mu, as the rest; 0 never fails
 	failed string // which step it was
 	err    error
-	die    bool // the process is killed instead
+	die    bool           // the process is killed instead
+	done   map[string]int // steps by name, unless nil
 }
 
 func (f *faulty) step(name string) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.n++
+	if f.done != nil {
+		f.done[name]++
+	}
 	if f.failAt == 0 || f.n != f.failAt {
 		return nil
 	}
@@ -326,6 +375,17 @@ func (f *faulty) CreateTemp(dir, prefix string) (diskFile, error) {
 	}
 	file, err := f.osDisk.CreateTemp(dir, prefix)
 	return &faultyFile{file, f}, err
+}
+
+func (f *faulty) Create(name string) (diskFile, error) {
+	if err := f.step("make"); err != nil {
+		return nil, err
+	}
+	file, err := f.osDisk.Create(name)
+	if err != nil {
+		return nil, err
+	}
+	return &faultyFile{file, f}, nil
 }
 
 func (f *faulty) Rename(from, to string) error {

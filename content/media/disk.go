@@ -16,6 +16,7 @@ import (
 type disk interface {
 	MkdirAll(dir string) error
 	CreateTemp(dir, prefix string) (diskFile, error)
+	Create(name string) (diskFile, error) // fs.ErrExist when it is there
 	Open(name string) (io.ReadCloser, error)
 	Stat(name string) (fs.FileInfo, error)
 	ReadDir(dir string) ([]fs.DirEntry, error)
@@ -64,17 +65,21 @@ func (f osFile) Share() error {
 func (osDisk) MkdirAll(dir string) error { return os.MkdirAll(dir, 0o755) }
 
 // CreateTemp is not os.CreateTemp, whose files have no rights for others.
-func (osDisk) CreateTemp(dir, prefix string) (diskFile, error) {
+func (d osDisk) CreateTemp(dir, prefix string) (diskFile, error) {
 	for {
-		name := filepath.Join(dir, prefix+strconv.FormatUint(rand.Uint64(), 36))
-		f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, shared)
-		switch {
-		case err == nil:
-			return osFile{f}, nil
-		case !errors.Is(err, fs.ErrExist):
-			return nil, err
+		f, err := d.Create(filepath.Join(dir, prefix+strconv.FormatUint(rand.Uint64(), 36)))
+		if !errors.Is(err, fs.ErrExist) {
+			return f, err
 		}
 	}
+}
+
+func (osDisk) Create(name string) (diskFile, error) {
+	f, err := os.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, shared)
+	if err != nil {
+		return nil, err
+	}
+	return osFile{f}, nil
 }
 
 func (osDisk) Open(name string) (io.ReadCloser, error)   { return os.Open(name) }

@@ -13,7 +13,8 @@ type Files interface {
 	// Put makes sure that every blob is kept, complete and durable, before it returns nil. What is there already with
 	// the same size is left alone, but counts as written just now for the guard age of a sweep; what is there with
 	// another size is replaced. A blob whose bytes do not have the size and digest it names is fault.Invalid.
-	// After an error some blobs may be kept and others not; none is kept in part.
+	// After an error some blobs may be kept and others not; none is kept in part, but those that are Fresh when the
+	// program or the machine ends meanwhile.
 	Put(ctx context.Context, pkg uuid.UUID, blobs []Blob) error
 
 	// Open returns the bytes of a blob, to be closed by the caller; fault.NotFound when they are not there.
@@ -29,6 +30,9 @@ type Blob struct {
 	Size   int64  // in bytes
 	// Open returns the bytes from their beginning, each time it is called. It is not called for what is kept already.
 	Open func() (io.ReadCloser, error)
+	// Fresh says that nobody else can know of the package before Put returns: the caller's own transaction has made it.
+	// What an end of the machine leaves of such a blob is never asked for, so it may be written in place.
+	Fresh bool
 }
 
 // A Sweeper is a Files that can list and remove what it keeps, for [Sweep].

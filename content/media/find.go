@@ -3,6 +3,7 @@ package media
 import (
 	"cmp"
 	"context"
+	"encoding/binary"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,17 +14,18 @@ import (
 
 // find fills in the media that the package has already.
 func (b *batch) find(ctx context.Context, tx *db.Tx, pkg publishing.PackageID) error {
+	order := b.possible(tx, pkg)
+	if len(order) == 0 {
+		return nil
+	}
 	used, err := typesIn(ctx, tx, pkg, b.types)
 	if err != nil {
 		return err
 	}
-	index := make(map[identity]int, len(b.wants))
-	var order []int
-	for i := range b.wants {
-		if used[b.wants[i].t] {
-			index[b.wants[i].identity] = i
-			order = append(order, i)
-		}
+	order = slices.DeleteFunc(order, func(i int) bool { return !used[b.wants[i].t] })
+	index := make(map[identity]int, len(order))
+	for _, i := range order {
+		index[b.wants[i].identity] = i
 	}
 	// The index of the table goes by package, type, digest: ask in its order, and for as few types at a time as possible.
 	slices.SortFunc(order, func(x, y int) int { return cmp.Compare(b.wants[x].t, b.wants[y].t) })
@@ -60,6 +62,39 @@ func (b *batch) find(ctx context.Context, tx *db.Tx, pkg publishing.PackageID) e
 		}
 	}
 	return nil
+}
+
+// possible returns the wants that the package may have already: all, unless the transaction has made it and knows better.
+func (b *batch) possible(tx *db.Tx, pkg publishing.PackageID) []int {
+	fresh, have := publishing.MadeIn(tx, pkg), tokensIn(tx, pkg)
+	var list []int
+	for i := range b.wants {
+		if _, ok := have[b.wants[i].sum.token()]; ok || !fresh {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// note remembers what a package has now, if the transaction has made it.
+func (b *batch) note(tx *db.Tx, pkg publishing.PackageID) {
+	if !publishing.MadeIn(tx, pkg) {
+		return
+	}
+	have := tokensIn(tx, pkg)
+	for i := range b.wants {
+		have[b.wants[i].sum.token()] = struct{}{}
+	}
+}
+
+// token is enough of a digest to tell that no other is the same; which may well be.
+func (s sum) token() uint64 { return binary.LittleEndian.Uint64(s[:]) }
+
+type tokensKey struct{ publishing.PackageID }
+
+// tokensIn returns the tokens of all media that a transaction has put into a package that it has made.
+func tokensIn(tx *db.Tx, pkg publishing.PackageID) map[uint64]struct{} {
+	return tx.Local(tokensKey{pkg}, func() any { return map[uint64]struct{}{} }).(map[uint64]struct{})
 }
 
 // typesIn returns those of the types that the package has media of: a new package needs no search for its ten thousand.

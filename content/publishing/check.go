@@ -1,8 +1,10 @@
 package publishing
 
 import (
+	"bytes"
 	"crypto/rand"
 	"errors"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -55,7 +57,8 @@ func moment(tx *db.Tx, t time.Time) time.Time {
 	return t.UTC().Truncate(time.Microsecond)
 }
 
-// uuids makes n random UUIDs with one read of the random source.
+// uuids makes n random UUIDs with one read of the random source, in order: rows of a batch that have them in order fill the
+// pages of their index one after the other.
 func uuids(n int) []uuid.UUID {
 	buf := make([]byte, 16*n)
 	_, _ = rand.Read(buf) // never fails: crypto/rand ends the program instead
@@ -66,6 +69,7 @@ func uuids(n int) []uuid.UUID {
 		u[6] = u[6]&0x0f | 0x40 // version 4
 		u[8] = u[8]&0x3f | 0x80 // variant of RFC 9562
 	}
+	slices.SortFunc(list, func(a, b uuid.UUID) int { return bytes.Compare(a[:], b[:]) })
 	return list
 }
 

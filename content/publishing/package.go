@@ -61,10 +61,13 @@ func CreatePackage(ctx context.Context, tx *db.Tx, n NewPackage) (Package, error
 		return Package{}, fmt.Errorf("create package: %w", err)
 	}
 	u := unitOf(tx)
-	u.locked[p.ID] = true // an uncommitted row of our own
+	u.locked[p.ID], u.made[p.ID] = true, true // an uncommitted row of our own
 	u.titles[p.ID] = p.Title
 	return p, u.tell(ctx, tx, outbox.PackageCreated, p.ID, tx.Now(), 0, 0)
 }
+
+// MadeIn reports whether the transaction itself has made a package, so that nobody else knows of it yet.
+func MadeIn(tx *db.Tx, pkg PackageID) bool { return unitOf(tx).made[pkg] }
 
 const selectPackage = `SELECT id, uuid, package_ref, title, description, created, updated
 	FROM openedx_content_learningpackage`

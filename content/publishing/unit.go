@@ -9,6 +9,7 @@ import (
 // made a moment ago costs no reads.
 type unit struct {
 	locked map[PackageID]bool
+	made   map[PackageID]bool       // by this transaction
 	titles map[PackageID]string     // of locked packages, for events
 	open   []*ChangeSet             // change sets whose fn is running, outer first
 	home   map[EntityID]PackageID   // packages of entities
@@ -35,6 +36,7 @@ func unitOf(tx *db.Tx) *unit {
 	return tx.Local(unitKey{}, func() any {
 		return &unit{
 			locked: map[PackageID]bool{},
+			made:   map[PackageID]bool{},
 			titles: map[PackageID]string{},
 			home:   map[EntityID]PackageID{},
 			states: map[EntityID]*state{},

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -12,6 +13,7 @@ import (
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/content/backup"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/frugal"
 )
 
 // packageRestored is the document of a restore.
@@ -62,6 +64,15 @@ func limitFlags(f *pflag.FlagSet, l *backup.Limits) {
 	f.Int64Var(&l.Files, "max-files", 0, "most `files` in the archive (default 900000)")
 	f.Int64Var(&l.File, "max-file", 0, "most `bytes` of one file (default 50000000, of a course 2 GiB)")
 	f.Int64Var(&l.Total, "max-total", 0, "most `bytes` of all files (default 64 GiB)")
+}
+
+// frugal bounds the memory of work on an archive; see there.
+func (c *cli) frugal(archive string) (end func()) {
+	info, err := os.Stat(archive)
+	if err != nil {
+		return func() {} // who opens it says so
+	}
+	return frugal.Begin(c.env.Getenv, info.Size())
 }
 
 func (c *cli) packageRestoreCommand() *cobra.Command {

@@ -24,7 +24,7 @@ var rules = []rule{
 	{"interop/...", []string{"..."}, "makes whole databases for the Python side to read"},
 	{"internal/cli/...", []string{
 		"console", "api/...", "app", "modulestore/...", "learnerstate", "oldcourse", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...",
-		"job", "lease", "db", "catalog", "user", "signin/...", "courseware", "sample", "internal/cli/...",
+		"job", "lease", "db", "catalog", "user", "signin/...", "courseware", "sample", "internal/cli/...", "internal/frugal",
 	}, "commands may ask any use case or domain package"},
 	{"console/...", []string{"api", "app", "console/..."}, "pages show what the API's types say and the use cases do, and decide nothing"},
 	{"api/authz", []string{"api", "app", "authz", "authz/scope", "authz/things", "catalog", "content/publishing", "db", "flags", "user"}, "openedx-authz's endpoints: each a question to the policy and the names for its answer; changes are use cases of app"},
@@ -101,6 +101,7 @@ var rules = []rule{
 	{"internal/goldendb", []string{"internal/golden", "db"}, "databases of every age for tests"},
 	{"internal/layers", nil, "this"},
 	{"internal/slug", nil, "codes from names"},
+	{"internal/frugal", nil, "the collector's settings for a while"},
 	{"keys", nil, "identifiers"},
 	{"fault", nil, "kinds of failure"},
 }

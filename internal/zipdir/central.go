@@ -28,6 +28,8 @@ const (
 // The fixed lengths of the records.
 const localLen, centralLen, endLen, end64Len, locatorLen = 30, 46, 22, 56, 20
 
+const centralMost = centralLen + 3*math.MaxUint16 // bytes of an entry of the directory
+
 // The methods of compression, and the flags that a writer needs.
 const (
 	MethodStore   = 0
@@ -92,7 +94,7 @@ func (d *directory) read(ctx context.Context) error {
 		return refuse("", TooLarge, "more than %d entries", d.limits.Members)
 	}
 	section := Guarded{Context: ctx, Reader: io.NewSectionReader(d.r, d.start, d.end-d.start)}
-	central := bufio.NewReaderSize(section, 64<<10)
+	central := bufio.NewReaderSize(section, centralMost)
 	spans := make([]span, 0, d.members)
 	for range d.members {
 		h, err := readCentral(central)
@@ -206,19 +208,19 @@ func (d *directory) place(start, length int64) error {
 }
 
 // readCentral reads one header of the central directory.
-func readCentral(r io.Reader) (h header, err error) {
-	var b [centralLen]byte
-	if _, err := io.ReadFull(r, b[:]); err != nil {
+func readCentral(r *bufio.Reader) (h header, err error) {
+	b, err := r.Peek(centralLen)
+	if err != nil {
 		return h, err
 	}
 	if string(b[:4]) != CentralSignature {
 		return h, refuse("", Damaged, "no entry where the central directory should have one")
 	}
 	nameLen, extraLen, commentLen := int(le.Uint16(b[28:])), int(le.Uint16(b[30:])), int(le.Uint16(b[32:]))
-	rest := make([]byte, nameLen+extraLen+commentLen)
-	if _, err := io.ReadFull(r, rest); err != nil {
+	if b, err = r.Peek(centralLen + nameLen + extraLen + commentLen); err != nil {
 		return h, err
 	}
+	rest := b[centralLen:]
 	h = header{
 		name: string(rest[:nameLen]), flags: le.Uint16(b[8:]), method: le.Uint16(b[10:]), crc: le.Uint32(b[16:]),
 		packed: int64(le.Uint32(b[20:])), size: int64(le.Uint32(b[24:])), at: int64(le.Uint32(b[42:])),
@@ -236,7 +238,8 @@ func readCentral(r io.Reader) (h header, err error) {
 	if path, ok := extraField(extra, extraUnicodePath); ok && (len(path) < 5 || string(path[5:]) != h.name) {
 		return h, refuse(h.name, Unsafe, "has a second, other name")
 	}
-	return h, nil
+	_, err = r.Discard(len(b)) // not before: b lies in the reader
+	return h, err
 }
 
 // zipMode tells the type of a member from the system that made it and its attributes.

@@ -25,12 +25,13 @@ type Member struct {
 func (m Member) Before(o Member) bool { return m.at < o.at }
 
 // Open returns the content of a member of the zip in r. The reader ends in an [*Error] where the content is not what was
-// announced; it delivers no more than a byte beyond the size. What l says of expansion is watched.
+// announced. What is packed is read in pieces, what is stored in those that are asked for. What l says of expansion is
+// watched.
 func (m Member) Open(r io.ReaderAt, l Limits) io.ReadCloser {
 	packed := io.NewSectionReader(r, m.at, m.packed)
 	c := &content{want: m}
 	if m.method == MethodStore {
-		c.r = bufio.NewReaderSize(packed, int(min(max(m.packed, 16), readAhead)))
+		c.r = packed
 		return c
 	}
 	c.x = inflaters.Get().(*inflater)
