@@ -45,23 +45,6 @@ func Page(ctx context.Context, q db.Querier, s Selection, after int64, limit int
 	return rows, last, n == limit, nil
 }
 
-// Each calls fn for the rows of an organization, or of one course, in no order, without keeping them.
-func Each(ctx context.Context, q db.Querier, s Selection, fn func(Row)) error {
-	where, args := s.condition()
-	fits := s.fits()
-	err := q.Query(ctx, readRows+` WHERE `+where, args, func(r *db.Row) error {
-		row, err := scan(r)
-		if err == nil && fits(row) {
-			fn(row)
-		}
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("read roles: %w", err)
-	}
-	return nil
-}
-
 // EachRow calls fn for every row, without keeping them. A missing table has none.
 func EachRow(ctx context.Context, q db.Querier, fn func(Row)) error {
 	names, err := inspect.Names(ctx, q)

@@ -124,27 +124,3 @@ func abandoned(ctx context.Context, q db.Querier, run int64, ask Ask, holding bo
 	h, err := lease.Held(ctx, q, leaseName(ask.ofOrg()))
 	return h == nil, err
 }
-
-// fingerprint stands for all legacy rows of a scope, in any order: equal rows have an equal one.
-func fingerprint(ctx context.Context, q db.Querier, s legacy.Selection) (sum uint64, err error) {
-	err = legacy.Each(ctx, q, s, func(r legacy.Row) { sum += digest(r) })
-	return sum, err
-}
-
-func digest(r legacy.Row) uint64 {
-	h := fnv.New64a()
-	var b [16]byte
-	for i := range 8 {
-		b[i], b[8+i] = byte(r.ID>>(8*i)), byte(int64(r.User)>>(8*i))
-	}
-	_, _ = h.Write(b[:])
-	for _, s := range []string{r.Org, r.Course, string(r.Role)} {
-		_, _ = h.Write([]byte(s))
-		_, _ = h.Write([]byte{0})
-	}
-	// Spread, so that differences of two rows do not cancel each other in the sum.
-	x := h.Sum64()
-	x ^= x >> 33
-	x *= 0xff51afd7ed558ccd
-	return x ^ x>>33
-}

@@ -56,7 +56,7 @@ func (w *Worker) giveUp(ctx context.Context) error {
 
 // seen is the state of the scope that a look has brought the targets to.
 type seen struct {
-	rows     uint64   // fingerprint of the legacy rows
+	rows     string   // fingerprint of the legacy rows
 	wait     []source // for the turn
 	excluded string
 	whole    bool // it is that state, as far as the look could tell
@@ -72,7 +72,7 @@ func (w *Worker) look(ctx context.Context) (again bool, s seen, err error) {
 	// Legacy rows have no version: whether the targets of a rollback are there has to be looked at.
 	verify := w.pace.dirty || w.ask.Direction == Rollback
 	w.touched = false
-	if s.rows, err = fingerprint(ctx, w.d, w.ask.selection()); err != nil {
+	if s.rows, err = legacy.Fingerprint(ctx, w.d, w.ask.selection()); err != nil {
 		return false, s, err
 	}
 	ask, early, err := w.now(ctx, w.d)
@@ -105,7 +105,7 @@ func (w *Worker) look(ctx context.Context) (again bool, s seen, err error) {
 			return false, s, err
 		}
 	}
-	rows, err := fingerprint(ctx, w.d, w.ask.selection())
+	rows, err := legacy.Fingerprint(ctx, w.d, w.ask.selection())
 	s.whole = err == nil && !w.touched && rows == s.rows
 	return again || !s.whole, s, err
 }
@@ -115,7 +115,7 @@ func (w *Worker) flip(ctx context.Context, s seen) error {
 	var turned Run
 	var ask Ask
 	err := w.step(ctx, func(tx *db.Tx, st *stepping) error {
-		rows, err := fingerprint(ctx, tx, w.ask.selection())
+		rows, err := legacy.Fingerprint(ctx, tx, w.ask.selection())
 		if err != nil {
 			return err
 		}
