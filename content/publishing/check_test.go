@@ -19,7 +19,7 @@ func TestUUIDs(t *testing.T) {
 			t.Errorf("%s comes before %s", list[i-1], u)
 		}
 	}
-	if uuids(1)[0] == uuids(1)[0] {
+	if one, another := uuids(1)[0], uuids(1)[0]; one == another {
 		t.Error("the same again")
 	}
 }
