@@ -46,26 +46,26 @@ func readIndexTable(ctx context.Context, url string) (rows []split.Index, err er
 		return nil, fault.Errorf(fault.NotFound, "--index", "the database has no table %s", split.MirrorTable).
 			WithNext("name the database of the LMS; a site of a release without that table has its index in MongoDB alone")
 	}
+	return indexRows(ctx, d)
+}
+
+// indexRows returns the rows of the table.
+func indexRows(ctx context.Context, d *db.DB) (rows []split.Index, err error) {
 	err = d.View(ctx, func(tx *db.Tx) error {
 		rows = []split.Index{}
 		return tx.Query(ctx, `SELECT `+strings.Join(split.MirrorColumns, ", ")+` FROM `+split.MirrorTable+` ORDER BY id`, nil, func(r *db.Row) error {
-			fields, err := indexFields(r)
-			if err != nil {
-				return err
+			x, err := indexRow(r, split.MirrorTable)
+			if err == nil {
+				rows = append(rows, x)
 			}
-			x, err := split.MirrorRow(func(name string) string { return fields[name] })
-			if err != nil {
-				return fault.Errorf(fault.Invalid, split.MirrorTable, "the row of %s: %w", fields["course_id"], err)
-			}
-			rows = append(rows, x)
-			return nil
+			return err
 		})
 	})
 	return rows, err
 }
 
-// indexFields are the columns of a row as texts, "" for NULL.
-func indexFields(r *db.Row) (map[string]string, error) {
+// indexFields are the columns of a row as texts, "" for NULL. The columns after them go to more.
+func indexFields(r *db.Row, more ...any) (map[string]string, error) {
 	texts := make([]*string, len(split.MirrorColumns))
 	var edited, updated *time.Time
 	var by *int64
@@ -82,7 +82,7 @@ func indexFields(r *db.Row) (map[string]string, error) {
 			to[i] = &texts[i]
 		}
 	}
-	if err := r.Scan(to...); err != nil {
+	if err := r.Scan(append(to, more...)...); err != nil {
 		return nil, err
 	}
 	fields := make(map[string]string, len(texts))

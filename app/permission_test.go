@@ -29,6 +29,7 @@ var without = map[string]string{
 	"LastEdit":       "of a result",
 	"FailedSources":  "of a result",
 	"OpenAnyAge":     "opens the store for nobody",
+	"OpenSplitLMS":   "reads the database that its caller names",
 	"New":            "makes a store of nobody's",
 	"Ready":          "makes tables when a server starts",
 	"HasPermissions": "looks at tables only",

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -52,10 +53,30 @@ func (d splitPlan) text(w *textWriter) {
 	}
 	w.row("definitions", d.Definitions.Keep, d.Definitions.Remove, "", sizeText(d.Definitions.Bytes), "")
 	w.row("all structures", d.Keep, d.Remove, "", sizeText(d.Bytes), "with definitions")
+	for _, f := range d.Differences {
+		w.line("the sources of the index do not agree on %s:", plain(f.Course))
+		for _, source := range sortedKeys(f.Heads) {
+			text := "does not have it"
+			if heads := f.Heads[source]; heads != nil {
+				text = ""
+				for _, branch := range sortedKeys(heads) {
+					text += branch + " " + heads[branch] + " "
+				}
+			}
+			w.row("  "+source, text)
+		}
+	}
 	for _, f := range d.Findings {
 		w.line("%s", plain(f))
 	}
 	if d.detail {
+		for _, s := range d.Sources {
+			state := ""
+			if s.Again {
+				state = "asked again when applied"
+			}
+			w.row("  "+s.Source, count(s.Rows, "row", "rows"), state)
+		}
 		for _, c := range d.Courses {
 			w.line("%s stays", plain(c.Key))
 			for _, why := range sortedKeys(c.Why) {
@@ -69,14 +90,7 @@ func (d splitPlan) text(w *textWriter) {
 	}
 }
 
-func sortedKeys(m map[string]int) []string {
-	var keys []string
-	for k := range m {
-		keys = append(keys, k)
-	}
-	slices.Sort(keys)
-	return keys
-}
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // splitPruned is the document of a plan that was applied.
 type splitPruned struct{ prune.Result }
@@ -121,6 +135,19 @@ func (c *cli) splitCommand() *cobra.Command {
 	return s
 }
 
+// withLMS opens the database of an LMS, if there is one, and closes it when use has ended.
+func withLMS(ctx context.Context, url string, use func(prune.Registry) error) (err error) {
+	if url == "" {
+		return use(nil)
+	}
+	lms, err := app.OpenSplitLMS(ctx, url)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, lms.Close()) }()
+	return use(lms)
+}
+
 // splitSource are the flags that name a database.
 func splitSource(cmd *cobra.Command, site *app.OldSite) {
 	cmd.Flags().StringVar(&site.Database, "database", "", "`name` of the database, where SRC has several (default: the only one; of a server edxapp)")
@@ -129,7 +156,7 @@ func splitSource(cmd *cobra.Command, site *app.OldSite) {
 func (c *cli) splitPlanCommand() *cobra.Command {
 	var site app.OldSite
 	var o prune.Options
-	var out, history, pins, guard, grace, details string
+	var out, history, pins, guard, grace, details, lms string
 	var compat, ignoreMissing bool
 	var retain int
 	cmd := &cobra.Command{
@@ -146,6 +173,7 @@ whose two indexes differ, or whose head is missing, is left alone.
 With --compat the plan is that of Open edX's own structures.py, to the byte, and its file is printed where no -o is given.`,
 		Example: `  lectern split prune plan dump/ --keep-last 10 --keep-days 90 -o plan.json
   lectern split prune plan mongodb://reader@mongo.example/edxapp --index courseindex.csv --keep-monthly 12 -o plan.json
+  lectern split prune plan mongodb://reader@mongo.example/edxapp --lms mysql://reader@mysql.example/edxapp --keep-last 10 -o plan.json
   lectern split prune plan dump/ --compat --retain 2 -o tool.json --details tool.txt`,
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
 			site.Source = args[0]
@@ -197,7 +225,12 @@ With --compat the plan is that of Open edX's own structures.py, to the byte, and
 				defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 				path = filepath.Join(dir, "plan.json")
 			}
-			p, err := prune.Make(cmd.Context(), db, o, path)
+			var p *prune.Plan
+			err = withLMS(cmd.Context(), lms, func(r prune.Registry) (err error) {
+				o.Registry = r
+				p, err = prune.Make(cmd.Context(), db, o, path)
+				return err
+			})
 			meter.end()
 			if err != nil {
 				return err
@@ -214,6 +247,7 @@ With --compat the plan is that of Open edX's own structures.py, to the byte, and
 	f.StringVarP(&out, "output", "o", "", "`file` to write the plan to")
 	f.StringVar(&site.Index, "index", "", "CSV `file` of the table split_modulestore_django_splitmodulestorecourseindex, or the address of the database with it")
 	f.StringVar(&history, "index-history", "", "CSV `file` of the history of that table: heads younger than --grace stay")
+	f.StringVar(&lms, "lms", "", "`URL` of the LMS's database: its index, the history of that, outlines and grades keep what they name")
 	f.StringVar(&pins, "pins", "", "CSV `file` of structures that stay: course,version,reason,expires")
 	f.IntVar(&o.Policy.Last, "keep-last", 0, "keep the last `N` structures before each head")
 	f.IntVar(&o.Policy.Days, "keep-days", 0, "keep what is younger than `N` days")
@@ -296,7 +330,7 @@ func (c *cli) splitApplyCommand() *cobra.Command {
 	var site app.OldSite
 	var o prune.ApplyOptions
 	var write, compat bool
-	var restorable string
+	var restorable, lms string
 	cmd := &cobra.Command{
 		Use:   "apply PLAN.json mongodb://… --archive FOLDER --write",
 		Short: "Carry out a plan on a server",
@@ -346,11 +380,14 @@ SIGUSR1 makes it pause before the next batch, and go on.`,
 			defer end()
 			o.Progress, o.Pause, o.By = prune.Progress(progress), pause, cmp.Or(c.global.user, c.env.Getenv("USER"), "operator")
 			var r *prune.Result
-			if compat {
-				r, err = prune.ApplyCompat(cmd.Context(), db, tool, o)
-			} else {
-				r, err = prune.Apply(cmd.Context(), db, plan, o)
-			}
+			err = withLMS(cmd.Context(), lms, func(lms prune.Registry) (err error) {
+				if o.Registry = lms; compat {
+					r, err = prune.ApplyCompat(cmd.Context(), db, tool, o)
+				} else {
+					r, err = prune.Apply(cmd.Context(), db, plan, o)
+				}
+				return err
+			})
 			meter.end()
 			if err != nil {
 				return err
@@ -362,6 +399,7 @@ SIGUSR1 makes it pause before the next batch, and go on.`,
 	f := cmd.Flags()
 	f.StringVar(&o.Archive, "archive", "", "`folder` for what is removed; the same one to go on")
 	f.BoolVar(&write, "write", false, "write to a database that is not Lectern's")
+	f.StringVar(&lms, "lms", "", "`URL` of the LMS's database, which is asked again beside each batch; needed where the plan was made with it")
 	f.BoolVar(&compat, "compat", false, "PLAN.json is one of structures.py, or of plan --compat")
 	f.StringVar(&restorable, "restorable", "30d", "`period` for which undo can put everything back")
 	f.Int64Var(&o.Rate, "rate", 0, "delete at most so many `bytes` a second (default: by how fast the server answers)")

@@ -21,6 +21,7 @@ type ApplyOptions struct {
 	By         string        // who does it
 	Batch      int           // documents in a batch, 0 means 200
 	Rate       int64         // bytes in a second, 0 means any
+	Registry   Registry      // the database of the LMS, of a plan that was made with one
 	// Pause, if not nil, is asked before each batch and returns when work may go on.
 	Pause    func(ctx context.Context) error
 	Progress Progress
@@ -77,6 +78,9 @@ func Apply(ctx context.Context, db Database, p *Plan, o ApplyOptions) (r *Result
 	if p.Database != db.Name() {
 		return nil, fault.Errorf(fault.Refused, p.path, "the plan is of %s, this is %s", p.Database, db.Name()).WithNext("give the database that the plan was made of")
 	}
+	if p.Registry != "" && (o.Registry == nil || o.Registry.Name() != p.Registry) {
+		return nil, fault.Errorf(fault.Refused, p.path, "the plan was made with the LMS's database %s, which has to be asked again", p.Registry).WithNext("add --lms with the address of that database")
+	}
 	return carryOut(ctx, db, p, nil, p.read, o)
 }
 
@@ -116,7 +120,7 @@ func carryOut(ctx context.Context, db Database, p *Plan, parents [][2]string, it
 	o.Batch = min(o.Batch, maxBatch)
 	now := o.Now().UTC()
 	w := &worker{ApplyOptions: o, db: db, plan: p, pace: pace{rate: o.Rate, sleep: o.Sleep}, total: p.Remove + p.Definitions.Remove}
-	if w.watch, err = newWatch(db, p); err != nil {
+	if w.watch, err = newWatch(db, p, o); err != nil {
 		return nil, err
 	}
 	w.store, err = openArchive(o.Archive, headLine{p.SHA256, db.Name(), o.By, now, now.Add(o.Restorable), o.Batch})

@@ -76,7 +76,7 @@ func ReadPins(r io.Reader, name string) ([]Pin, error) {
 	}
 }
 
-// keepPins keeps what pins, the index's history and the ignore list name.
+// keepPins keeps what pins, the index's history, the registry and the ignore list name.
 func (p *planner) keepPins() error {
 	for _, pin := range p.Pins {
 		if !pin.Expires.IsZero() && pin.Expires.Before(p.Now) || pin.Label && !p.Policy.Labelled {
@@ -107,6 +107,9 @@ func (p *planner) keepPins() error {
 				}
 			}
 		}
+	}
+	if err := p.keepNamed(); err != nil {
+		return err
 	}
 	return p.guard()
 }

@@ -27,7 +27,9 @@ type Options struct {
 	Now    time.Time     // zero means the clock's
 	// Mirror are the rows of the SQL mirror, nil where the site has none; History those of its history table (SP-4).
 	Mirror, History []split.Index
-	Pins            []Pin
+	// Registry, if not nil, is the database of the LMS: Apply wants it too.
+	Registry Registry
+	Pins     []Pin
 	// Courses and Orgs choose what is pruned, Ignore courses and structures that are left alone. None of the first two means all.
 	Courses, Orgs, Ignore []string
 	// WithoutContent leaves the content of structures unread: nothing of libraries goes then, and no definitions.
@@ -46,8 +48,9 @@ type planner struct {
 	ignored map[modulestore.ID]bool
 	table   *table // structures by id
 	extra   map[modulestore.ID]Header
-	lost    bool // a head is missing, or something could not be read: what has no head may be somebody's
-	rows    []split.Index
+	lost    bool                          // a head is missing, or something could not be read: what has no head may be somebody's
+	rows    []split.Index                 // of all sources of the index
+	named   *sorter                       // what the registry names
 	current modulestore.ID                // where the walk is
 	gaps    map[modulestore.ID][]*pointer // by the original of their histories, the walks that came to what is not there
 }
@@ -67,8 +70,8 @@ func Make(ctx context.Context, db Reader, o Options, path string) (plan *Plan, e
 		o.Now = time.Now()
 	}
 	o.Now = o.Now.UTC().Truncate(time.Second)
-	p := &planner{Options: o, db: db, names: map[string]int{}, ignored: map[modulestore.ID]bool{}, extra: map[modulestore.ID]Header{}, gaps: map[modulestore.ID][]*pointer{},
-		plan: &Plan{Format: format, Database: db.Name(), Made: o.Now, Policy: o.Policy, Guard: o.Guard.String(), Grace: o.Grace.String(), Courses: []Course{}, Findings: []string{}}}
+	p := &planner{Options: o, db: db, names: map[string]int{}, ignored: map[modulestore.ID]bool{}, extra: map[modulestore.ID]Header{}, gaps: map[modulestore.ID][]*pointer{}, named: newSorter(byID),
+		plan: &Plan{Format: format, Database: db.Name(), Made: o.Now, Policy: o.Policy, Guard: o.Guard.String(), Grace: o.Grace.String(), Courses: []Course{}, Sources: []Asked{}, Differences: []Difference{}, Findings: []string{}}}
 	defer func() { err = errors.Join(err, p.table.close()) }()
 	if err := p.readStructures(ctx); err != nil {
 		return nil, err
@@ -121,23 +124,42 @@ func (p *planner) readIndexes(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	byName, inSQL := map[string]split.Index{}, map[string]bool{}
-	twice := map[string]bool{}
-	for _, x := range p.Mirror {
-		byName[x.Name], inSQL[x.Name] = x, true
+	sources := []index{{fromMongo, mongo}}
+	p.plan.Sources = append(p.plan.Sources, Asked{fromMongo, len(mongo), true})
+	if p.Mirror != nil {
+		sources = append(sources, index{fromFile, p.Mirror})
+		p.plan.Sources = append(p.plan.Sources, Asked{fromFile, len(p.Mirror), false})
 	}
-	inMongo := map[string]split.Index{}
-	for _, x := range mongo {
-		_, there := inMongo[x.Name]
-		twice[x.Name] = twice[x.Name] || there
-		inMongo[x.Name] = x
-		if p.Mirror == nil {
-			byName[x.Name] = x
-		} else if _, there := byName[x.Name]; !there {
-			byName[x.Name] = x
+	if p.History != nil {
+		p.plan.Sources = append(p.plan.Sources, Asked{fromPast, len(p.History), false})
+	}
+	var last map[string]map[string]string
+	if p.Registry != nil {
+		rows, ended, err := p.askRegistry(ctx)
+		if err != nil {
+			return err
+		}
+		if last = ended; rows != nil {
+			sources = append(sources, index{fromTable, rows})
 		}
 	}
-	p.rows = append(slices.Clone(mongo), p.Mirror...)
+	differ := map[string]bool{}
+	for _, d := range compare(sources, last) {
+		differ[d.Course] = true
+		p.plan.Differences = append(p.plan.Differences, d)
+	}
+	byName, inMongo, twice := map[string]split.Index{}, map[string]split.Index{}, map[string]bool{}
+	for i, s := range sources { // the later ones count more (SP-5)
+		for _, x := range s.rows {
+			byName[x.Name] = x
+			if i == 0 {
+				_, there := inMongo[x.Name]
+				twice[x.Name] = twice[x.Name] || there
+				inMongo[x.Name] = x
+			}
+		}
+		p.rows = append(p.rows, s.rows...)
+	}
 	if len(p.heads()) == 0 && !p.Headless {
 		return fault.Errorf(fault.Refused, p.db.Name(), "no course has a head: everything would go").WithNext("check that this is the right database, with its collection " + modulestore.CollectionIndexes)
 	}
@@ -148,15 +170,12 @@ func (p *planner) readIndexes(ctx context.Context) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(byName)) {
 		x := byName[name]
-		c := Course{Key: name, Heads: map[string]string{}, Updated: x.LastUpdate, Why: map[string]int{}}
-		old, there := inMongo[name]
-		for _, h := range old.Heads() {
-			c.Heads[h.Branch] = h.ID.String() // what apply can ask for again
-		}
+		old := inMongo[name] // what apply can ask for again in any case
+		c := Course{Key: name, Heads: headsOf(old), Updated: old.LastUpdate, Why: map[string]int{}}
 		switch {
 		case twice[name]:
 			c.leave("refused", "the index has it twice")
-		case p.Mirror != nil && (!there || !inSQL[name] || !slices.Equal(old.Heads(), x.Heads())):
+		case differ[name]:
 			c.leave("refused", "the indexes of SQL and MongoDB differ")
 		case x.Key.IsZero():
 			c.leave("refused", "its row is none of today's")

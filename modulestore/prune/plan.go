@@ -27,8 +27,14 @@ type Plan struct {
 	Policy   Policy    `json:"policy"`
 	Guard    string    `json:"guard"`
 	Grace    string    `json:"grace"`
-	Courses  []Course  `json:"courses"`
-	Pins     []string  `json:"pins"`
+	// Sources are what was asked for heads and references, Differences where they do not agree: such a course is left alone, and
+	// what any of them names stays.
+	Sources     []Asked      `json:"sources"`
+	Differences []Difference `json:"differences"`
+	// Registry is the database of the LMS that was asked, which apply asks again.
+	Registry string   `json:"registry,omitempty"`
+	Courses  []Course `json:"courses"`
+	Pins     []string `json:"pins"`
 	// Loose are structures that no course leads to.
 	Loose       Amount   `json:"loose"`
 	Definitions Amount   `json:"definitions"`

@@ -61,6 +61,8 @@ const (
 	whyGuard     = "guard"
 	whyLibrary   = "library content"
 	whyIndex     = "index history"
+	whyOutline   = "outline"
+	whyGrade     = "grade"
 )
 
 // visit says why a structure stays, "" for no reason, and goes on.

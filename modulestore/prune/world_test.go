@@ -14,6 +14,7 @@ import (
 
 	driver "go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/bson"
 	"github.com/openlectern/lectern/modulestore/expected"
@@ -159,12 +160,89 @@ type site struct {
 	pins []modulestore.ID
 	// exists says whether a structure is there: authors cannot go back to what is gone.
 	exists func(modulestore.ID) bool
+	// lms is the database of the LMS, nil for a site that has its index in MongoDB alone. It is written first, and MongoDB's copy
+	// is missed at times.
+	lms *lms
 }
 
 type row struct {
 	id   modulestore.ID
 	key  [3]string
 	head map[string]modulestore.ID
+	// copied is what MongoDB's index has.
+	copied map[string]modulestore.ID
+}
+
+func (r *row) index(head map[string]modulestore.ID, now time.Time) split.Index {
+	key, err := keys.ParseCourse(r.name())
+	if err != nil {
+		panic(err)
+	}
+	return split.Index{ID: keys.Version(r.id), Key: key, Name: r.name(), Draft: head[split.DraftBranch], Published: head[split.PublishedBranch], LastUpdate: now}
+}
+
+func (r *row) name() string { return "course-v1:" + r.key[0] + "+" + r.key[1] + "+" + r.key[2] }
+
+// lms is a Registry in memory.
+type lms struct {
+	rows  map[string]split.Index
+	past  []past // oldest first
+	named []named
+	asked int
+}
+
+type past struct {
+	x       split.Index
+	deleted bool
+}
+
+type named struct {
+	Reference
+	on time.Time
+}
+
+func (l *lms) Name() string { return "lms" }
+func (l *lms) Index(context.Context) (rows []split.Index, err error) {
+	l.asked++
+	rows = []split.Index{}
+	for _, name := range slices.Sorted(maps.Keys(l.rows)) {
+		rows = append(rows, l.rows[name])
+	}
+	return rows, nil
+}
+func (l *lms) History(_ context.Context, since time.Time, each func(split.Index, bool) error) error {
+	for _, h := range slices.Backward(l.past) {
+		if !h.x.LastUpdate.Before(since) {
+			if err := each(h.x, h.deleted); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+func (l *lms) Named(_ context.Context, since time.Time, each func(Reference) error) error {
+	for _, n := range l.named {
+		if !n.on.Before(since) {
+			if err := each(n.Reference); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// withLMS lets a site have an SQL index.
+func (s *site) withLMS() *site {
+	s.lms = &lms{rows: map[string]split.Index{}}
+	return s
+}
+
+// registry is the site's, nil for none.
+func (s *site) registry() Registry {
+	if s.lms == nil {
+		return nil
+	}
+	return s.lms
 }
 
 type fact struct {
@@ -212,6 +290,18 @@ func (s *site) structure(previous modulestore.ID) modulestore.ID {
 }
 
 func (s *site) save(r *row) {
+	if s.lms != nil {
+		x := r.index(r.head, s.now)
+		s.lms.rows[x.Name] = x
+		s.lms.past = append(s.lms.past, past{x: x})
+		if s.r.IntN(3) == 0 && !x.Published.IsZero() {
+			s.lms.named = append(s.lms.named, named{Reference{[]string{whyOutline, whyGrade}[s.r.IntN(2)], x.Published}, s.now})
+		}
+		if r.copied != nil && s.r.IntN(60) == 0 {
+			return // logged by the platform, and no more (SP-5)
+		}
+	}
+	r.copied = maps.Clone(r.head)
 	heads := driver.D{}
 	for _, branch := range slices.Sorted(maps.Keys(r.head)) {
 		heads = append(heads, driver.E{Key: branch, Value: oid(r.head[branch])})
@@ -228,7 +318,7 @@ func (s *site) some() *row {
 func (s *site) add(head map[string]modulestore.ID) {
 	id := s.id()
 	name := fmt.Sprint("r", s.n)
-	r := &row{id, [3]string{"O", "C", name}, head}
+	r := &row{id: id, key: [3]string{"O", "C", name}, head: head}
 	s.rows[name] = r
 	s.save(r)
 }
@@ -247,9 +337,9 @@ func (s *site) step() {
 		s.save(r)
 	case n < 12: // a write whose index row comes later, at most some hours
 		id := s.structure(r.head[branch])
-		key := r.key[2]
+		key, began := r.key[2], s.now
 		s.late = append(s.late, func() {
-			if r := s.rows[key]; r != nil {
+			if r := s.rows[key]; r != nil && s.now.Sub(began) < 12*time.Hour {
 				r.head[branch] = id
 				s.save(r)
 			}
@@ -273,6 +363,11 @@ func (s *site) step() {
 		s.add(maps.Clone(r.head))
 	case n < 18 && len(s.rows) > 2:
 		delete(s.rows, r.key[2])
+		if s.lms != nil {
+			x := r.index(r.head, s.now)
+			delete(s.lms.rows, x.Name)
+			s.lms.past = append(s.lms.past, past{x, true})
+		}
 		s.drop(modulestore.CollectionIndexes, r.id)
 	case n < 19:
 		for _, late := range s.late {
@@ -297,6 +392,14 @@ func (s *site) heads() map[modulestore.ID]bool {
 	for _, r := range s.rows {
 		for _, id := range r.head {
 			all[id] = true
+		}
+		for _, id := range r.copied {
+			all[id] = true
+		}
+	}
+	if s.lms != nil {
+		for _, n := range s.lms.named {
+			all[n.Version] = true
 		}
 	}
 	for _, id := range s.pins {
