@@ -134,7 +134,7 @@ func TestFieldsOf(t *testing.T) {
 	for d, want := range map[*driver.D]bool{
 		{{Key: "a", Value: driver.A{driver.D{{Key: "b", Value: "x\x00"}}}}}: false, {{Key: "a", Value: "\xff"}}: false, {{Key: "a", Value: driver.A{"ü", int32(1)}}}: true,
 	} {
-		if IsClean(doc(t, *d)) != want {
+		if doc(t, *d).Clean() != want {
 			t.Errorf("%v: clean is not %v", d, want)
 		}
 	}

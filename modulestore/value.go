@@ -1,9 +1,6 @@
 package modulestore
 
 import (
-	"bytes"
-	"unicode/utf8"
-
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/modulestore/bson"
 )
@@ -28,19 +25,6 @@ func FieldsOf(d bson.Doc) (f courseware.Fields, clean bool) {
 		f = append(f, courseware.Field{Name: name, Value: value})
 	}
 	return f, clean
-}
-
-// IsClean reports whether all texts of a document are UTF-8 without NUL.
-func IsClean(d bson.Doc) bool {
-	for _, v := range d.All() {
-		if text, ok := v.Text(); ok && (bytes.IndexByte(text, 0) >= 0 || !utf8.Valid(text)) {
-			return false
-		}
-		if in, ok := v.Doc(); ok && !IsClean(in) {
-			return false
-		}
-	}
-	return true
 }
 
 // Person returns the id of a person, nil for none. Some are negative: commands and the system (modulestore.md OM-16).

@@ -3,8 +3,11 @@ package bson
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -297,5 +300,65 @@ func BenchmarkCheck(b *testing.B) {
 		if err := Check(d); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// TestAsTheOneBefore reads large documents of which each is much like the one before, damaged anywhere: the reader must find in
+// them what [Check] finds.
+func TestAsTheOneBefore(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(1, 2))
+	blocks := make(driver.A, 80)
+	for i := range blocks {
+		blocks[i] = driver.D{{Key: "block_id", Value: fmt.Sprintf("%032x", i)}, {Key: "fields", Value: driver.D{{Key: "data", Value: strings.Repeat("x", 100)}}}}
+	}
+	var file []byte
+	var want []string
+	for range 400 {
+		switch i := r.IntN(len(blocks)); r.IntN(4) {
+		case 0:
+			blocks = append(blocks[:i:i], blocks[i+1:]...)
+		case 1:
+			blocks = append(append(blocks[:i:i], driver.D{{Key: "new", Value: r.Int64()}}), blocks[i:]...)
+		case 2:
+			blocks = slices.Clone(blocks)
+			blocks[i] = r.Float64()
+		}
+		for len(blocks) < 80 {
+			blocks = append(blocks, strings.Repeat("y", 100))
+		}
+		d, err := driver.Marshal(driver.D{{Key: "_id", Value: r.Int64()}, {Key: "root", Value: driver.A{"course", "course"}}, {Key: "blocks", Value: blocks}, {Key: "assets", Value: driver.A{}}, {Key: "rest", Value: strings.Repeat("z", large)}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.IntN(3) == 0 {
+			d[4+r.IntN(len(d)-4)] = byte(r.Uint32())
+		}
+		says := ""
+		var e *Error
+		if err := Check(d); errors.As(err, &e) {
+			e.File, e.Offset = "f", e.Offset+int64(len(file))
+			says = e.Error()
+		}
+		if len(d) < large {
+			t.Fatalf("%d bytes are not large", len(d))
+		}
+		file, want = append(file, d...), append(want, says)
+	}
+	in := NewReader(bytes.NewReader(file), "f")
+	bad := 0
+	for i := range want {
+		_, err := in.Next()
+		got := ""
+		if err != nil {
+			got = err.Error()
+			bad++
+		}
+		if got != want[i] {
+			t.Fatalf("document %d: %q, want %q", i, got, want[i])
+		}
+	}
+	if bad == 0 || bad == len(want) {
+		t.Errorf("%d documents of %d were bad", bad, len(want))
 	}
 }

@@ -9,18 +9,26 @@ import (
 	"slices"
 )
 
-// Reader reads documents that stand one after the other, as in a dump (modulestore.md OM-34). It holds one of them at a
+// Reader reads documents that stand one after the other, as in a dump (modulestore.md OM-34). It holds two of them at a
 // time. Not safe for concurrent use.
 type Reader struct {
-	r    *bufio.Reader
-	name string
-	off  int64
-	buf  []byte
+	r        *bufio.Reader
+	name     string
+	off      int64
+	last     []byte
+	buf, old []byte // for the next large document, and the one before
+	like     Doc    // the one before, if it was good
 }
+
+const (
+	buffered = 256 << 10
+	// large is the size in bytes from which on a document is likely to be a structure, of which most is as in the one before.
+	large = 16 << 10
+)
 
 // NewReader reads r, which errors call name.
 func NewReader(r io.Reader, name string) *Reader {
-	return &Reader{r: bufio.NewReaderSize(r, 256<<10), name: name}
+	return &Reader{r: bufio.NewReaderSize(r, buffered), name: name}
 }
 
 // Offset returns how many bytes have been read: the place of the next document.
@@ -70,6 +78,18 @@ func (r *Reader) Next() (Doc, error) {
 	if err != nil {
 		return nil, err
 	}
+	if n < large {
+		b, err := r.r.Peek(n)
+		if err != nil {
+			return nil, r.torn(err, fmt.Sprintf("ends within a document of %d bytes", n))
+		}
+		r.last = b
+		e := check(b, nil, 0)
+		at := r.off
+		r.skip(n) // what is peeked at stays until the next read
+		return r.checked(e, at)
+	}
+	r.buf, r.old = r.old, r.buf
 	// A length that lies takes no memory: the buffer grows with what is there.
 	const step = 1 << 20
 	for have := 0; have < n; {
@@ -81,18 +101,28 @@ func (r *Reader) Next() (Doc, error) {
 			return nil, r.torn(err, fmt.Sprintf("ends within a document of %d bytes", n))
 		}
 	}
+	r.last = r.buf[:n]
 	at := r.off
 	r.off += int64(n)
-	if e := check(r.buf[:n], 0); e != nil {
+	e := check(r.last, r.like, 0)
+	if r.like = nil; e == nil {
+		r.like = r.last
+	}
+	return r.checked(e, at)
+}
+
+// checked returns the last document, which began at a place, or what is wrong with it.
+func (r *Reader) checked(e *Error, at int64) (Doc, error) {
+	if e != nil {
 		e.File, e.Offset = r.name, e.Offset+at
 		return nil, e
 	}
-	return Doc(r.buf[:n]), nil
+	return r.last, nil
 }
 
 // Last returns the bytes of the document that [Reader.Next] read last, also those of a bad one; they are valid until the
 // next call.
-func (r *Reader) Last() []byte { return r.buf }
+func (r *Reader) Last() []byte { return r.last }
 
 // Skip reads past the next document without looking into it.
 func (r *Reader) Skip() error {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/binary"
 	"iter"
+	"math/bits"
+	"unicode/utf8"
 )
 
 // Doc is a whole document or array that has been checked. The zero Doc is empty.
@@ -17,10 +19,9 @@ func (d Doc) All() iter.Seq2[[]byte, Value] {
 		}
 		for at := 4; d[at] != 0; {
 			t := Type(d[at])
-			at++
-			end := at + bytes.IndexByte(d[at:], 0)
-			key := d[at:end]
+			end := at + 1 + keyEnd(d[at+1:])
 			n, _ := size(t, d[end+1:])
+			key := d[at+1 : end]
 			at = end + 1 + n
 			if !yield(key, Value{t, d[end+1 : at]}) {
 				return
@@ -46,6 +47,16 @@ func (d Doc) Lookup(path ...string) (found Value) {
 	return found
 }
 
+// Has reports whether there is a key.
+func (d Doc) Has(key []byte) bool {
+	for k := range d.All() {
+		if bytes.Equal(k, key) {
+			return true
+		}
+	}
+	return false
+}
+
 // Len returns how many values there are.
 func (d Doc) Len() (n int) {
 	for range d.All() {
@@ -66,13 +77,15 @@ const (
 // Check looks through a whole document and says what is wrong with it, as an [*Error] whose Offset counts from the start
 // of the document; nil makes b a [Doc].
 func Check(b []byte) error {
-	if e := check(b, 0); e != nil {
+	if e := check(b, nil, 0); e != nil {
 		return e
 	}
 	return nil
 }
 
-func check(b []byte, depth int) *Error {
+// check looks through a document. like, if not nil, is one that has been: what stands in its arrays as it stands there is not looked
+// through again. A structure of the versioned store is a copy of the one before but for a block or two.
+func check(b []byte, like Doc, depth int) *Error {
 	switch {
 	case len(b) < minSize:
 		return &Error{Reason: "shorter than an empty document"}
@@ -84,11 +97,21 @@ func check(b []byte, depth int) *Error {
 		return &Error{Reason: "nested too deep"}
 	}
 	last := len(b) - 1
-	for at := 4; at < last; {
+	for at, twin := 4, 4; at < last; {
+		if depth == 1 && like != nil && like[twin] != 0 {
+			from := twin
+			twin += 2 + keyEnd(like[twin+1:])
+			n, _ := size(Type(like[from]), like[twin:])
+			twin += n
+			if n = twin - from; n <= last-at && bytes.Equal(b[at:at+n], like[from:twin]) {
+				at += n
+				continue
+			}
+		}
 		start := at
 		t := Type(b[at])
 		at++
-		n := bytes.IndexByte(b[at:last], 0)
+		n := keyEnd(b[at:last])
 		if n < 0 {
 			return &Error{Offset: int64(start), Reason: "a key without an end"}
 		}
@@ -101,7 +124,11 @@ func check(b []byte, depth int) *Error {
 		if reason != "" {
 			return &Error{Offset: int64(at), Field: string(key), Reason: reason}
 		}
-		if e := inner(t, b[at:at+n], depth); e != nil {
+		var twins Doc
+		if depth == 0 && t == Array && like != nil {
+			twins, _ = like.Lookup(string(key)).Doc()
+		}
+		if e := inner(t, b[at:at+n], twins, depth); e != nil {
 			e.Offset += int64(at)
 			e.Field = joinPath(key, e.Field)
 			return e
@@ -112,10 +139,10 @@ func check(b []byte, depth int) *Error {
 }
 
 // inner checks what a value holds, whose length is known.
-func inner(t Type, v []byte, depth int) *Error {
+func inner(t Type, v []byte, like Doc, depth int) *Error {
 	switch t {
 	case Document, Array:
-		return check(v, depth+1)
+		return check(v, like, depth+1)
 	case String, Symbol, Code:
 		return ended(v)
 	case DBPointer:
@@ -132,7 +159,7 @@ func inner(t Type, v []byte, depth int) *Error {
 		if e := ended(v[4 : 4+text]); e != nil {
 			return e
 		}
-		return check(v[4+text:], depth+1)
+		return check(v[4+text:], nil, depth+1)
 	}
 	return nil
 }
@@ -151,41 +178,114 @@ func joinPath(key []byte, rest string) string {
 	return string(key) + "." + rest
 }
 
+// Words of eight bytes of 1 and of 128, with which eight bytes are looked at together.
+const (
+	ones  = 0x0101010101010101
+	highs = 0x8080808080808080
+)
+
+// keyEnd returns where the first NUL is, -1 where there is none. Keys are short: looking at eight bytes at a time beats a call.
+func keyEnd(b []byte) int {
+	at := 0
+	for ; at+8 <= len(b); at += 8 {
+		w := binary.LittleEndian.Uint64(b[at:])
+		if zero := (w - ones) &^ w & highs; zero != 0 {
+			return at + bits.TrailingZeros64(zero)/8
+		}
+	}
+	for ; at < len(b); at++ {
+		if b[at] == 0 {
+			return at
+		}
+	}
+	return -1
+}
+
+// Clean reports whether all texts of the document, and of those in it, are UTF-8 without NUL.
+func (d Doc) Clean() bool {
+	if len(d) == 0 {
+		return true
+	}
+	for at := 4; d[at] != 0; {
+		t := Type(d[at])
+		at += 2 + keyEnd(d[at+1:])
+		n, _ := size(t, d[at:])
+		switch t {
+		case Document, Array:
+			if !Doc(d[at : at+n]).Clean() {
+				return false
+			}
+		case String, Symbol:
+			if !isClean(d[at+4 : at+n-1]) {
+				return false
+			}
+		}
+		at += n
+	}
+	return true
+}
+
+// isClean reports whether a text is UTF-8 without NUL.
+func isClean(text []byte) bool {
+	for rest := text; ; rest = rest[8:] {
+		if len(rest) < 8 {
+			for _, c := range rest {
+				if c == 0 || c >= utf8.RuneSelf {
+					return isCleanUTF8(text)
+				}
+			}
+			return true
+		}
+		if w := binary.LittleEndian.Uint64(rest); (w|(w-ones)&^w)&highs != 0 {
+			return isCleanUTF8(text)
+		}
+	}
+}
+
+func isCleanUTF8(text []byte) bool { return bytes.IndexByte(text, 0) < 0 && utf8.Valid(text) }
+
+// What [sizes] says of types whose values have no size of their own.
+const (
+	unknown  = -1
+	variable = -2
+)
+
+// sizes are those of values by type.
+var sizes = func() (s [256]int8) {
+	for t := range s {
+		s[t] = unknown
+	}
+	for _, t := range []Type{String, Symbol, Code, Document, Array, Binary, DBPointer, ScopedCode, Regex} {
+		s[t] = variable
+	}
+	for t, n := range map[Type]int8{Null: 0, Undefined: 0, MinKey: 0, MaxKey: 0, Boolean: 1, Int32: 4, Double: 8, DateTime: 8, Timestamp: 8, Int64: 8, ObjectID: 12, Decimal: 16} {
+		s[t] = n
+	}
+	return s
+}()
+
 // size returns how long the value of type t at the start of b is, and what is wrong where that cannot be told.
 func size(t Type, b []byte) (n int, reason string) {
-	length := func(more, least int64) (int, string) {
-		if len(b) < 4 {
-			return 0, "reaches beyond the document"
-		}
-		said := int64(int32(binary.LittleEndian.Uint32(b)))
-		if said < least {
-			return -1, "says an impossible length"
-		}
-		return int(said + more), ""
+	if n := sizes[t]; n >= 0 {
+		return int(n), ""
 	}
+	return sizeIn(t, b)
+}
+
+// sizeIn is size of a type whose values say themselves how long they are.
+func sizeIn(t Type, b []byte) (n int, reason string) {
+	var more, least int
 	switch t {
-	case Null, Undefined, MinKey, MaxKey:
-		return 0, ""
-	case Boolean:
-		return 1, ""
-	case Int32:
-		return 4, ""
-	case Double, DateTime, Timestamp, Int64:
-		return 8, ""
-	case ObjectID:
-		return 12, ""
-	case Decimal:
-		return 16, ""
 	case String, Symbol, Code:
-		return length(4, 1)
+		more, least = 4, 1
 	case Document, Array:
-		return length(0, minSize)
+		more, least = 0, minSize
 	case Binary:
-		return length(5, 0)
+		more, least = 5, 0
 	case DBPointer:
-		return length(4+12, 1)
+		more, least = 4+12, 1
 	case ScopedCode:
-		return length(0, 4+5+minSize)
+		more, least = 0, 4+5+minSize
 	case Regex:
 		pattern := bytes.IndexByte(b, 0)
 		options := bytes.IndexByte(b[pattern+1:], 0)
@@ -193,6 +293,15 @@ func size(t Type, b []byte) (n int, reason string) {
 			return 0, "an expression without an end"
 		}
 		return pattern + options + 2, ""
+	default:
+		return 0, "of no known type"
 	}
-	return 0, "of no known type"
+	if len(b) < 4 {
+		return 0, "reaches beyond the document"
+	}
+	said := int(int32(binary.LittleEndian.Uint32(b)))
+	if said < least {
+		return -1, "says an impossible length"
+	}
+	return said + more, ""
 }

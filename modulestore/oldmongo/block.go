@@ -10,13 +10,13 @@ import (
 
 // blockOf reads the fields of a document. Values keep the form they are stored in; package fields knows which spellings
 // of dates and durations mean what (modulestore.md §1.4).
-func blockOf(n *node, d bson.Doc) *modulestore.Block {
+func blockOf(id courseware.BlockID, children []courseware.BlockID, d bson.Doc) *modulestore.Block {
 	definition, _ := d.Lookup("definition").Doc()
 	metadata, _ := d.Lookup("metadata").Doc()
-	b := &modulestore.Block{ID: n.id, Children: n.children, Listed: definition.Lookup("children").Exists()}
+	b := &modulestore.Block{ID: id, Children: children, Listed: definition.Lookup("children").Exists()}
 	b.Content = contentOf(definition.Lookup("data"))
 	b.Settings, _ = modulestore.FieldsOf(metadata)
-	b.Settings = renamed(n.id.Type, b.Settings)
+	b.Settings = renamed(id.Type, b.Settings)
 	b.Edit = editOf(d, metadata)
 	return b
 }

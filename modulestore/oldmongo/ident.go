@@ -1,7 +1,7 @@
 package oldmongo
 
 import (
-	"strings"
+	"bytes"
 
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/keys"
@@ -9,10 +9,10 @@ import (
 	"github.com/openlectern/lectern/modulestore/bson"
 )
 
-// ident is what the _id of a block says.
+// ident is what the _id of a block says, in the bytes of the document.
 type ident struct {
-	of       modulestore.OldCourse
-	block    courseware.BlockID
+	org, course, kind, name []byte
+
 	draft    bool
 	ordered  bool // its keys stand as Open edX looks for them (OM-5)
 	revision bool // there is a revision, which may be null
@@ -28,7 +28,7 @@ func identOf(v bson.Value) (id ident, ok bool) {
 		return id, false
 	}
 	id.ordered = true
-	at, tag := 0, ""
+	at, tagged := 0, false
 	for key, v := range d.All() {
 		if id.ordered && (at == len(keyOrder) || string(key) != keyOrder[at]) {
 			id.ordered = false
@@ -36,19 +36,20 @@ func identOf(v bson.Value) (id ident, ok bool) {
 		at++
 		switch string(key) {
 		case "tag":
-			tag = v.String()
+			tag, _ := v.Text()
+			tagged = string(tag) == "i4x"
 		case "org":
-			id.of.Org = v.String()
+			id.org, _ = v.Text()
 		case "course":
-			id.of.Course = v.String()
+			id.course, _ = v.Text()
 		case "category":
-			id.block.Type = v.String()
+			id.kind, _ = v.Text()
 		case "name":
-			id.block.Name = v.String()
+			id.name, _ = v.Text()
 		case "revision":
 			id.revision = true
-			switch text := v.String(); {
-			case text == "draft":
+			switch text, _ := v.Text(); {
+			case string(text) == "draft":
 				id.draft = true
 			case !v.IsNull():
 				return id, false
@@ -56,23 +57,37 @@ func identOf(v bson.Value) (id ident, ok bool) {
 		}
 	}
 	// A missing revision alone is no other order: it counts as null and has a rule of its own (OM-6).
-	return id, tag == "i4x" && id.of.Org != "" && id.of.Course != "" && id.block.Type != "" && id.block.Name != ""
+	return id, tagged && len(id.org) > 0 && len(id.course) > 0 && len(id.kind) > 0 && len(id.name) > 0
 }
 
-const scheme = "i4x://"
+// of returns the course.
+func (id *ident) of() modulestore.OldCourse {
+	return modulestore.OldCourse{Org: string(id.org), Course: string(id.course)}
+}
+
+// isOf reports whether this is a block of a course.
+func (id *ident) isOf(of modulestore.OldCourse) bool {
+	return string(id.org) == of.Org && string(id.course) == of.Course
+}
+
+var scheme = []byte("i4x://")
 
 // childOf reads an entry of a list of children. here is false for a block of another course.
-func childOf(text string, of modulestore.OldCourse) (id courseware.BlockID, here, ok bool) {
-	rest, ok := strings.CutPrefix(text, scheme)
+func childOf(text []byte, of modulestore.OldCourse) (kind, name []byte, here, ok bool) {
+	rest, ok := bytes.CutPrefix(text, scheme)
 	if !ok {
-		return id, false, false
+		return nil, nil, false, false
 	}
-	org, rest, _ := strings.Cut(rest, "/")
-	course, rest, _ := strings.Cut(rest, "/")
-	id.Type, id.Name, ok = strings.Cut(rest, "/")
-	id.Name, _, _ = strings.Cut(id.Name, "@") // no revision is written there, and none is meant (OM-9)
-	return id, org == of.Org && course == of.Course, ok && id.Type != "" && id.Name != ""
+	org, rest, _ := bytes.Cut(rest, slash)
+	course, rest, _ := bytes.Cut(rest, slash)
+	kind, name, ok = bytes.Cut(rest, slash)
+	if at := bytes.IndexByte(name, '@'); at >= 0 {
+		name = name[:at] // no revision is written there, and none is meant (OM-9)
+	}
+	return kind, name, string(org) == of.Org && string(course) == of.Course, ok && len(kind) > 0 && len(name) > 0
 }
+
+var slash = []byte("/")
 
 // probe is a course whose keys show whether a name is legal in new ones.
 var probe = func() keys.Course {

@@ -3,11 +3,9 @@ package oldmongo
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"hash/fnv"
-	"maps"
+	"hash/maphash"
 	"slices"
 
 	"github.com/openlectern/lectern/courseware"
@@ -60,7 +58,7 @@ func chosen(d bson.Doc, only *modulestore.OldCourse) bool {
 		return true
 	}
 	id, ok := identOf(d.Lookup("_id"))
-	return ok && id.of == *only
+	return ok && id.isOf(*only)
 }
 
 // LookAgain looks a second time at the moments of the last edits, if the source is a live one. Courses that changed since they
@@ -74,7 +72,8 @@ func (c *Census) LookAgain(ctx context.Context, src modulestore.Source, courses 
 		Want: wantBlocks,
 		Doc: func(_ string, d bson.Doc) error {
 			if id, ok := identOf(d.Lookup("_id")); ok {
-				again[id.of] += moment(d)
+				p := partsOf(d)
+				again[id.of()] += moment(&p)
 			}
 			return nil
 		},
@@ -88,14 +87,13 @@ func (c *Census) LookAgain(ctx context.Context, src modulestore.Source, courses 
 	return err
 }
 
-// moment is a number for a document and the moment of its last edit. Those of a course are added up, in any order.
-func moment(d bson.Doc) uint64 {
-	h := fnv.New64a()
-	h.Write(d.Lookup("_id").Raw())
-	edited, _ := d.Lookup("edit_info", "edited_on").Time()
-	h.Write(binary.LittleEndian.AppendUint64(nil, uint64(edited.UnixMilli())))
-	return h.Sum64()
+// moment is a number for a document and the moment of its last edit, another one in every process. Those of a course are added
+// up, in any order.
+func moment(p *parts) uint64 {
+	return maphash.Bytes(seed, p.id.Raw()) ^ maphash.Bytes(seed, p.editedOn.Raw())*0x9E3779B97F4A7C15
 }
+
+var seed = maphash.MakeSeed()
 
 // Courses returns what was found, as [Census.Courses] does.
 func (s *Store) Courses() []*Shape { return s.courses }
@@ -113,17 +111,20 @@ type Course struct {
 
 // Load reads the fields of a course of this store. A block that both views share is one [modulestore.Block].
 func (s *Store) Load(shape *Shape) (*Course, error) {
-	read := make(map[*node]*modulestore.Block, len(shape.draft))
+	read := make(map[*node]*modulestore.Block, shape.Blocks)
 	branch := func(v view) (*modulestore.Branch, error) {
-		blocks := make([]*modulestore.Block, 0, len(v))
+		blocks := make([]*modulestore.Block, 0, shape.Blocks)
 		for _, n := range v {
+			if n == nil {
+				continue
+			}
 			b := read[n]
 			if b == nil {
 				d, err := s.shelf.Doc(n.slot)
 				if err != nil {
 					return nil, err
 				}
-				b = blockOf(n, d)
+				b = blockOf(shape.in.names[n.block].id, shape.in.ids(n.children), d)
 				read[n] = b
 			}
 			blocks = append(blocks, b)
@@ -145,19 +146,10 @@ func (s *Store) Load(shape *Shape) (*Course, error) {
 // digits: where two are the same nothing was edited between (CV-31).
 func (s *Store) Digest(shape *Shape) (string, error) {
 	h := sha256.New()
-	for _, n := range read(shape.draft, shape.published) {
+	nodes := read(shape.draft, shape.published)
+	slices.SortFunc(nodes, shape.in.compare)
+	for _, n := range nodes {
 		d, err := s.shelf.Doc(n.slot)
-		if err != nil {
-			return "", err
-		}
-		h.Write(d)
-	}
-	// What is published and in no draft view.
-	for _, id := range slices.SortedFunc(maps.Keys(shape.published), courseware.BlockID.Compare) {
-		if shape.draft[id] != nil {
-			continue
-		}
-		d, err := s.shelf.Doc(shape.published[id].slot)
 		if err != nil {
 			return "", err
 		}

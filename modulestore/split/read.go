@@ -162,7 +162,7 @@ func (l *loader) block(e *entry, b *modulestore.Block) error {
 	}
 	content, _ := d.Lookup("fields").Doc()
 	b.Content = l.fields(b.ID.Type, content)
-	if !modulestore.IsClean(d) {
+	if !d.Clean() {
 		l.tally.Add(modulestore.UncleanText, b.ID.String())
 	}
 	for _, f := range b.Content {

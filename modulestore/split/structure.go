@@ -148,7 +148,7 @@ func (s *surveyor) outline(h header) (*outline, error) {
 		if e.old {
 			return nil, ErrOldSchema
 		}
-		if !modulestore.IsClean(d) {
+		if !d.Clean() {
 			o.problems.Add(modulestore.UncleanText, e.where())
 		}
 		id := s.hash(e.kind, e.name)
