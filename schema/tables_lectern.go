@@ -229,9 +229,10 @@ var lectern = []Table{
 		Indexes: []Index{index("lectern_authzrunrecord_standing", "scope", "side", "standing")},
 	},
 	{
-		// How far a run is that moves its roles in batches. Attempt counts who took it up: only the last may go on.
+		// How far a run is that moves its roles in batches. Attempt counts who took it up: only the last may go on. No two of them
+		// work at one scope, which is course: or org: and its key in lower case.
 		Name: "lectern_authzshift",
-		Columns: []Column{{Name: "run_id", Type: int8, PK: true}, {Name: "step", Type: key(16)}, {Name: "attempt", Type: int8}, {Name: "after_id", Type: int8},
+		Columns: []Column{{Name: "run_id", Type: int8, PK: true}, {Name: "scope", Type: key(300), Unique: true}, {Name: "step", Type: key(16)}, {Name: "attempt", Type: int8}, {Name: "after_id", Type: int8},
 			{Name: "copied", Type: int8}, {Name: "done", Type: int8}, {Name: "total", Type: int8}, {Name: "version", Type: uuid}, {Name: "dirty", Type: boolean}},
 	},
 	{

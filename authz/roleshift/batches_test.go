@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/authz/roleshift"
@@ -462,4 +463,62 @@ func TestM41(t *testing.T) {
 			})
 		})
 	}
+}
+
+// TestM41Index asks the database itself for a second run in batches at one scope, which it refuses as long as the first one works;
+// one that was closed behind its back, as Open edX's admin pages can, is in nobody's way.
+func TestM41Index(t *testing.T) {
+	t.Parallel()
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		d := dbtest.Ready(t, e, tables)
+		site(t, d, "ann Org "+one+" staff")
+		start := func() *roleshift.Worker {
+			t.Helper()
+			w, err := roleshift.Start(t.Context(), d, "Org", roleshift.Batches{}, func(*db.Tx) (roleshift.Ask, error) {
+				return roleshift.Ask{Org: "Org", Direction: roleshift.Forward}, nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return w
+		}
+		second := func(scope string, run int64) error {
+			return d.Update(t.Context(), func(tx *db.Tx) error {
+				return tx.Insert(t.Context(), "lectern_authzshift", []string{"run_id", "scope", "step", "attempt", "after_id", "copied", "done", "total", "version", "dirty"}, 1, func(_ int, v []any) {
+					v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9] = run, scope, "copy", 1, 0, 0, 0, 0, uuid.New(), false
+				})
+			})
+		}
+		first := start()
+		if err := second("org:org", 1000); !errors.Is(err, db.ErrDuplicate) {
+			t.Errorf("a second run at the scope: %v", err)
+		}
+		if err := second("course:org", 1001); err != nil {
+			t.Errorf("another kind of scope with the same key: %v", err)
+		}
+		if err := first.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		err := d.Update(t.Context(), func(tx *db.Tx) error {
+			_, err := tx.Exec(t.Context(), "UPDATE openedx_authz_authzcourseauthoringmigrationrun SET status = 'failed'")
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		again := start()
+		if err := again.Close(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		runs, err := roleshift.Runs(t.Context(), d, roleshift.Filter{Status: roleshift.Running, Limit: 10})
+		if err != nil || len(runs) != 1 {
+			t.Fatalf("%d runs work, %v", len(runs), err)
+		}
+		if err := d.Update(t.Context(), func(tx *db.Tx) error { return roleshift.Close(t.Context(), tx, runs[0].ID) }); err != nil {
+			t.Fatal(err)
+		}
+		if err := second("org:org", 1002); err != nil {
+			t.Errorf("after it was closed by hand: %v", err)
+		}
+	})
 }

@@ -57,10 +57,18 @@ func (p pace) write(ctx context.Context, tx *db.Tx, run, attempt int64) (ok bool
 	return n > 0, err
 }
 
-func (p pace) insert(ctx context.Context, tx *db.Tx, run int64) error {
-	return tx.Insert(ctx, paceTable, []string{"run_id", "step", "attempt", "after_id", "copied", "done", "total", "version", "dirty"}, 1, func(_ int, v []any) {
-		v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8] = run, string(p.step), p.attempt, p.after, p.copied, p.done, p.total, p.version, p.dirty
+// insert begins a run: the database refuses a second one at its scope (authz-migration.md §14, M-41). A row of one that was closed
+// behind its back is no more.
+func (p pace) insert(ctx context.Context, tx *db.Tx, run *Run) error {
+	scope := run.Kind + ":" + strings.ToLower(run.Key)
+	if _, err := tx.Exec(ctx, "DELETE FROM "+paceTable+" WHERE scope = ? AND NOT EXISTS (SELECT 1 FROM "+runTable+" r WHERE r.id = run_id AND r.status = ?)",
+		scope, string(Running)); err != nil {
+		return err
+	}
+	err := tx.Insert(ctx, paceTable, []string{"run_id", "scope", "step", "attempt", "after_id", "copied", "done", "total", "version", "dirty"}, 1, func(_ int, v []any) {
+		v[0], v[1], v[2], v[3], v[4], v[5], v[6], v[7], v[8], v[9] = run.ID, scope, string(p.step), p.attempt, p.after, p.copied, p.done, p.total, p.version, p.dirty
 	})
+	return db.Raced(err)
 }
 
 // Turn is the change of the flag that a run in batches makes when all is copied.

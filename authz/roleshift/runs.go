@@ -119,6 +119,9 @@ func Close(ctx context.Context, tx *db.Tx, id int64) error {
 	}
 	_, err = tx.Exec(ctx, "UPDATE "+runTable+" SET status = ?, updated_at = ?, completed_at = ?, metadata = ? WHERE id = ? AND status = ?",
 		string(Failed), tx.Now(), tx.Now(), string(text), id, string(Running))
+	if err == nil {
+		_, err = tx.Exec(ctx, "DELETE FROM "+paceTable+" WHERE run_id = ?", id)
+	}
 	return err
 }
 

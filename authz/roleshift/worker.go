@@ -83,7 +83,7 @@ func Start(ctx context.Context, d *db.DB, org string, o Batches, prepare func(*d
 			return err
 		}
 		w.pace = pace{step: stepCopy, attempt: 1, total: int64(total), version: version}
-		return w.pace.insert(ctx, tx, run.ID)
+		return w.pace.insert(ctx, tx, run)
 	})
 	if err != nil || w.ask.Direction == "" {
 		return nil, errors.Join(err, w.Close(ctx))

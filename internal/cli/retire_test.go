@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/internal/golden"
 )
 
@@ -52,7 +53,7 @@ func commandsOf(t *testing.T, page string) (all [][]string) {
 // were at every step, and the course is here, under its key of today, while its old key is refused.
 func TestGoldenRetirement(t *testing.T) {
 	t.Parallel()
-	r := newRetiring(t)
+	r := newRetiring(t, db.SQLite)
 	if status := r.s.end(syscall.SIGTERM); status != 0 { // the commands are all that there is
 		t.Fatalf("the server ended with %d: %s", status, r.s.errs)
 	}
