@@ -13,6 +13,7 @@ const (
 	CollectionLocationMap = "modulestore.location_map"
 	CollectionIndexes     = "modulestore.active_versions"
 	CollectionStructures  = "modulestore.structures"
+	CollectionCuts        = "lectern.truncated" // ours: where pruning cut histories (modulestore.md PR-8)
 	CollectionDefinitions = "modulestore.definitions"
 	CollectionFiles       = "fs.files"
 	CollectionChunks      = "fs.chunks"

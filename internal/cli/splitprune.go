@@ -43,6 +43,9 @@ func (d splitPlan) text(w *textWriter) {
 		if c.Reason != "" {
 			state += ": " + c.Reason
 		}
+		if c.Gaps > 0 {
+			state += ", " + count(c.Gaps, "gap", "gaps") + " of earlier plans"
+		}
 		if c.Truncated {
 			state += ", history is cut off"
 		}
@@ -53,6 +56,9 @@ func (d splitPlan) text(w *textWriter) {
 	}
 	w.row("definitions", d.Definitions.Keep, d.Definitions.Remove, "", sizeText(d.Definitions.Bytes), "")
 	w.row("all structures", d.Keep, d.Remove, "", sizeText(d.Bytes), "with definitions")
+	if d.Cuts > 0 {
+		w.line("histories get %s, each with a note of what was there", count(d.Cuts, "gap", "gaps"))
+	}
 	for _, f := range d.Differences {
 		w.line("the sources of the index do not agree on %s:", plain(f.Course))
 		for _, source := range sortedKeys(f.Heads) {

@@ -140,7 +140,13 @@ func carryOut(ctx context.Context, db Database, p *Plan, parents [][2]string, it
 		if err := w.relink(ctx, parents); err != nil {
 			return nil, err
 		}
+		if err := w.note(ctx); err != nil {
+			return nil, err
+		}
 		if err := w.work(ctx, items); err != nil {
+			return nil, err
+		}
+		if err := w.settle(ctx, items); err != nil {
 			return nil, err
 		}
 		if err := w.store.write(line{Note: "done", At: o.Now().UTC()}); err != nil {
@@ -468,6 +474,9 @@ func Undo(ctx context.Context, db Database, dir, by string, now time.Time, progr
 				u.Definitions += n
 			}
 		}
+	}
+	if err := unnote(ctx, db, a, nil); err != nil {
+		return nil, err
 	}
 	u.Relinked = len(a.relinks)
 	return u, relinkAll(ctx, db, a.relinks, true)

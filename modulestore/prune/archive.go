@@ -26,10 +26,11 @@ type archive struct {
 	lock   io.Closer
 	head   headLine
 	// batches are the last lines of each batch, relinks the ones of the reference tool's plan.
-	batches                []batchLine
-	relinks                []relinkLine
-	relinked, undone, done bool
-	ends                   map[string]int64 // of the files, as the ledger says
+	batches         []batchLine
+	relinks         []relinkLine
+	relinked, noted bool
+	undone, done    bool
+	ends            map[string]int64 // of the files, as the ledger says
 }
 
 // line is a line of the ledger: one of these.
@@ -37,7 +38,7 @@ type line struct {
 	Head   *headLine   `json:"head,omitempty"`
 	Relink *relinkLine `json:"relink,omitempty"`
 	Batch  *batchLine  `json:"batch,omitempty"`
-	Note   string      `json:"note,omitempty"` // relinks, done, undone
+	Note   string      `json:"note,omitempty"` // relinks, cuts, done, undone
 	At     time.Time   `json:"at,omitzero"`
 }
 
@@ -147,6 +148,8 @@ func (a *archive) replay() error {
 			a.ends[b.Collection] = b.From + b.Bytes
 		case l.Note == "relinks":
 			a.relinked = true
+		case l.Note == "cuts":
+			a.noted = true
 		case l.Note == "done":
 			a.done = true
 		case l.Note == "undone":

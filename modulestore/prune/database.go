@@ -45,6 +45,8 @@ type Reader interface {
 	Documents(ctx context.Context, collection string, ids map[modulestore.ID]bool, each func(bson.Doc) error) error
 	// Kept hands over the structures that want chooses; ids yields the same ones, for a source that can ask for them.
 	Kept(ctx context.Context, want func(modulestore.ID) (bool, error), ids func(yield func(modulestore.ID) error) error, each func(bson.Doc) error) error
+	// Cuts hands over the notes of where pruning cut histories (PR-8).
+	Cuts(ctx context.Context, each func(Cut) error) error
 	// Damage is how many parts could not be read so far: what they were is not known.
 	Damage() int
 	// Weigh returns what the collections weigh, nothing for a source that cannot tell.

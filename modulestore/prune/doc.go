@@ -3,7 +3,7 @@
 // The one idea: everything that a head, a pin or another reference leads to is a root; policies choose what else of each
 // head's history stays; what is left over is written into a plan with the heads of every course. Applying asks for the heads
 // again before and after each batch, copies what goes into an archive first, and leaves or puts back whatever became
-// reachable since. Edges between structures are never rewritten (PR-8), but by the plans of the reference tool, which
+// reachable since. Edges between structures are never rewritten, a [Cut] notes where history has a gap (PR-8), but by the plans of the reference tool, which
 // [Compat] makes to the byte (PR-16).
 //
 // Planning holds some hundred bytes for each course and one block of structures: the headers of all structures lie sorted by

@@ -51,6 +51,7 @@ type planner struct {
 	lost    bool                          // a head is missing, or something could not be read: what has no head may be somebody's
 	rows    []split.Index                 // of all sources of the index
 	named   *sorter                       // what the registry names
+	cuts    *table                        // notes of earlier plans, by id: previous is what they lead to, size how much is between
 	current modulestore.ID                // where the walk is
 	gaps    map[modulestore.ID][]*pointer // by the original of their histories, the walks that came to what is not there
 }
@@ -72,7 +73,7 @@ func Make(ctx context.Context, db Reader, o Options, path string) (plan *Plan, e
 	o.Now = o.Now.UTC().Truncate(time.Second)
 	p := &planner{Options: o, db: db, names: map[string]int{}, ignored: map[modulestore.ID]bool{}, extra: map[modulestore.ID]Header{}, gaps: map[modulestore.ID][]*pointer{}, named: newSorter(byID),
 		plan: &Plan{Format: format, Database: db.Name(), Made: o.Now, Policy: o.Policy, Guard: o.Guard.String(), Grace: o.Grace.String(), Courses: []Course{}, Sources: []Asked{}, Differences: []Difference{}, Findings: []string{}}}
-	defer func() { err = errors.Join(err, p.table.close()) }()
+	defer func() { err = errors.Join(err, p.table.close(), p.cuts.close()) }()
 	if err := p.readStructures(ctx); err != nil {
 		return nil, err
 	}
@@ -89,6 +90,12 @@ func Make(ctx context.Context, db Reader, o Options, path string) (plan *Plan, e
 	if err != nil {
 		return nil, err
 	}
+	cuts, err := p.newCuts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, cuts.close()) }()
+	p.plan.Cuts = cuts.n
 	structures, err := p.leftOver()
 	if err != nil {
 		return nil, err
@@ -99,7 +106,7 @@ func Make(ctx context.Context, db Reader, o Options, path string) (plan *Plan, e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, definitions.close()) }()
-	return p.plan, writePlan(p.plan, structures, definitions, path)
+	return p.plan, writePlan(p.plan, cuts, structures, definitions, path)
 }
 
 // readStructures reads the headers of all structures, before the indexes: what comes later is nobody's candidate (§7.1).
@@ -114,8 +121,10 @@ func (p *planner) readStructures(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	p.table, err = s.finish()
-	return err
+	if p.table, err = s.finish(); err != nil {
+		return err
+	}
+	return p.readCuts(ctx)
 }
 
 // readIndexes makes out the courses, and which of them are left alone.

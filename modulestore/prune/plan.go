@@ -17,7 +17,7 @@ import (
 )
 
 // format is the version of the plan's form.
-const format = 1
+const format = 2
 
 // Plan is what a plan says before it lists what goes: small enough for memory, and for people to read.
 type Plan struct {
@@ -38,6 +38,7 @@ type Plan struct {
 	// Loose are structures that no course leads to.
 	Loose       Amount   `json:"loose"`
 	Definitions Amount   `json:"definitions"`
+	Cuts        int      `json:"cuts"`   // places where histories get a gap, each with a note (PR-8)
 	Keep        int      `json:"keep"`   // structures
 	Remove      int      `json:"remove"` // structures
 	Bytes       int64    `json:"bytes"`  // that go, with those of definitions; 0 where the server does not tell sizes
@@ -68,7 +69,8 @@ type Course struct {
 	BytesKept int64             `json:"bytes_kept"`
 	Bytes     int64             `json:"bytes"`               // that go
 	Why       map[string]int    `json:"why"`                 // structures that stay, by the first reason
-	Truncated bool              `json:"truncated,omitempty"` // its history ends in a structure that is not there
+	Gaps      int               `json:"gaps,omitempty"`      // that earlier plans left in its history, with a note: it goes on behind them
+	Truncated bool              `json:"truncated,omitempty"` // its history comes to a structure that is not there, and no note says why
 }
 
 // leave says that a course is not pruned; the first reason counts.
@@ -88,9 +90,9 @@ type item struct {
 	id     modulestore.ID
 }
 
-// writePlan writes the plan's file: an object whose lists of structures [course, id, bytes] and definitions [id, bytes] come
-// after what it says, one a line, and then the digest of all lines before it.
-func writePlan(p *Plan, structures, definitions *table, path string) (err error) {
+// writePlan writes the plan's file: an object whose lists of gaps [id, before, removed], structures [course, id, bytes] and
+// definitions [id, bytes] come after what it says, one a line, and then the digest of all lines before it.
+func writePlan(p *Plan, cuts, structures, definitions *table, path string) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".plan-*")
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, path, "%w", err)
@@ -118,6 +120,11 @@ func writePlan(p *Plan, structures, definitions *table, path string) (err error)
 			return err
 		})
 		fmt.Fprint(w, "\n  ]")
+		return err
+	}
+	if err := list("gaps", cuts, func(r *record) string {
+		return fmt.Sprintf("[%q,%q,%d]", r.id.String(), idText(r.previous), r.size)
+	}); err != nil {
 		return err
 	}
 	if err := list("structures", structures, func(r *record) string { return fmt.Sprintf("[%d,%q,%d]", int(r.owner)-1, r.id.String(), r.size) }); err != nil {
@@ -170,15 +177,60 @@ func Open(path string) (*Plan, error) {
 	if string(rest) != fmt.Sprintf("  \"sha256\": %q\n}\n", p.SHA256) {
 		return nil, p.invalid("it is no plan, or was changed by hand")
 	}
-	return p, p.read(nil)
+	return p, p.scan(nil)
 }
 
 func (p *Plan) invalid(form string, args ...any) error {
 	return fault.Errorf(fault.Invalid, p.path, form, args...).WithNext("make the plan again with: lectern split prune plan")
 }
 
-// read reads the file: what it says into p when each is nil, else the lists.
+// read hands over the structures and definitions that go.
 func (p *Plan) read(each func(collection string, it item) error) error {
+	return p.scan(func(list string, row []any) (err error) {
+		it, collection := item{course: -1}, modulestore.CollectionDefinitions
+		switch {
+		case list == "gaps":
+			return nil
+		case list == "structures" && len(row) == 3:
+			it.course, collection, row = p.number(row[0]), modulestore.CollectionStructures, row[1:]
+		}
+		text, _ := row[0].(string)
+		if it.id, err = parseID(text); err != nil || it.course >= len(p.Courses) {
+			return p.invalid("it names %q, which is no id", text)
+		}
+		return each(collection, it)
+	})
+}
+
+// readCuts hands over where histories will have gaps.
+func (p *Plan) readCuts(each func(c Cut) error) error {
+	return p.scan(func(list string, row []any) (err error) {
+		if list != "gaps" {
+			return io.EOF // they come first
+		}
+		if len(row) != 3 {
+			return p.invalid("a cut has %d values", len(row))
+		}
+		c := Cut{Removed: p.number(row[2]), Plan: p.SHA256}
+		id, _ := row[0].(string)
+		before, _ := row[1].(string)
+		if c.ID, err = parseID(id); err == nil && before != "" {
+			c.Before, err = parseID(before)
+		}
+		if err != nil {
+			return p.invalid("%w", err)
+		}
+		return each(c)
+	})
+}
+
+func (p *Plan) number(v any) int {
+	n, _ := v.(float64)
+	return int(n)
+}
+
+// scan reads the file: what it says into p when each is nil, else the rows of the lists. io.EOF from each ends it.
+func (p *Plan) scan(each func(list string, row []any) error) error {
 	f, err := os.Open(p.path)
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, p.path, "%w", err)
@@ -195,7 +247,7 @@ func (p *Plan) read(each func(collection string, it item) error) error {
 			return p.invalid("%w", err)
 		}
 		switch {
-		case name != "structures" && name != "unused":
+		case name != "gaps" && name != "structures" && name != "unused":
 			var v json.RawMessage
 			if err := dec.Decode(&v); err != nil {
 				return p.invalid("%w", err)
@@ -223,16 +275,13 @@ func (p *Plan) read(each func(collection string, it item) error) error {
 			if err := dec.Decode(&row); err != nil {
 				return p.invalid("%w", err)
 			}
-			it, collection := item{course: -1}, modulestore.CollectionDefinitions
-			if name == "structures" && len(row) == 3 {
-				n, _ := row[0].(float64)
-				it.course, collection, row = int(n), modulestore.CollectionStructures, row[1:]
+			if len(row) == 0 {
+				return p.invalid("a row of %s is empty", name)
 			}
-			text, _ := row[0].(string)
-			if it.id, err = parseID(text); err != nil || it.course >= len(p.Courses) {
-				return p.invalid("it names %q, which is no id", text)
-			}
-			if err := each(collection, it); err != nil {
+			switch err := each(fmt.Sprint(name), row); {
+			case err == io.EOF:
+				return nil
+			case err != nil:
 				return err
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/openlectern/lectern/modulestore"
 )
 
 func (s *site) policy() Policy {
@@ -41,7 +43,7 @@ func TestBesideEditors(t *testing.T) {
 	if os.Getenv("LECTERN_TEST_ALL") != "" {
 		seeds = 2000
 	}
-	removed, putBack, differ := 0, 0, 0
+	removed, putBack, differ, noted := 0, 0, 0, 0
 	// Editors come at random, so it goes on until they have been in the way once.
 	for seed := uint64(0); seed < uint64(seeds) || (putBack == 0 || differ == 0) && seed < 10*uint64(seeds); seed++ {
 		s, m := memorySite(t, seed)
@@ -102,11 +104,12 @@ func TestBesideEditors(t *testing.T) {
 				t.Fatalf("seed %d, round %d, after: %v", seed, round, err)
 			}
 			s.load(stored(m))
+			noted += s.gaps(m)
 			s.age(20)
 		}
 	}
-	if removed < 10*seeds || putBack == 0 || differ == 0 {
-		t.Errorf("%d documents were removed and %d put back, %d courses differed: this tests nothing", removed, putBack, differ)
+	if removed < 10*seeds || putBack == 0 || differ == 0 || noted == 0 {
+		t.Errorf("%d documents were removed and %d put back, %d courses differed, %d gaps: this tests nothing", removed, putBack, differ, noted)
 	}
 }
 
@@ -124,6 +127,24 @@ func (s *site) tear(path string) {
 	if err := f.Close(); err != nil {
 		s.t.Fatal(err)
 	}
+}
+
+// gaps holds every note behind which there is a gap to what was there, and returns how many there are (PR-8).
+func (s *site) gaps(m *memory) (n int) {
+	s.t.Helper()
+	for id, d := range m.docs[modulestore.CollectionCuts] {
+		c, before, removed := cutOf(d), s.facts[id].previous, 0
+		if !s.exists(id) || s.exists(before) || !c.Before.IsZero() && !s.exists(c.Before) { // or its front was pruned, and what stayed spoils a new one
+			continue
+		}
+		for ; !before.IsZero() && !s.exists(before); before = s.facts[before].previous {
+			removed++
+		}
+		if n++; c.Before != before || c.Removed != removed {
+			s.t.Errorf("the note of %s says %d before %s, there were %d before %s", id, c.Removed, c.Before, removed, before)
+		}
+	}
+	return n
 }
 
 func content(m *memory) map[string]int {

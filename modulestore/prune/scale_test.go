@@ -52,6 +52,7 @@ func (g generated) Structures(_ context.Context, each func(Header) error) error 
 	}
 	return nil
 }
+func (g generated) Cuts(context.Context, func(Cut) error) error { return nil }
 func (g generated) Headers(context.Context, map[modulestore.ID]bool, func(Header) error) error {
 	return nil
 }

@@ -19,6 +19,7 @@ type record struct {
 	size                   uint32 // bytes
 	owner                  uint32 // 1 + the number of the course that it is told of under, 0 none
 	stays                  bool
+	noted                  bool // previous is from a note: what was between has been pruned
 }
 
 const (
@@ -37,7 +38,10 @@ func (r *record) put(b []byte) {
 	binary.BigEndian.PutUint32(b[48:], r.owner)
 	b[52] = 0
 	if r.stays {
-		b[52] = 1
+		b[52] |= 1
+	}
+	if r.noted {
+		b[52] |= 2
 	}
 }
 
@@ -48,7 +52,7 @@ func (r *record) get(b []byte) {
 	r.when = int64(binary.BigEndian.Uint64(b[36:]))
 	r.size = binary.BigEndian.Uint32(b[44:])
 	r.owner = binary.BigEndian.Uint32(b[48:])
-	r.stays = b[52] == 1
+	r.stays, r.noted = b[52]&1 != 0, b[52]&2 != 0
 }
 
 // sorter puts records into order with bounded memory: runs of them are sorted and merged from temporary storage, which has no

@@ -154,6 +154,11 @@ func (s *Server) headers(ctx context.Context, collection string, each func(Heade
 	})
 }
 
+// Cuts hands over all notes.
+func (s *Server) Cuts(ctx context.Context, each func(Cut) error) error {
+	return s.find(ctx, modulestore.CollectionCuts, driver.D{}, func(d bson.Doc) error { return each(cutOf(d)) })
+}
+
 func chunks(ids map[modulestore.ID]bool, fn func(filter driver.D) error) error {
 	list := make([]driver.ObjectID, 0, len(ids))
 	for id := range ids {

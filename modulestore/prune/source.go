@@ -56,6 +56,10 @@ func (s *source) Definitions(ctx context.Context, each func(Header) error) error
 	return s.scan(ctx, modulestore.CollectionDefinitions, func(d bson.Doc) error { return each(headerOf(d)) })
 }
 
+func (s *source) Cuts(ctx context.Context, each func(Cut) error) error {
+	return s.scan(ctx, modulestore.CollectionCuts, func(d bson.Doc) error { return each(cutOf(d)) })
+}
+
 func (s *source) Headers(ctx context.Context, ids map[modulestore.ID]bool, each func(Header) error) error {
 	if !s.src.Live() {
 		return nil // a dump has been read whole: what was not met is not there

@@ -175,6 +175,9 @@ func (p *planner) visit(r *record, w *walk) {
 	why := w.visit(p.Policy, time.Unix(r.when, 0).UTC(), p.Now)
 	if r.owner == 0 && w.course >= 0 {
 		r.owner = uint32(w.course) + 1
+		if r.noted {
+			p.plan.Courses[w.course].Gaps++
+		}
 	}
 	if why == "" || w.course < 0 && why == whyHead && r.stays {
 		return

@@ -28,7 +28,7 @@ type memory struct {
 }
 
 func newMemory() *memory {
-	return &memory{docs: map[string]map[modulestore.ID]bson.Doc{modulestore.CollectionIndexes: {}, modulestore.CollectionStructures: {}, modulestore.CollectionDefinitions: {}}}
+	return &memory{docs: map[string]map[modulestore.ID]bson.Doc{modulestore.CollectionIndexes: {}, modulestore.CollectionStructures: {}, modulestore.CollectionDefinitions: {}, modulestore.CollectionCuts: {}}}
 }
 
 func (m *memory) call(name string) error {
@@ -68,6 +68,9 @@ func (m *memory) Structures(_ context.Context, each func(Header) error) error {
 }
 func (m *memory) Definitions(_ context.Context, each func(Header) error) error {
 	return m.all(modulestore.CollectionDefinitions, func(d bson.Doc) error { return each(headerOf(d)) })
+}
+func (m *memory) Cuts(_ context.Context, each func(Cut) error) error {
+	return m.all(modulestore.CollectionCuts, func(d bson.Doc) error { return each(cutOf(d)) })
 }
 func (m *memory) Headers(ctx context.Context, ids map[modulestore.ID]bool, each func(Header) error) error {
 	return m.Documents(ctx, modulestore.CollectionStructures, ids, func(d bson.Doc) error { return each(headerOf(d)) })
