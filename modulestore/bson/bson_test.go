@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/iotest"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 	driver "go.mongodb.org/mongo-driver/v2/bson"
@@ -360,5 +361,28 @@ func TestAsTheOneBefore(t *testing.T) {
 	}
 	if bad == 0 || bad == len(want) {
 		t.Errorf("%d documents of %d were bad", bad, len(want))
+	}
+}
+
+// TestClean compares what is told of texts of all lengths with what packages bytes and utf8 say.
+func TestClean(t *testing.T) {
+	t.Parallel()
+	r := rand.New(rand.NewPCG(3, 4))
+	for i := range 100_000 {
+		text := make([]byte, r.IntN(70))
+		for j := range text {
+			text[j] = byte(1 + r.IntN(127))
+		}
+		if n := len(text); n > 2 {
+			switch i % 4 {
+			case 0:
+				text[r.IntN(n)] = byte(r.IntN(256))
+			case 1:
+				copy(text[r.IntN(n-1):], "ü")
+			}
+		}
+		if got, want := isClean(text), bytes.IndexByte(text, 0) < 0 && utf8.Valid(text); got != want {
+			t.Fatalf("%q: %v", text, got)
+		}
 	}
 }

@@ -210,39 +210,43 @@ func (d Doc) Clean() bool {
 		t := Type(d[at])
 		at += 2 + keyEnd(d[at+1:])
 		n, _ := size(t, d[at:])
-		switch t {
-		case Document, Array:
-			if !Doc(d[at : at+n]).Clean() {
-				return false
-			}
-		case String, Symbol:
-			if !isClean(d[at+4 : at+n-1]) {
-				return false
-			}
+		if !(Value{t, d[at : at+n]}).Clean() {
+			return false
 		}
 		at += n
 	}
 	return true
 }
 
-// isClean reports whether a text is UTF-8 without NUL.
-func isClean(text []byte) bool {
-	for rest := text; ; rest = rest[8:] {
-		if len(rest) < 8 {
-			for _, c := range rest {
-				if c == 0 || c >= utf8.RuneSelf {
-					return isCleanUTF8(text)
-				}
-			}
-			return true
-		}
-		if w := binary.LittleEndian.Uint64(rest); (w|(w-ones)&^w)&highs != 0 {
-			return isCleanUTF8(text)
-		}
+// Clean reports whether a text, or all in a document or array, are UTF-8 without NUL; any other value is.
+func (v Value) Clean() bool {
+	switch v.Type {
+	case Document, Array:
+		return Doc(v.raw).Clean()
+	case String, Symbol:
+		return isClean(v.raw[4 : len(v.raw)-1])
 	}
+	return true
 }
 
-func isCleanUTF8(text []byte) bool { return bytes.IndexByte(text, 0) < 0 && utf8.Valid(text) }
+// isClean reports whether a text is UTF-8 without NUL. Most are ASCII: of each of their bytes, and of it less one, the highest bit
+// is 0.
+func isClean(text []byte) bool {
+	rest, odd := text, uint64(0)
+	for ; len(rest) >= 32; rest = rest[32:] {
+		a, b := binary.LittleEndian.Uint64(rest), binary.LittleEndian.Uint64(rest[8:])
+		c, d := binary.LittleEndian.Uint64(rest[16:]), binary.LittleEndian.Uint64(rest[24:])
+		odd |= a | (a - ones) | b | (b - ones) | c | (c - ones) | d | (d - ones)
+	}
+	for ; len(rest) >= 8; rest = rest[8:] {
+		a := binary.LittleEndian.Uint64(rest)
+		odd |= a | (a - ones)
+	}
+	for _, c := range rest {
+		odd |= uint64(c) | uint64(c-1)
+	}
+	return odd&highs == 0 || bytes.IndexByte(text, 0) < 0 && utf8.Valid(text)
+}
 
 // What [sizes] says of types whose values have no size of their own.
 const (

@@ -2,7 +2,6 @@ package split
 
 import (
 	"context"
-	"sort"
 	"time"
 
 	"github.com/openlectern/lectern/modulestore"
@@ -186,7 +185,9 @@ func (c *Census) shape(x *Index, reached map[modulestore.ID]bool) *Shape {
 		s.Blocks, s.Assets = outlines[LibraryBranch].blocks, outlines[LibraryBranch].assets
 	case draft != nil:
 		s.Blocks, s.Drafts, s.Assets = draft.blocks, draft.blocks, draft.assets
-		if published != nil {
+		if published != nil && x.Draft == x.Published {
+			s.Drafts = 0
+		} else if published != nil {
 			s.Drafts = without(draft.tokens, published.tokens)
 			for range without(published.ids, draft.ids) { // which they are, their numbers do not tell
 				s.Problems.Add(modulestore.NotInDraft, x.Name)
@@ -218,11 +219,14 @@ func (c *Census) history(h Head, s *Shape, own map[modulestore.ID]bool) {
 	}
 }
 
-// without returns how many numbers of a sorted list another one lacks.
+// without returns how many numbers of a list another one lacks.
 func without(list, other []uint64) (n int) {
+	there := make(map[uint64]bool, len(other))
+	for _, x := range other {
+		there[x] = true
+	}
 	for _, x := range list {
-		i := sort.Search(len(other), func(i int) bool { return other[i] >= x })
-		if i == len(other) || other[i] != x {
+		if !there[x] {
 			n++
 		}
 	}

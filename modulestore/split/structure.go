@@ -61,38 +61,30 @@ type entry struct {
 	definition                            modulestore.ID
 	fields, defaults, asides, edit        bson.Value
 	children                              bson.Doc
-	listed, old                           bool
+	listed, old, clean                    bool // clean is whether all texts are UTF-8 without NUL
 	update, previous, source, originalVer modulestore.ID
 }
 
 func entryOf(d bson.Doc) (e entry) {
+	e.clean = true
 	for key, v := range d.All() {
 		switch string(key) {
-		case "block_type":
-			e.kind, _ = v.Text()
-		case "block_id":
-			e.name, _ = v.Text()
-		case "category":
-			e.old = true
-		case "definition":
-			e.definition = modulestore.IDOf(v)
 		case "fields":
 			e.fields = v
 			in, _ := v.Doc()
-			for name, list := range in.All() {
+			for name, value := range in.All() {
+				e.clean = e.clean && value.Clean()
 				if string(name) == "children" {
-					e.children, _ = list.Doc()
+					e.children, _ = value.Doc()
 					e.listed = true
 				}
 			}
-		case "defaults":
-			e.defaults = v
-		case "asides":
-			e.asides = v
+			continue
 		case "edit_info":
 			e.edit = v
 			in, _ := v.Doc()
 			for name, id := range in.All() {
+				e.clean = e.clean && id.Clean()
 				switch string(name) {
 				case "update_version":
 					e.update = modulestore.IDOf(id)
@@ -104,7 +96,21 @@ func entryOf(d bson.Doc) (e entry) {
 					e.originalVer = modulestore.IDOf(id)
 				}
 			}
+			continue
+		case "block_type":
+			e.kind, _ = v.Text()
+		case "block_id":
+			e.name, _ = v.Text()
+		case "category":
+			e.old = true
+		case "definition":
+			e.definition = modulestore.IDOf(v)
+		case "defaults":
+			e.defaults = v
+		case "asides":
+			e.asides = v
 		}
+		e.clean = e.clean && v.Clean()
 	}
 	return e
 }
@@ -113,7 +119,7 @@ func entryOf(d bson.Doc) (e entry) {
 type outline struct {
 	blocks      int
 	assets      int      // entries of asset metadata (SP-31)
-	ids, tokens []uint64 // sorted; a token stands for a block in the form it has (L-50)
+	ids, tokens []uint64 // in no order; a token stands for a block in the form it has (L-50)
 	problems    modulestore.Tally
 }
 
@@ -148,7 +154,7 @@ func (s *surveyor) outline(h header) (*outline, error) {
 		if e.old {
 			return nil, ErrOldSchema
 		}
-		if !d.Clean() {
+		if !e.clean {
 			o.problems.Add(modulestore.UncleanText, e.where())
 		}
 		id := s.hash(e.kind, e.name)
@@ -169,7 +175,7 @@ func (s *surveyor) outline(h header) (*outline, error) {
 	s.cycles(o)
 	s.orphans(o, root, hasRoot)
 	o.blocks, o.assets = len(s.entries), len(gridfs.AssetsOf(h.assets))
-	o.ids = slices.Sorted(slices.Values(s.ids))
+	o.ids = slices.Clone(s.ids)
 	o.tokens = make([]uint64, len(s.entries))
 	for i := range s.entries {
 		e := &s.entries[i]
@@ -179,7 +185,6 @@ func (s *surveyor) outline(h header) (*outline, error) {
 		}
 		o.tokens[i] = s.ids[i] ^ maphash.Bytes(s.seed, token[:])
 	}
-	slices.Sort(o.tokens)
 	return o, nil
 }
 
