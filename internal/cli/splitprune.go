@@ -134,10 +134,29 @@ func (d splitRestored) text(w *textWriter) {
 	w.line("put back %s and %s, and %s", count(d.Structures, "structure", "structures"), count(d.Definitions, "definition", "definitions"), count(d.Relinked, "link", "links"))
 }
 
+// splitExpired is the document of archives whose time may be over.
+type splitExpired struct {
+	Archives []prune.Archive `json:"archives"`
+}
+
+func (d splitExpired) text(w *textWriter) {
+	w.row("FOLDER", "DATABASE", "SIZE", "RESTORABLE UNTIL", "STATE")
+	for _, a := range d.Archives {
+		state := a.State
+		switch a.State {
+		case prune.ArchiveUnfinished:
+			state = "unfinished: run apply or undo again first"
+		case prune.ArchiveOver:
+			state = "over: it would be removed"
+		}
+		w.row(plain(a.Folder), plain(a.Database), sizeText(a.Bytes), stamp(a.Until).short(), state)
+	}
+}
+
 func (c *cli) splitCommand() *cobra.Command {
 	s := &cobra.Command{Use: "split", Short: "Look after the Split database of an Open edX site"}
 	s.AddCommand(c.family("prune", "Thin out its history by a plan that you approve",
-		verb{c.splitPlanCommand(), splitPlan{}}, verb{c.splitShowCommand(), splitPlan{}}, verb{c.splitApplyCommand(), splitPruned{}}, verb{c.splitUndoCommand(), splitRestored{}}))
+		verb{c.splitPlanCommand(), splitPlan{}}, verb{c.splitShowCommand(), splitPlan{}}, verb{c.splitApplyCommand(), splitPruned{}}, verb{c.splitUndoCommand(), splitRestored{}}, verb{c.splitExpireCommand(), splitExpired{}}))
 	return s
 }
 
@@ -384,7 +403,7 @@ SIGUSR1 makes it pause before the next batch, and go on.`,
 			defer meter.end()
 			pause, end := pauses()
 			defer end()
-			o.Progress, o.Pause, o.By = prune.Progress(progress), pause, cmp.Or(c.global.user, c.env.Getenv("USER"), "operator")
+			o.Progress, o.Pause, o.By = prune.Progress(progress), pause, c.who()
 			var r *prune.Result
 			err = withLMS(cmd.Context(), lms, func(lms prune.Registry) (err error) {
 				if o.Registry = lms; compat {
@@ -443,7 +462,7 @@ It may be run again after an interruption.`,
 			defer func() { err = errors.Join(err, done()) }()
 			meter, progress := c.progress()
 			defer meter.end()
-			u, err := prune.Undo(cmd.Context(), db, args[0], cmp.Or(c.global.user, c.env.Getenv("USER"), "operator"), time.Now(), prune.Progress(progress))
+			u, err := prune.Undo(cmd.Context(), db, args[0], c.who(), time.Now(), prune.Progress(progress))
 			meter.end()
 			if err != nil {
 				return err
@@ -455,3 +474,53 @@ It may be run again after an interruption.`,
 	cmd.Flags().BoolVar(&write, "write", false, "write to a database that is not Lectern's")
 	return cmd
 }
+
+func (c *cli) splitExpireCommand() *cobra.Command {
+	var o prune.ExpireOptions
+	var after string
+	cmd := &cobra.Command{
+		Use:   "expire FOLDER…",
+		Short: "Remove the archives whose time to restore is over",
+		Long: `Expire removes the documents from archives that apply made, once the time of apply's --restorable is over, and that of --after. What was
+pruned can not be put back from then on. The ledger and the audit log of each archive stay. An archive in which apply or undo was stopped
+stays too, until that has gone on to its end. FOLDER is an archive, or has some right in it.`,
+		Args: cobra.MinimumNArgs(1),
+		Example: `  lectern split prune expire pruned-1/ --dry-run
+  lectern split prune expire /backup/pruned/ --after 60d --yes`,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if after != "" {
+				if o.After, err = hours(after, "--after"); err != nil {
+					return err
+				}
+			}
+			o.By, o.Now = c.who(), time.Now()
+			list, err := prune.Expire(cmd.Context(), args, o)
+			if err != nil {
+				return err
+			}
+			over := 0
+			for _, a := range list {
+				if a.State == prune.ArchiveOver {
+					over++
+				}
+			}
+			if !c.global.dryRun {
+				if over > 0 {
+					if err := c.confirm(args[0], "remove what was pruned in "+count(over, "archive", "archives")+" for good"); err != nil {
+						return err
+					}
+				}
+				o.Write = true
+				if list, err = prune.Expire(cmd.Context(), args, o); err != nil {
+					return err
+				}
+			}
+			return c.print(splitExpired{list})
+		},
+	}
+	cmd.Flags().StringVar(&after, "after", "", "`period` for which an archive stays when undo does not work any more")
+	return cmd
+}
+
+// who is the name that goes into audit logs.
+func (c *cli) who() string { return cmp.Or(c.global.user, c.env.Getenv("USER"), "operator") }

@@ -444,6 +444,10 @@ func Undo(ctx context.Context, db Database, dir, by string, now time.Time, progr
 	if a.head.Database != db.Name() {
 		return nil, fault.Errorf(fault.Refused, dir, "the archive is of %s, this is %s", a.head.Database, db.Name()).WithNext("give the database that was pruned")
 	}
+	if !a.expired.IsZero() {
+		return nil, fault.Errorf(fault.Refused, dir, "it expired: its documents were removed at %s, as its time ran out at %s", a.expired.Format(time.RFC3339), a.head.Until.Format(time.RFC3339)).
+			WithNext("load a backup of the database")
+	}
 	if now.After(a.head.Until) {
 		return nil, fault.Errorf(fault.Refused, dir, "its time ran out at %s", a.head.Until.Format(time.RFC3339)).WithNext("its dump can still be loaded with mongorestore")
 	}
@@ -479,5 +483,8 @@ func Undo(ctx context.Context, db Database, dir, by string, now time.Time, progr
 		return nil, err
 	}
 	u.Relinked = len(a.relinks)
-	return u, relinkAll(ctx, db, a.relinks, true)
+	if err := relinkAll(ctx, db, a.relinks, true); err != nil {
+		return nil, err
+	}
+	return u, a.write(line{Note: "restored", At: now.UTC()})
 }
