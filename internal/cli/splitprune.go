@@ -75,6 +75,9 @@ func (d splitPlan) text(w *textWriter) {
 	for _, f := range d.Findings {
 		w.line("%s", plain(f))
 	}
+	if d.SignedBy != "" {
+		w.line("signed by %s", d.SignedBy)
+	}
 	if d.detail {
 		for _, s := range d.Sources {
 			state := ""
@@ -181,7 +184,7 @@ func splitSource(cmd *cobra.Command, site *app.OldSite) {
 func (c *cli) splitPlanCommand() *cobra.Command {
 	var site app.OldSite
 	var o prune.Options
-	var out, history, pins, guard, grace, details, lms string
+	var out, history, pins, guard, grace, details, lms, key string
 	var compat, ignoreMissing bool
 	var retain int
 	cmd := &cobra.Command{
@@ -218,6 +221,14 @@ With --compat the plan is that of Open edX's own structures.py, to the byte, and
 					return err
 				}
 				if err := o.Policy.Check(); err != nil {
+					return err
+				}
+			}
+			if key != "" {
+				if compat {
+					return usage("--sign", "a plan of structures.py has no place for a signature")
+				}
+				if o.Signer, err = prune.ReadSigner(key); err != nil {
 					return err
 				}
 			}
@@ -273,6 +284,7 @@ With --compat the plan is that of Open edX's own structures.py, to the byte, and
 	f.StringVar(&site.Index, "index", "", "CSV `file` of the table split_modulestore_django_splitmodulestorecourseindex, or the address of the database with it")
 	f.StringVar(&history, "index-history", "", "CSV `file` of the history of that table: heads younger than --grace stay")
 	f.StringVar(&lms, "lms", "", "`URL` of the LMS's database: its index, the history of that, outlines and grades keep what they name")
+	f.StringVar(&key, "sign", "", "`file` with an Ed25519 key in PEM to sign the plan with, for apply --signed-by")
 	f.StringVar(&pins, "pins", "", "CSV `file` of structures that stay: course,version,reason,expires")
 	f.IntVar(&o.Policy.Last, "keep-last", 0, "keep the last `N` structures before each head")
 	f.IntVar(&o.Policy.Days, "keep-days", 0, "keep what is younger than `N` days")
@@ -355,7 +367,7 @@ func (c *cli) splitApplyCommand() *cobra.Command {
 	var site app.OldSite
 	var o prune.ApplyOptions
 	var write, compat bool
-	var restorable, lms string
+	var restorable, lms, signers string
 	cmd := &cobra.Command{
 		Use:   "apply PLAN.json mongodb://… --archive FOLDER --write",
 		Short: "Carry out a plan on a server",
@@ -374,6 +386,14 @@ SIGUSR1 makes it pause before the next batch, and go on.`,
 			if o.Restorable, err = hours(restorable, "--restorable"); err != nil {
 				return err
 			}
+			if signers != "" {
+				if compat {
+					return usage("--signed-by", "a plan of structures.py has no signature")
+				}
+				if o.SignedBy, err = prune.ReadVerifiers(signers); err != nil {
+					return err
+				}
+			}
 			var plan *prune.Plan
 			var tool *prune.CompatPlan
 			what := ""
@@ -384,6 +404,9 @@ SIGUSR1 makes it pause before the next batch, and go on.`,
 				what = fmt.Sprintf("remove %d structures and link %d anew", len(tool.Delete), len(tool.UpdateParents))
 			} else {
 				if plan, err = prune.Open(args[0]); err != nil {
+					return err
+				}
+				if err := plan.CheckSigner(o.SignedBy); err != nil {
 					return err
 				}
 				what = fmt.Sprintf("remove %d structures and %d definitions", plan.Remove, plan.Definitions.Remove)
@@ -425,6 +448,7 @@ SIGUSR1 makes it pause before the next batch, and go on.`,
 	f.StringVar(&o.Archive, "archive", "", "`folder` for what is removed; the same one to go on")
 	f.BoolVar(&write, "write", false, "write to a database that is not Lectern's")
 	f.StringVar(&lms, "lms", "", "`URL` of the LMS's database, which is asked again beside each batch; needed where the plan was made with it")
+	f.StringVar(&signers, "signed-by", "", "`file` with the public keys in PEM of those who may sign plans: refuse any other plan")
 	f.BoolVar(&compat, "compat", false, "PLAN.json is one of structures.py, or of plan --compat")
 	f.StringVar(&restorable, "restorable", "30d", "`period` for which undo can put everything back")
 	f.Int64Var(&o.Rate, "rate", 0, "delete at most so many `bytes` a second (default: by how fast the server answers)")
