@@ -75,6 +75,9 @@ func (d splitPlan) text(w *textWriter) {
 	for _, f := range d.Findings {
 		w.line("%s", plain(f))
 	}
+	if d.SignedBy != "" {
+		w.line("signed by %s", d.SignedBy)
+	}
 	if d.detail {
 		for _, s := range d.Sources {
 			state := ""
@@ -134,10 +137,29 @@ func (d splitRestored) text(w *textWriter) {
 	w.line("put back %s and %s, and %s", count(d.Structures, "structure", "structures"), count(d.Definitions, "definition", "definitions"), count(d.Relinked, "link", "links"))
 }
 
+// splitExpired is the document of archives whose time may be over.
+type splitExpired struct {
+	Archives []prune.Archive `json:"archives"`
+}
+
+func (d splitExpired) text(w *textWriter) {
+	w.row("FOLDER", "DATABASE", "SIZE", "RESTORABLE UNTIL", "STATE")
+	for _, a := range d.Archives {
+		state := a.State
+		switch a.State {
+		case prune.ArchiveUnfinished:
+			state = "unfinished: run apply or undo again first"
+		case prune.ArchiveOver:
+			state = "over: it would be removed"
+		}
+		w.row(plain(a.Folder), plain(a.Database), sizeText(a.Bytes), stamp(a.Until).short(), state)
+	}
+}
+
 func (c *cli) splitCommand() *cobra.Command {
 	s := &cobra.Command{Use: "split", Short: "Look after the Split database of an Open edX site"}
 	s.AddCommand(c.family("prune", "Thin out its history by a plan that you approve",
-		verb{c.splitPlanCommand(), splitPlan{}}, verb{c.splitShowCommand(), splitPlan{}}, verb{c.splitApplyCommand(), splitPruned{}}, verb{c.splitUndoCommand(), splitRestored{}}))
+		verb{c.splitPlanCommand(), splitPlan{}}, verb{c.splitShowCommand(), splitPlan{}}, verb{c.splitApplyCommand(), splitPruned{}}, verb{c.splitUndoCommand(), splitRestored{}}, verb{c.splitExpireCommand(), splitExpired{}}))
 	return s
 }
 
@@ -162,7 +184,7 @@ func splitSource(cmd *cobra.Command, site *app.OldSite) {
 func (c *cli) splitPlanCommand() *cobra.Command {
 	var site app.OldSite
 	var o prune.Options
-	var out, history, pins, guard, grace, details, lms string
+	var out, history, pins, guard, grace, details, lms, key string
 	var compat, ignoreMissing bool
 	var retain int
 	cmd := &cobra.Command{
@@ -199,6 +221,14 @@ With --compat the plan is that of Open edX's own structures.py, to the byte, and
 					return err
 				}
 				if err := o.Policy.Check(); err != nil {
+					return err
+				}
+			}
+			if key != "" {
+				if compat {
+					return usage("--sign", "a plan of structures.py has no place for a signature")
+				}
+				if o.Signer, err = prune.ReadSigner(key); err != nil {
 					return err
 				}
 			}
@@ -254,6 +284,7 @@ With --compat the plan is that of Open edX's own structures.py, to the byte, and
 	f.StringVar(&site.Index, "index", "", "CSV `file` of the table split_modulestore_django_splitmodulestorecourseindex, or the address of the database with it")
 	f.StringVar(&history, "index-history", "", "CSV `file` of the history of that table: heads younger than --grace stay")
 	f.StringVar(&lms, "lms", "", "`URL` of the LMS's database: its index, the history of that, outlines and grades keep what they name")
+	f.StringVar(&key, "sign", "", "`file` with an Ed25519 key in PEM to sign the plan with, for apply --signed-by")
 	f.StringVar(&pins, "pins", "", "CSV `file` of structures that stay: course,version,reason,expires")
 	f.IntVar(&o.Policy.Last, "keep-last", 0, "keep the last `N` structures before each head")
 	f.IntVar(&o.Policy.Days, "keep-days", 0, "keep what is younger than `N` days")
@@ -336,7 +367,7 @@ func (c *cli) splitApplyCommand() *cobra.Command {
 	var site app.OldSite
 	var o prune.ApplyOptions
 	var write, compat bool
-	var restorable, lms string
+	var restorable, lms, signers string
 	cmd := &cobra.Command{
 		Use:   "apply PLAN.json mongodb://… --archive FOLDER --write",
 		Short: "Carry out a plan on a server",
@@ -355,6 +386,14 @@ SIGUSR1 makes it pause before the next batch, and go on.`,
 			if o.Restorable, err = hours(restorable, "--restorable"); err != nil {
 				return err
 			}
+			if signers != "" {
+				if compat {
+					return usage("--signed-by", "a plan of structures.py has no signature")
+				}
+				if o.SignedBy, err = prune.ReadVerifiers(signers); err != nil {
+					return err
+				}
+			}
 			var plan *prune.Plan
 			var tool *prune.CompatPlan
 			what := ""
@@ -365,6 +404,9 @@ SIGUSR1 makes it pause before the next batch, and go on.`,
 				what = fmt.Sprintf("remove %d structures and link %d anew", len(tool.Delete), len(tool.UpdateParents))
 			} else {
 				if plan, err = prune.Open(args[0]); err != nil {
+					return err
+				}
+				if err := plan.CheckSigner(o.SignedBy); err != nil {
 					return err
 				}
 				what = fmt.Sprintf("remove %d structures and %d definitions", plan.Remove, plan.Definitions.Remove)
@@ -384,7 +426,7 @@ SIGUSR1 makes it pause before the next batch, and go on.`,
 			defer meter.end()
 			pause, end := pauses()
 			defer end()
-			o.Progress, o.Pause, o.By = prune.Progress(progress), pause, cmp.Or(c.global.user, c.env.Getenv("USER"), "operator")
+			o.Progress, o.Pause, o.By = prune.Progress(progress), pause, c.who()
 			var r *prune.Result
 			err = withLMS(cmd.Context(), lms, func(lms prune.Registry) (err error) {
 				if o.Registry = lms; compat {
@@ -406,6 +448,7 @@ SIGUSR1 makes it pause before the next batch, and go on.`,
 	f.StringVar(&o.Archive, "archive", "", "`folder` for what is removed; the same one to go on")
 	f.BoolVar(&write, "write", false, "write to a database that is not Lectern's")
 	f.StringVar(&lms, "lms", "", "`URL` of the LMS's database, which is asked again beside each batch; needed where the plan was made with it")
+	f.StringVar(&signers, "signed-by", "", "`file` with the public keys in PEM of those who may sign plans: refuse any other plan")
 	f.BoolVar(&compat, "compat", false, "PLAN.json is one of structures.py, or of plan --compat")
 	f.StringVar(&restorable, "restorable", "30d", "`period` for which undo can put everything back")
 	f.Int64Var(&o.Rate, "rate", 0, "delete at most so many `bytes` a second (default: by how fast the server answers)")
@@ -443,7 +486,7 @@ It may be run again after an interruption.`,
 			defer func() { err = errors.Join(err, done()) }()
 			meter, progress := c.progress()
 			defer meter.end()
-			u, err := prune.Undo(cmd.Context(), db, args[0], cmp.Or(c.global.user, c.env.Getenv("USER"), "operator"), time.Now(), prune.Progress(progress))
+			u, err := prune.Undo(cmd.Context(), db, args[0], c.who(), time.Now(), prune.Progress(progress))
 			meter.end()
 			if err != nil {
 				return err
@@ -455,3 +498,53 @@ It may be run again after an interruption.`,
 	cmd.Flags().BoolVar(&write, "write", false, "write to a database that is not Lectern's")
 	return cmd
 }
+
+func (c *cli) splitExpireCommand() *cobra.Command {
+	var o prune.ExpireOptions
+	var after string
+	cmd := &cobra.Command{
+		Use:   "expire FOLDER…",
+		Short: "Remove the archives whose time to restore is over",
+		Long: `Expire removes the documents from archives that apply made, once the time of apply's --restorable is over, and that of --after. What was
+pruned can not be put back from then on. The ledger and the audit log of each archive stay. An archive in which apply or undo was stopped
+stays too, until that has gone on to its end. FOLDER is an archive, or has some right in it.`,
+		Args: cobra.MinimumNArgs(1),
+		Example: `  lectern split prune expire pruned-1/ --dry-run
+  lectern split prune expire /backup/pruned/ --after 60d --yes`,
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			if after != "" {
+				if o.After, err = hours(after, "--after"); err != nil {
+					return err
+				}
+			}
+			o.By, o.Now = c.who(), time.Now()
+			list, err := prune.Expire(cmd.Context(), args, o)
+			if err != nil {
+				return err
+			}
+			over := 0
+			for _, a := range list {
+				if a.State == prune.ArchiveOver {
+					over++
+				}
+			}
+			if !c.global.dryRun {
+				if over > 0 {
+					if err := c.confirm(args[0], "remove what was pruned in "+count(over, "archive", "archives")+" for good"); err != nil {
+						return err
+					}
+				}
+				o.Write = true
+				if list, err = prune.Expire(cmd.Context(), args, o); err != nil {
+					return err
+				}
+			}
+			return c.print(splitExpired{list})
+		},
+	}
+	cmd.Flags().StringVar(&after, "after", "", "`period` for which an archive stays when undo does not work any more")
+	return cmd
+}
+
+// who is the name that goes into audit logs.
+func (c *cli) who() string { return cmp.Or(c.global.user, c.env.Getenv("USER"), "operator") }

@@ -3,6 +3,7 @@ package prune
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -22,6 +23,8 @@ type ApplyOptions struct {
 	Batch      int           // documents in a batch, 0 means 200
 	Rate       int64         // bytes in a second, 0 means any
 	Registry   Registry      // the database of the LMS, of a plan that was made with one
+	// SignedBy are the keys of which one must have signed the plan; none means that any plan may be applied.
+	SignedBy []ed25519.PublicKey
 	// Pause, if not nil, is asked before each batch and returns when work may go on.
 	Pause    func(ctx context.Context) error
 	Progress Progress
@@ -81,6 +84,9 @@ func Apply(ctx context.Context, db Database, p *Plan, o ApplyOptions) (r *Result
 	if p.Registry != "" && (o.Registry == nil || o.Registry.Name() != p.Registry) {
 		return nil, fault.Errorf(fault.Refused, p.path, "the plan was made with the LMS's database %s, which has to be asked again", p.Registry).WithNext("add --lms with the address of that database")
 	}
+	if err := p.CheckSigner(o.SignedBy); err != nil {
+		return nil, err
+	}
 	return carryOut(ctx, db, p, nil, p.read, o)
 }
 
@@ -129,7 +135,11 @@ func carryOut(ctx context.Context, db Database, p *Plan, parents [][2]string, it
 	}
 	defer func() { err = errors.Join(err, w.store.close()) }()
 	w.Batch = w.store.head.Size // batches are cut as they were before
-	if err := w.store.audit(o.By, "apply plan "+p.SHA256, now); err != nil {
+	what := "apply plan " + p.SHA256
+	if p.SignedBy != "" {
+		what += " signed by " + p.SignedBy
+	}
+	if err := w.store.audit(o.By, what, now); err != nil {
 		return nil, err
 	}
 	r = &Result{Until: w.store.head.Until}
@@ -444,6 +454,10 @@ func Undo(ctx context.Context, db Database, dir, by string, now time.Time, progr
 	if a.head.Database != db.Name() {
 		return nil, fault.Errorf(fault.Refused, dir, "the archive is of %s, this is %s", a.head.Database, db.Name()).WithNext("give the database that was pruned")
 	}
+	if !a.expired.IsZero() {
+		return nil, fault.Errorf(fault.Refused, dir, "it expired: its documents were removed at %s, as its time ran out at %s", a.expired.Format(time.RFC3339), a.head.Until.Format(time.RFC3339)).
+			WithNext("load a backup of the database")
+	}
 	if now.After(a.head.Until) {
 		return nil, fault.Errorf(fault.Refused, dir, "its time ran out at %s", a.head.Until.Format(time.RFC3339)).WithNext("its dump can still be loaded with mongorestore")
 	}
@@ -479,5 +493,8 @@ func Undo(ctx context.Context, db Database, dir, by string, now time.Time, progr
 		return nil, err
 	}
 	u.Relinked = len(a.relinks)
-	return u, relinkAll(ctx, db, a.relinks, true)
+	if err := relinkAll(ctx, db, a.relinks, true); err != nil {
+		return nil, err
+	}
+	return u, a.write(line{Note: "restored", At: now.UTC()})
 }

@@ -26,11 +26,12 @@ type archive struct {
 	lock   io.Closer
 	head   headLine
 	// batches are the last lines of each batch, relinks the ones of the reference tool's plan.
-	batches         []batchLine
-	relinks         []relinkLine
-	relinked, noted bool
-	undone, done    bool
-	ends            map[string]int64 // of the files, as the ledger says
+	batches                []batchLine
+	relinks                []relinkLine
+	relinked, noted        bool
+	undone, restored, done bool             // taken back, or begun to be; that has ended; apply has ended
+	expired                time.Time        // its documents were removed; zero for no
+	ends                   map[string]int64 // of the files, as the ledger says
 }
 
 // line is a line of the ledger: one of these.
@@ -38,7 +39,7 @@ type line struct {
 	Head   *headLine   `json:"head,omitempty"`
 	Relink *relinkLine `json:"relink,omitempty"`
 	Batch  *batchLine  `json:"batch,omitempty"`
-	Note   string      `json:"note,omitempty"` // relinks, cuts, done, undone
+	Note   string      `json:"note,omitempty"` // relinks, cuts, done, undone, restored, expired
 	At     time.Time   `json:"at,omitzero"`
 }
 
@@ -154,6 +155,10 @@ func (a *archive) replay() error {
 			a.done = true
 		case l.Note == "undone":
 			a.undone = true
+		case l.Note == "restored":
+			a.restored = true
+		case l.Note == "expired":
+			a.expired = l.At
 		}
 	}
 	if err := a.ledger.Truncate(int64(end)); err != nil {
@@ -161,6 +166,14 @@ func (a *archive) replay() error {
 	}
 	_, err = a.ledger.Seek(int64(end), io.SeekStart)
 	return err
+}
+
+// unfinished says whether a run in it was stopped and has to go on.
+func (a *archive) unfinished() bool {
+	if a.undone {
+		return !a.restored
+	}
+	return !a.done
 }
 
 // write adds lines and waits until they are on the disk.

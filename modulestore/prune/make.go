@@ -2,6 +2,7 @@ package prune
 
 import (
 	"context"
+	"crypto/ed25519"
 	"errors"
 	"maps"
 	"slices"
@@ -34,6 +35,8 @@ type Options struct {
 	Courses, Orgs, Ignore []string
 	// WithoutContent leaves the content of structures unread: nothing of libraries goes then, and no definitions.
 	WithoutContent bool
+	// Signer, if not nil, signs the plan (PR-4).
+	Signer ed25519.PrivateKey
 	// Headless plans for a database without a single head, which would lose everything.
 	Headless bool
 	Progress Progress
@@ -106,7 +109,7 @@ func Make(ctx context.Context, db Reader, o Options, path string) (plan *Plan, e
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, definitions.close()) }()
-	return p.plan, writePlan(p.plan, cuts, structures, definitions, path)
+	return p.plan, writePlan(p.plan, cuts, structures, definitions, o.Signer, path)
 }
 
 // readStructures reads the headers of all structures, before the indexes: what comes later is nobody's candidate (§7.1).

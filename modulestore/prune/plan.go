@@ -2,6 +2,7 @@ package prune
 
 import (
 	"bufio"
+	"crypto/ed25519"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -10,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/openlectern/lectern/fault"
@@ -44,8 +46,11 @@ type Plan struct {
 	Bytes       int64    `json:"bytes"`  // that go, with those of definitions; 0 where the server does not tell sizes
 	Findings    []string `json:"findings"`
 
-	SHA256 string `json:"-"` // of the file, without its last line
-	path   string
+	// SignedBy is the Ed25519 key that signed the plan, in hex; empty for none. It is read from the file's end, where the signature was
+	// found to be its.
+	SignedBy string `json:"signed_by,omitempty"`
+	SHA256   string `json:"-"` // of the file, without its end
+	path     string
 }
 
 // Amount is how much stays and goes.
@@ -92,7 +97,7 @@ type item struct {
 
 // writePlan writes the plan's file: an object whose lists of gaps [id, before, removed], structures [course, id, bytes] and
 // definitions [id, bytes] come after what it says, one a line, and then the digest of all lines before it.
-func writePlan(p *Plan, cuts, structures, definitions *table, path string) (err error) {
+func writePlan(p *Plan, cuts, structures, definitions *table, key ed25519.PrivateKey, path string) (err error) {
 	f, err := os.CreateTemp(filepath.Dir(path), ".plan-*")
 	if err != nil {
 		return fault.Errorf(fault.Unavailable, path, "%w", err)
@@ -138,7 +143,9 @@ func writePlan(p *Plan, cuts, structures, definitions *table, path string) (err 
 		return fault.Errorf(fault.Unavailable, path, "%w", err)
 	}
 	p.SHA256, p.path = hex.EncodeToString(sum.Sum(nil)), path
-	if _, err := fmt.Fprintf(f, "  \"sha256\": %q\n}\n", p.SHA256); err != nil {
+	signer, signature := sign(key, p.SHA256)
+	p.SignedBy = signer
+	if _, err := f.WriteString(ending(p.SHA256, signer, signature)); err != nil {
 		return fault.Errorf(fault.Unavailable, path, "%w", err)
 	}
 	if err := errors.Join(f.Chmod(0o644), f.Sync(), f.Close(), os.Rename(f.Name(), path)); err != nil {
@@ -147,10 +154,7 @@ func writePlan(p *Plan, cuts, structures, definitions *table, path string) (err 
 	return nil
 }
 
-// tail is how the file ends, but for the digest.
-const tail = len("  \"sha256\": \"\"\n}\n") + 2*sha256.Size
-
-// Open reads what a plan says and checks the digest of its file. What is no plan or was changed is fault.Invalid.
+// Open reads what a plan says and checks the digest and the signature of its file. What is no plan or was changed is fault.Invalid.
 func Open(path string) (*Plan, error) {
 	p := &Plan{path: path}
 	f, err := os.Open(path)
@@ -165,19 +169,39 @@ func Open(path string) (*Plan, error) {
 	if err != nil {
 		return nil, fault.Errorf(fault.Unavailable, path, "%w", err)
 	}
+	last := make([]byte, min(int64(signedEnding), info.Size()))
+	if _, err := f.ReadAt(last, info.Size()-int64(len(last))); err != nil {
+		return nil, fault.Errorf(fault.Unavailable, path, "%w", err)
+	}
+	end, signature := plainEnding, ""
+	if strings.HasPrefix(string(last), `  "sha256": `) && len(last) == signedEnding {
+		end = signedEnding
+		var said struct {
+			Signer    string `json:"signed_by"`
+			Signature string `json:"signature"`
+		}
+		if err := json.Unmarshal(append([]byte("{"), last...), &said); err != nil {
+			return nil, p.invalid("it is no plan, or was changed by hand: %w", err)
+		}
+		p.SignedBy, signature = said.Signer, said.Signature
+	}
 	sum := sha256.New()
-	if _, err := io.Copy(sum, io.LimitReader(f, max(info.Size()-int64(tail), 0))); err != nil {
+	if _, err := io.Copy(sum, io.LimitReader(f, max(info.Size()-int64(end), 0))); err != nil {
 		return nil, fault.Errorf(fault.Unavailable, path, "%w", err)
 	}
 	p.SHA256 = hex.EncodeToString(sum.Sum(nil))
-	rest, err := io.ReadAll(f)
-	if err != nil {
-		return nil, fault.Errorf(fault.Unavailable, path, "%w", err)
-	}
-	if string(rest) != fmt.Sprintf("  \"sha256\": %q\n}\n", p.SHA256) {
+	if !strings.HasSuffix(string(last), ending(p.SHA256, p.SignedBy, signature)) {
 		return nil, p.invalid("it is no plan, or was changed by hand")
 	}
-	return p, p.scan(nil)
+	if p.SignedBy != "" && !verified(p.SHA256, p.SignedBy, signature) {
+		return nil, p.invalid("its signature is not that of %s", p.SignedBy)
+	}
+	signer := p.SignedBy
+	if err := p.scan(nil); err != nil {
+		return nil, err
+	}
+	p.SignedBy = signer // whatever else the file says
+	return p, nil
 }
 
 func (p *Plan) invalid(form string, args ...any) error {
