@@ -51,7 +51,7 @@ func sampleFolder(t *testing.T) string {
 	return src
 }
 
-func open(t *testing.T, c Config) *App {
+func open(t testing.TB, c Config) *App {
 	t.Helper()
 	a, err := Open(t.Context(), c)
 	if err != nil {

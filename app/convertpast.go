@@ -10,6 +10,7 @@ import (
 
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/course"
+	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/convert"
@@ -73,11 +74,25 @@ func (c *conversions) authors(ctx context.Context, it *oldItem) (map[int64]bool,
 func (c *conversions) past(store *oldStore, it *oldItem, m *made, known map[int64]bool) iter.Seq2[course.Past, error] {
 	return func(yield func(course.Past, error) bool) {
 		var last time.Time
+		reader := store.split.Past(it.index.Key)
+		maker, err := convert.NewPast(convert.Source{Name: it.name, Key: it.index.Key, Assets: m.src.Assets, Host: m.src.Host},
+			convert.Options{To: m.res.Key, RemapWiki: c.o.RemapWiki})
+		if err != nil {
+			yield(course.Past{}, err)
+			return
+		}
 		for _, v := range it.past {
-			p, ok, err := c.pastState(store, it, m, known, v)
-			if err == nil && !ok {
+			store.mu.Lock()
+			branch, err := reader.Load(v.branch, v.ID)
+			store.mu.Unlock()
+			var tree *courseware.Course
+			if err == nil {
+				tree, err = maker.Convert(branch)
+			}
+			if fault.Is(err, fault.Invalid) {
 				continue
 			}
+			p := pastState(tree, known, v)
 			// Two logs of one moment would not be told apart by time. The store's times are a millisecond apart at least.
 			const step = 10 * time.Microsecond
 			if p.At = v.On; !p.At.After(last) {
@@ -98,26 +113,9 @@ func (c *conversions) past(store *oldStore, it *oldItem, m *made, known map[int6
 	}
 }
 
-func (c *conversions) pastState(store *oldStore, it *oldItem, m *made, known map[int64]bool, v pastVersion) (p course.Past, ok bool, err error) {
-	store.mu.Lock()
-	loaded, err := store.split.Load(it.index.Key, v.ID)
-	store.mu.Unlock()
-	if fault.Is(err, fault.Invalid) {
-		return p, false, nil
-	}
-	if err != nil {
-		return p, false, err
-	}
-	res, err := convert.Convert(convert.Source{Name: it.name, Key: it.index.Key, Draft: loaded.Branch, Published: loaded.Branch, Assets: m.src.Assets, Host: m.src.Host},
-		convert.Options{To: m.res.Key, RemapWiki: c.o.RemapWiki})
-	if fault.Is(err, fault.Invalid) {
-		return p, false, nil
-	}
-	if err != nil {
-		return p, false, err
-	}
-	p = course.Past{Message: fmt.Sprintf("structure %s", v.ID), Published: v.branch == split.PublishedBranch, State: res.State.Published}
-	p.State.Assets = nil
+// pastState is the state that a version was.
+func pastState(tree *courseware.Course, known map[int64]bool, v pastVersion) course.Past {
+	p := course.Past{Message: fmt.Sprintf("structure %s", v.ID), Published: v.branch == split.PublishedBranch, State: tree}
 	switch {
 	case v.By == nil:
 	case known[*v.By]:
@@ -125,5 +123,5 @@ func (c *conversions) pastState(store *oldStore, it *oldItem, m *made, known map
 	default:
 		p.Message += fmt.Sprintf(", by user %d of the old site", *v.By)
 	}
-	return p, true, nil
+	return p
 }

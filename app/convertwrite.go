@@ -51,7 +51,7 @@ func (c *conversions) course(ctx context.Context, store *oldStore, it *oldItem) 
 	var report *course.Report
 	var differences []convert.Difference
 	var wrote bool
-	if c.o.History {
+	if c.o.History && it.index != nil { // the old store keeps none
 		known, err := c.authors(ctx, it)
 		if err != nil {
 			return err

@@ -48,7 +48,7 @@ func (im Import) RunAfter(ctx context.Context, tx *db.Tx, files media.Files, pas
 	if err := publishing.Lock(ctx, tx, c.Package.ID); err != nil {
 		return nil, 0, err
 	}
-	h := historian{im: im, tx: tx, files: files, course: c}
+	h := historian{im: im, writer: newWriter(tx, files, c)}
 	if err := h.begin(ctx); err != nil {
 		return nil, 0, err
 	}
@@ -67,14 +67,13 @@ func (im Import) RunAfter(ctx context.Context, tx *db.Tx, files media.Files, pas
 	return report, h.moments, err
 }
 
-// historian writes the past of a course.
+// historian writes the past of a course. It reads the course once and then follows what it writes, as what is written is
+// little and the course may be large.
 type historian struct {
+	*writer
 	im      Import
-	tx      *db.Tx
-	files   media.Files
-	course  *Course
 	last    time.Time // of the last log
-	drafts  *tree     // as they are in the store
+	now     *tree     // the drafts as they are in the store
 	live    *tree     // what is published there
 	before  [2]*tree  // the last wanted drafts and published state, for what need not be encoded again
 	keep    map[string]bool
@@ -89,16 +88,17 @@ func (h *historian) begin(ctx context.Context) (err error) {
 	if len(logs) > 0 {
 		h.last = logs[0].At
 	}
-	return h.look(ctx)
+	return h.read(ctx)
 }
 
-// look reads the course as it is by now. Static files have no past, so they are kept whatever a state says.
-func (h *historian) look(ctx context.Context) (err error) {
-	if h.drafts, h.live, err = h.course.branches(ctx, h.tx); err != nil {
+// read reads the course as it is by now.
+func (h *historian) read(ctx context.Context) (err error) {
+	if h.now, h.live, err = h.course.branches(ctx, h.tx); err != nil {
 		return err
 	}
+	// Static files have no past, so they are kept whatever a state says.
 	isFile := func(n *node) bool { _, ok := refAsset(n.ref); return ok }
-	h.keep = h.drafts.refs(isFile)
+	h.keep = h.now.refs(isFile)
 	for ref := range h.live.refs(isFile) {
 		h.keep[ref] = true
 	}
@@ -127,17 +127,18 @@ func (h *historian) state(ctx context.Context, p Past) error {
 
 // change writes a change log.
 func (h *historian) change(ctx context.Context, p Past, at time.Time, want *tree) error {
-	if equal(want, h.drafts, h.keep) {
+	if equal(want, h.now, h.keep) {
 		return nil
 	}
-	w := newWriter(h.tx, h.files, h.course)
+	h.drafts = map[string]*node{}
 	log, err := publishing.Change(ctx, h.tx, h.course.Package.ID, publishing.Meta{At: at, By: p.By, Kind: publishing.KindImport, Message: p.Message, Source: h.im.Source},
-		func(cs *publishing.ChangeSet) error { return w.apply(ctx, cs, want, h.drafts, h.keep, h.live) })
+		func(cs *publishing.ChangeSet) error { return h.apply(ctx, cs, want, h.now, h.keep, h.live) })
 	if err != nil || log == nil {
 		return err
 	}
 	h.moments, h.last = h.moments+1, at
-	return h.look(ctx)
+	h.now = h.now.with(h.drafts)
+	return nil
 }
 
 // publish writes a publish log.
@@ -145,17 +146,17 @@ func (h *historian) publish(ctx context.Context, p Past, want *tree) error {
 	if equal(want, h.live, h.keep) {
 		return nil
 	}
-	chosen, ok, err := h.fromDrafts(ctx, want)
+	chosen, refs, ok, err := h.fromDrafts(ctx, want)
 	if err != nil {
 		return err
 	}
-	at, drafts := p.At, h.before[0]
+	at, drafts, exact := p.At, h.before[0], ok
 	if !ok {
 		if err := h.change(ctx, p, at, want); err != nil {
 			return err
 		}
 		at = at.Add(time.Microsecond)
-		if chosen, _, err = h.fromDrafts(ctx, want); err != nil {
+		if chosen, refs, exact, err = h.fromDrafts(ctx, want); err != nil {
 			return err
 		}
 	}
@@ -166,7 +167,13 @@ func (h *historian) publish(ctx context.Context, p Past, want *tree) error {
 			return err
 		}
 		h.moments, h.last = h.moments+1, at
-		if err := h.look(ctx); err != nil {
+		if exact {
+			published := make(map[string]*node, len(refs))
+			for _, ref := range refs {
+				published[ref] = h.now.nodes[ref]
+			}
+			h.live = h.live.with(published)
+		} else if err := h.read(ctx); err != nil {
 			return err
 		}
 	}
@@ -176,44 +183,45 @@ func (h *historian) publish(ctx context.Context, p Past, want *tree) error {
 	return nil
 }
 
-// fromDrafts returns what has to be published for want, and whether publishing just that from the drafts gives it.
-func (h *historian) fromDrafts(ctx context.Context, want *tree) (chosen []publishing.EntityID, ok bool, err error) {
+// fromDrafts returns what has to be published for want, in order and in any, and whether publishing just that from the drafts
+// gives it.
+func (h *historian) fromDrafts(ctx context.Context, want *tree) (chosen []publishing.EntityID, refs []string, ok bool, err error) {
 	ok = true
 	for n := range want.live() {
 		if was := h.live.nodes[n.ref]; was != nil && sameIn(want, n, was) {
 			continue
 		}
-		now := h.drafts.nodes[n.ref]
+		now := h.now.nodes[n.ref]
 		if now == nil || !sameIn(want, n, now) {
 			ok = false
 			continue
 		}
-		chosen = append(chosen, now.entity)
+		chosen, refs = append(chosen, now.entity), append(refs, n.ref)
 	}
 	for was := range h.live.live() {
 		if want.nodes[was.ref] != nil || h.keep[was.ref] {
 			continue
 		}
-		if h.drafts.nodes[was.ref] != nil {
+		if h.now.nodes[was.ref] != nil {
 			ok = false
 			continue
 		}
-		chosen = append(chosen, was.entity)
+		chosen, refs = append(chosen, was.entity), append(refs, was.ref)
 	}
 	if !ok || len(chosen) == 0 {
-		return chosen, ok, nil
+		return chosen, refs, ok, nil
 	}
 	slices.Sort(chosen)
 	along, err := publishing.Closure(ctx, h.tx, h.course.Package.ID, chosen)
 	if err != nil {
-		return nil, false, err
+		return nil, nil, false, err
 	}
 	for _, e := range along {
 		if _, found := slices.BinarySearch(chosen, e); !found {
-			return chosen, false, nil // something would be published that was not
+			return chosen, refs, false, nil // something would be published that was not
 		}
 	}
-	return chosen, true, nil
+	return chosen, refs, true, nil
 }
 
 // wantAgain is want, with the nodes of earlier states for blocks that say what they said there.

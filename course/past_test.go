@@ -4,10 +4,15 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/db"
@@ -118,4 +123,127 @@ func TestRunAfter(t *testing.T) {
 			t.Errorf("again: %d moments, %+v, %s", moments, report, cmp.Diff(before, s.rows()))
 		}
 	})
+}
+
+// TestHistorianKnowsTheStore writes random histories: what it believes the drafts and the published course to be after each state, without
+// a look, is what a look at the store shows, and what was asked for.
+func TestHistorianKnowsTheStore(t *testing.T) {
+	t.Parallel()
+	seeds := uint64(12)
+	if os.Getenv("LECTERN_TEST_ALL") == "1" {
+		seeds = 300
+	}
+	s := onSQLite(t)
+	for seed := range seeds {
+		r := rand.New(rand.NewPCG(seed, 3))
+		s.key = mustKey(t, fmt.Sprint("course-v1:Org+C1+R", seed))
+		states := [2]*courseware.Course{s.build("\n\tcourse/course T\n\t\tvertical/u U\n\t\t\tproblem/a one\n\t\tvertical/v V\n\tabout/p page\n")}
+		states[1] = states[0]
+		at := time.Date(2013, 2, 20, 10, 0, 0, 0, time.UTC)
+		s.must(s.update(func(tx *db.Tx) error {
+			c, _, err := ensure(s.ctx, tx, s.key, "T", "", 0)
+			if err != nil {
+				return err
+			}
+			h := historian{im: Import{Key: s.key}, writer: newWriter(tx, s.files, c)}
+			if err := h.begin(s.ctx); err != nil {
+				return err
+			}
+			for step := range 25 {
+				branch := r.IntN(4) / 3
+				if branch == 0 || r.IntN(4) == 0 {
+					states[branch] = s.other(r, states[branch])
+				} else {
+					states[1] = states[0]
+				}
+				at = at.Add(time.Duration(r.IntN(3)) * time.Second) // some at the time of the one before, which are passed over
+				over := !at.After(h.last)
+				if err := h.state(s.ctx, Past{At: at, Message: fmt.Sprint(step), Published: branch == 1, State: states[branch]}); err != nil {
+					return err
+				}
+				drafts, live, err := c.branches(s.ctx, tx)
+				if err != nil {
+					return err
+				}
+				for i, tree := range [...][2]*tree{{drafts, h.now}, {live, h.live}} {
+					if diff := cmp.Diff(tree[0].nodes, tree[1].nodes, cmp.AllowUnexported(node{}, file{}), cmpopts.IgnoreFields(node{}, "block"), cmpopts.EquateEmpty()); diff != "" {
+						t.Fatalf("%d, %d: tree %d (-store +known)\n%s", seed, step, i, diff)
+					}
+					if diff := cmp.Diff(tree[0].order, tree[1].order); diff != "" {
+						t.Fatalf("%d, %d: the order of tree %d (-store +known)\n%s", seed, step, i, diff)
+					}
+				}
+				wanted, err := want(s.ctx, states[branch])
+				if err != nil {
+					return err
+				}
+				if got := [...]*tree{drafts, live}[branch]; !over && !equal(wanted, got, nil) {
+					t.Fatalf("%d, %d: branch %d is not what it was", seed, step, branch)
+				}
+			}
+			return nil
+		}))
+	}
+}
+
+// other returns a course that differs in some way.
+func (s *site) other(r *rand.Rand, c *courseware.Course) *courseware.Course {
+	out := *c
+	out.Blocks = maps.Clone(c.Blocks)
+	ids := slices.SortedFunc(maps.Keys(c.Blocks), courseware.BlockID.Compare)
+	touch := func(id courseware.BlockID) *courseware.Block {
+		b := *out.Blocks[id]
+		b.Children = slices.Clone(b.Children)
+		out.Blocks[id] = &b
+		return &b
+	}
+	var boxes []courseware.BlockID
+	for _, id := range ids {
+		if id.Type == "vertical" {
+			boxes = append(boxes, id)
+		}
+	}
+	for range 1 + r.IntN(3) {
+		id := ids[r.IntN(len(ids))]
+		box := boxes[r.IntN(len(boxes))]
+		switch r.IntN(6) {
+		case 0, 1: // says something else
+			if out.Blocks[id] != nil && id.Type == "problem" {
+				out.Blocks[id] = s.block(id, fmt.Sprint("text ", r.IntN(3)))
+			}
+		case 2: // comes, in one of few names, so that what has gone comes again
+			id := courseware.BlockID{Type: "problem", Name: string('a' + rune(r.IntN(6)))}
+			if out.Blocks[id] == nil {
+				out.Blocks[id] = s.block(id, fmt.Sprint("text ", r.IntN(3)))
+				b := touch(box)
+				b.Children = slices.Insert(b.Children, r.IntN(len(b.Children)+1), id)
+			}
+		case 3: // goes, in some cases without leaving the list
+			if id.Type != "problem" {
+				continue
+			}
+			delete(out.Blocks, id)
+			for _, up := range boxes {
+				if r.IntN(3) > 0 {
+					b := touch(up)
+					b.Children = slices.DeleteFunc(b.Children, func(c courseware.BlockID) bool { return c == id })
+				}
+			}
+		case 4: // becomes an orphan, or moves
+			b := touch(box)
+			if len(b.Children) == 0 {
+				continue
+			}
+			child := b.Children[0]
+			b.Children = b.Children[1:]
+			if r.IntN(2) == 0 {
+				b := touch(boxes[r.IntN(len(boxes))])
+				b.Children = append(b.Children, child)
+			}
+		case 5:
+			b := touch(box)
+			r.Shuffle(len(b.Children), func(i, j int) { b.Children[i], b.Children[j] = b.Children[j], b.Children[i] })
+		}
+	}
+	return &out
 }

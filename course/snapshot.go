@@ -2,6 +2,7 @@ package course
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -126,7 +127,11 @@ func (c *Course) assemble(ctx context.Context, q db.Querier, heads []publishing.
 	for _, n := range nodes {
 		sortFiles(n.files)
 	}
-	t := arrange(blockRef(c.RootID()), nodes)
+	byRef := make(map[string]*node, len(nodes))
+	for _, n := range nodes {
+		byRef[n.ref] = n
+	}
+	t := arrange(blockRef(c.RootID()), byRef)
 	t.beyond = beyond
 	return t, nil
 }
@@ -166,11 +171,8 @@ func childRefs(ctx context.Context, q db.Querier, live map[publishing.EntityID]*
 }
 
 // arrange puts nodes in order: the tree from its root in document order, then everything without a parent by ref.
-func arrange(root string, nodes map[publishing.EntityID]*node) *tree {
-	t := newTree(root, len(nodes))
-	for _, n := range nodes {
-		t.nodes[n.ref] = n
-	}
+func arrange(root string, nodes map[string]*node) *tree {
+	t := &tree{nodes: nodes, root: root}
 	t.order = t.below(root)
 	placed := make(map[string]bool, len(t.order))
 	for _, ref := range t.order {
@@ -185,4 +187,41 @@ func arrange(root string, nodes map[publishing.EntityID]*node) *tree {
 	slices.SortFunc(rest, strings.Compare)
 	t.order = append(t.order, rest...)
 	return t
+}
+
+// with returns the tree of a whole course after some of its nodes became others, nil for one that is deleted. t stays as it is.
+func (t *tree) with(now map[string]*node) *tree {
+	nodes := maps.Clone(t.nodes)
+	come := false // or gone
+	for ref, n := range now {
+		come = come || (n == nil) != (t.nodes[ref] == nil)
+		if nodes[ref] = n; n == nil {
+			delete(nodes, ref)
+		}
+	}
+	moved := come
+	list := func(n *node) {
+		var children []string
+		for _, child := range n.stored {
+			if nodes[child] != nil {
+				children = append(children, child)
+			}
+		}
+		if !slices.Equal(children, n.children) {
+			relisted := *n
+			relisted.children = children
+			nodes[n.ref] = &relisted
+		}
+		moved = moved || !slices.Equal(children, t.nodes[n.ref].children)
+	}
+	if come { // any list may name it
+		now = nodes
+	}
+	for _, n := range now {
+		list(n)
+	}
+	if !moved {
+		return &tree{nodes: nodes, root: t.root, order: t.order}
+	}
+	return arrange(t.root, nodes)
 }

@@ -23,6 +23,15 @@ type writer struct {
 	course   *Course
 	entities map[string]publishing.EntityID // by ref, live or not: those that know was asked for
 	progress func(done, total int)          // of the nodes that get a new version; may be nil
+	codes    *codes                         // of the package; nil until they are wanted
+	// drafts, where not nil, gets what apply makes of the drafts: each node as it is stored, nil for one that is deleted.
+	drafts map[string]*node
+}
+
+// codes are those in use: containers share one set over all types, components one a type (content-model.md law 73).
+type codes struct {
+	containers slug.Taken
+	components map[components.Type]slug.Taken
 }
 
 func newWriter(tx *db.Tx, files media.Files, c *Course) *writer {
@@ -81,8 +90,9 @@ func (w *writer) apply(ctx context.Context, cs *publishing.ChangeSet, want, curr
 			fresh = append(fresh, n)
 			continue
 		}
-		if v := versionIn(want, n, others); v != 0 {
-			pointers = append(pointers, publishing.Pointer{Entity: w.entities[ref], Version: v})
+		if old := nodeIn(want, n, others); old != nil {
+			pointers = append(pointers, publishing.Pointer{Entity: w.entities[ref], Version: old.version})
+			w.draft(ref, old)
 			continue
 		}
 		fresh = append(fresh, n)
@@ -90,6 +100,7 @@ func (w *writer) apply(ctx context.Context, cs *publishing.ChangeSet, want, curr
 	for now := range current.live() {
 		if want.nodes[now.ref] == nil && !keep[now.ref] {
 			pointers = append(pointers, publishing.Pointer{Entity: now.entity})
+			w.draft(now.ref, nil)
 		}
 	}
 	if err := w.create(ctx, missing, cs.By()); err != nil {
@@ -101,14 +112,21 @@ func (w *writer) apply(ctx context.Context, cs *publishing.ChangeSet, want, curr
 	return cs.SetDrafts(ctx, pointers)
 }
 
-// versionIn returns the version that already holds n in one of trees, 0 when none does.
-func versionIn(want *tree, n *node, trees []*tree) publishing.VersionID {
+// draft notes what a draft is now.
+func (w *writer) draft(ref string, n *node) {
+	if w.drafts != nil {
+		w.drafts[ref] = n
+	}
+}
+
+// nodeIn returns the node of one of trees that already is as n, nil when there is none.
+func nodeIn(want *tree, n *node, trees []*tree) *node {
 	for _, t := range trees {
-		if old := t.nodes[n.ref]; old != nil && sameIn(want, n, old) {
-			return old.version
+		if old := t.nodes[n.ref]; old != nil && old.version != 0 && sameIn(want, n, old) {
+			return old
 		}
 	}
-	return 0
+	return nil
 }
 
 // withDeleted returns the list to store for n: its children, and where n was read from the store the deleted ones of its
@@ -139,8 +157,7 @@ func (w *writer) create(ctx context.Context, nodes []*node, by publishing.UserID
 	if len(nodes) == 0 {
 		return nil
 	}
-	containerCodes, componentCodes, err := w.codesInUse(ctx)
-	if err != nil {
+	if err := w.codesInUse(ctx); err != nil {
 		return err
 	}
 	var boxes []containers.NewContainer
@@ -148,16 +165,16 @@ func (w *writer) create(ctx context.Context, nodes []*node, by publishing.UserID
 	var boxRefs, leafRefs []string
 	for _, n := range nodes {
 		if id, ok := refBlock(n.ref); ok && n.container {
-			boxes = append(boxes, containers.NewContainer{Type: containerType(id.Type), Code: containerCodes.Add(id.Name),
+			boxes = append(boxes, containers.NewContainer{Type: containerType(id.Type), Code: w.codes.containers.Add(id.Name),
 				Ref: n.ref, Created: w.tx.Now(), By: by})
 			boxRefs = append(boxRefs, n.ref)
 			continue
 		}
 		kind, name := componentType(n.ref)
-		if componentCodes[kind] == nil {
-			componentCodes[kind] = slug.Taken{}
+		if w.codes.components[kind] == nil {
+			w.codes.components[kind] = slug.Taken{}
 		}
-		leaves = append(leaves, components.NewComponent{Type: kind, Code: componentCodes[kind].Add(name),
+		leaves = append(leaves, components.NewComponent{Type: kind, Code: w.codes.components[kind].Add(name),
 			Ref: n.ref, Created: w.tx.Now(), By: by})
 		leafRefs = append(leafRefs, n.ref)
 	}
@@ -187,27 +204,31 @@ func componentType(ref string) (components.Type, string) {
 	return components.Type{Namespace: assetNamespace, Name: assetType}, path
 }
 
-// codesInUse reads the codes of the package: containers share one set over all types, components one a type (law 73).
-func (w *writer) codesInUse(ctx context.Context) (slug.Taken, map[components.Type]slug.Taken, error) {
-	boxes, leaves := slug.Taken{}, map[components.Type]slug.Taken{}
+// codesInUse reads the codes of the package, once: it is locked, so nobody else makes any.
+func (w *writer) codesInUse(ctx context.Context) error {
+	if w.codes != nil {
+		return nil
+	}
+	used := &codes{slug.Taken{}, map[components.Type]slug.Taken{}}
 	have, err := containers.Containers(ctx, w.tx, w.course.Package.ID, true)
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	for _, c := range have {
-		boxes[slug.Fold(c.Code)] = true
+		used.containers[slug.Fold(c.Code)] = true
 	}
 	typed, err := components.Components(ctx, w.tx, w.course.Package.ID, components.Filter{})
 	if err != nil {
-		return nil, nil, err
+		return err
 	}
 	for _, c := range typed {
-		if leaves[c.Type] == nil {
-			leaves[c.Type] = slug.Taken{}
+		if used.components[c.Type] == nil {
+			used.components[c.Type] = slug.Taken{}
 		}
-		leaves[c.Type][slug.Fold(c.Code)] = true
+		used.components[c.Type][slug.Fold(c.Code)] = true
 	}
-	return boxes, leaves, nil
+	w.codes = used
+	return nil
 }
 
 // What is turned into rows at a time, which bounds the memory that takes.
@@ -257,13 +278,17 @@ func (w *writer) versionBatch(ctx context.Context, cs *publishing.ChangeSet, wan
 	}
 	var boxes []containers.NewVersion
 	var leaves []components.NewVersion
+	var asBoxes, asLeaves []*node
 	for i, n := range nodes {
+		now := n.as(w.entities[n.ref], files[i])
 		if !n.container {
-			leaves = append(leaves, components.NewVersion{Entity: w.entities[n.ref], Title: n.title, Files: files[i]})
+			leaves = append(leaves, components.NewVersion{Entity: now.entity, Title: n.title, Files: files[i]})
+			asLeaves = append(asLeaves, now)
 			continue
 		}
-		v := containers.NewVersion{Entity: w.entities[n.ref], Title: n.title, Files: files[i]}
+		v := containers.NewVersion{Entity: now.entity, Title: n.title, Files: files[i]}
 		children := withDeleted(want, n)
+		now.stored, asBoxes = children, append(asBoxes, now)
 		if n.version != 0 && slices.Equal(children, n.stored) {
 			v.Base = n.version // the same children: share the list (content-model.md law 50)
 			boxes = append(boxes, v)
@@ -278,11 +303,34 @@ func (w *writer) versionBatch(ctx context.Context, cs *publishing.ChangeSet, wan
 		}
 		boxes = append(boxes, v)
 	}
-	if _, _, err := components.CreateVersions(ctx, cs, leaves); err != nil {
+	leafIDs, leafNums, err := components.CreateVersions(ctx, cs, leaves)
+	if err != nil {
 		return err
 	}
-	_, _, err = containers.CreateVersions(ctx, cs, boxes)
-	return err
+	boxIDs, boxNums, err := containers.CreateVersions(ctx, cs, boxes)
+	if err != nil {
+		return err
+	}
+	w.made(asLeaves, leafIDs, leafNums)
+	w.made(asBoxes, boxIDs, boxNums)
+	return nil
+}
+
+// as returns the node that the store will have for a wanted one, without its version and children.
+func (n *node) as(entity publishing.EntityID, files []components.File) *node {
+	out := &node{ref: n.ref, title: n.title, container: n.container, entity: entity, files: make([]file, len(files))}
+	for i, f := range n.files {
+		out.files[i] = file{path: f.path, digest: f.digest, size: f.size, media: files[i].Media}
+	}
+	return out
+}
+
+// made notes the versions of nodes.
+func (w *writer) made(nodes []*node, ids []publishing.VersionID, nums []int) {
+	for i, n := range nodes {
+		n.version, n.num = ids[i], nums[i]
+		w.draft(n.ref, n)
+	}
 }
 
 // store makes media of the files of nodes and returns them as the files of versions, aligned.

@@ -28,6 +28,7 @@ func (o *own) take(name string) (v courseware.Value, ok bool) {
 func (c *converter) convert(b *modulestore.Block, copied courseware.Fields) (*made, error) {
 	id := c.ids.of[b.ID].id
 	m := &made{copied: copied}
+	c.ids.asked, c.texts.linked = nil, false
 	o := own{c.texts.fields(b, b.Content), slices.Concat(c.texts.fields(b, b.Settings), c.texts.fields(b, copied))}
 	for _, f := range copied {
 		c.notes.set(b.ID, f.Name, setCopied)
@@ -58,7 +59,7 @@ func (c *converter) convert(b *modulestore.Block, copied courseware.Fields) (*ma
 	if err == nil && data != nil {
 		out.Data, err = c.spool.Keep(data)
 	}
-	m.block = out
+	m.block, m.asked, m.linked = out, c.ids.asked, c.texts.linked
 	return m, err
 }
 

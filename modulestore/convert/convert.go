@@ -2,7 +2,6 @@ package convert
 
 import (
 	"github.com/openlectern/lectern/courseware"
-	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
 )
@@ -71,8 +70,7 @@ func Convert(src Source, o Options) (*Result, error) {
 		return nil, err
 	}
 	if src.Draft == nil || src.Draft.Block(src.Draft.Root) == nil {
-		return nil, fault.Errorf(fault.Invalid, src.Name, "there is no root block to begin with").
-			WithNext("look at it with: lectern legacy report")
+		return nil, noRoot(src.Name)
 	}
 	c := newConverter(&src, o, key)
 	if err := c.ids.check(); err != nil {

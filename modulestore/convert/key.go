@@ -127,6 +127,8 @@ type namer struct {
 	key  keys.Course
 	of   map[courseware.BlockID]naming
 	list []courseware.BlockID // the old ids, ordered
+
+	asked []answer // by the block that is being made
 }
 
 func newNamer(src *Source, key keys.Course) *namer {
@@ -187,9 +189,10 @@ func kind(blockType string) string {
 	return strings.ReplaceAll(blockType, ":", "_")
 }
 
-// now returns the new id of a block; ok is false where the source has no such block.
+// now returns the new id of a block; ok is false where the source has no such block. That it was asked for is noted.
 func (n *namer) now(id courseware.BlockID) (courseware.BlockID, bool) {
 	now, ok := n.of[id]
+	n.asked = append(n.asked, answer{id, now.id, ok})
 	return now.id, ok
 }
 

@@ -17,20 +17,28 @@ type texts struct {
 	// links rewrites the links of a text; nil where the course keeps its key, so that all links lead where they did.
 	links *links.Rewriter
 	names map[string]bool // of files, clean
+	// linked says that a text was met, since that was last set, which may name any block.
+	linked bool
 }
 
 func newTexts(c *converter) *texts {
-	t := &texts{c: c, names: make(map[string]bool, 2*len(c.src.Assets))}
-	for _, a := range c.src.Assets {
-		t.names[cleanName(a.Path)] = true
-		if a.EntryKey != "" {
-			t.names[a.EntryKey] = true
-		}
-	}
+	t := &texts{c: c, names: fileNames(c.src.Assets)}
 	if c.key != c.src.Key {
 		t.links = links.New(t.course())
 	}
 	return t
+}
+
+// fileNames returns the names of files, clean.
+func fileNames(assets []*courseware.Asset) map[string]bool {
+	names := make(map[string]bool, 2*len(assets))
+	for _, a := range assets {
+		names[cleanName(a.Path)] = true
+		if a.EntryKey != "" {
+			names[a.EntryKey] = true
+		}
+	}
+	return names
 }
 
 // course says what the texts belong to.
@@ -91,6 +99,7 @@ func mapStrings(v courseware.Value, fn func(string) string) courseware.Value {
 }
 
 func (t *texts) text(b *modulestore.Block, s string) string {
+	t.linked = t.linked || links.NamesBlocks(s)
 	now, changes := t.links.Text(s)
 	t.c.notes.links(b.ID, changes)
 	for _, ch := range changes {

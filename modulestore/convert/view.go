@@ -22,7 +22,7 @@ type converter struct {
 	key   keys.Course
 	ids   *namer
 	texts *texts
-	spool courseware.Spool
+	spool *courseware.Spool
 	made  map[*modulestore.Block]*made
 
 	orphans map[courseware.BlockID]int  // in how many views a block has no parent; by old ids
@@ -35,15 +35,29 @@ type made struct {
 	block   *courseware.Block
 	copied  courseware.Fields // what was set of what came with the copy
 	grading []byte            // of a root
+	// asked are the other blocks by whose names it is what it is, in order; linked says that it may be so by any of them.
+	asked  []answer
+	linked bool
+}
+
+// answer is what a block was called when its name was asked for; ok is false for one that was not there.
+type answer struct {
+	of, now courseware.BlockID
+	ok      bool
 }
 
 func newConverter(src *Source, o Options, key keys.Course) *converter {
-	c := &converter{
-		src: src, o: o, key: key, ids: newNamer(src, key), made: map[*modulestore.Block]*made{},
-		orphans: map[courseware.BlockID]int{}, inside: map[courseware.BlockID]bool{},
-	}
+	c := bareConverter(src, o, key)
 	c.texts = newTexts(c)
 	return c
+}
+
+// bareConverter is a converter that has no texts yet.
+func bareConverter(src *Source, o Options, key keys.Course) *converter {
+	return &converter{
+		src: src, o: o, key: key, ids: newNamer(src, key), spool: &courseware.Spool{}, made: map[*modulestore.Block]*made{},
+		orphans: map[courseware.BlockID]int{}, inside: map[courseware.BlockID]bool{},
+	}
 }
 
 // view makes the tree of one view.

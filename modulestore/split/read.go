@@ -89,20 +89,11 @@ type Loaded struct {
 // Load reads a structure as a branch of a course or library, whose key references to other blocks are written with. A
 // structure that is not in the source is not found, one in the form of 2013 is invalid (SP-17).
 func (s *Store) Load(of keys.Course, version modulestore.ID) (*Loaded, error) {
-	slot, ok := s.structures[version]
-	if !ok {
-		return nil, fault.Errorf(fault.NotFound, of.String(), "its structure %s is not in the source", version).
-			WithNext("dump the site again, or read it live")
-	}
-	d, err := s.shelf.Doc(slot)
+	h, err := s.header(of, version)
 	if err != nil {
 		return nil, err
 	}
-	h, err := headerOf(d)
-	var o *outline
-	if err == nil {
-		o, err = s.surveyor.outline(h)
-	}
+	o, err := s.surveyor.outline(h)
 	if err != nil {
 		return nil, fault.Errorf(fault.Invalid, of.String(), "structure %s: %w", version, err)
 	}
@@ -117,6 +108,24 @@ func (s *Store) Load(of keys.Course, version modulestore.ID) (*Loaded, error) {
 		}
 	}
 	return &Loaded{modulestore.NewBranch(h.root, version, blocks), o.problems, l.tally, gridfs.AssetsOf(h.assets)}, nil
+}
+
+// header reads a structure up to its blocks.
+func (s *Store) header(of keys.Course, version modulestore.ID) (header, error) {
+	slot, ok := s.structures[version]
+	if !ok {
+		return header{}, fault.Errorf(fault.NotFound, of.String(), "its structure %s is not in the source", version).
+			WithNext("dump the site again, or read it live")
+	}
+	d, err := s.shelf.Doc(slot)
+	if err != nil {
+		return header{}, err
+	}
+	h, err := headerOf(d)
+	if err != nil {
+		return h, fault.Errorf(fault.Invalid, of.String(), "structure %s: %w", version, err)
+	}
+	return h, nil
 }
 
 // loader makes the blocks of one structure.
