@@ -64,7 +64,7 @@ func Heads(ctx context.Context, q db.Querier, pkg PackageID, m Moment) ([]Head, 
 		return nil, err
 	}
 	var list heads
-	err = q.Query(ctx, m.query()+` WHERE e.learning_package_id = ?`, m.args(pkg), list.scan())
+	err = q.Query(ctx, m.query(q.Engine())+` WHERE e.learning_package_id = ?`, m.args(pkg), list.scan())
 	if err != nil {
 		return nil, fmt.Errorf("heads: %w", err)
 	}
@@ -82,7 +82,7 @@ func HeadsOf(ctx context.Context, q db.Querier, ids []EntityID, m Moment) ([]Hea
 		return nil, err
 	}
 	var list heads
-	err = db.QueryIn(ctx, q, m.query()+` WHERE e.id IN (?...)`, unique(ids), m.args(), list.scan())
+	err = db.QueryIn(ctx, q, m.query(q.Engine())+` WHERE e.id IN (?...)`, unique(ids), m.args(), list.scan())
 	if err != nil {
 		return nil, fmt.Errorf("heads: %w", err)
 	}
@@ -187,20 +187,16 @@ func (m Moment) args(more ...any) []any {
 }
 
 // query selects heads from entities e.
-func (m Moment) query() string {
+func (m Moment) query(e db.Engine) string {
 	const columns = `SELECT e.id, e.entity_ref, v.id, v.version_num, v.title `
 	switch {
 	case m.log != 0 && m.published:
 		return columns + `FROM openedx_content_publishableentity e
-			JOIN openedx_content_publishlogrecord r ON r.id =
-				(SELECT x.id FROM openedx_content_publishlogrecord x WHERE x.entity_id = e.id AND x.publish_log_id <= ?
-				ORDER BY x.publish_log_id DESC LIMIT 1)
+			JOIN openedx_content_publishlogrecord r ON ` + lastRecord(e, "openedx_content_publishlogrecord", "publish_log_id") + `
 			JOIN openedx_content_publishableentityversion v ON v.id = r.new_version_id`
 	case m.log != 0:
 		return columns + `FROM openedx_content_publishableentity e
-			JOIN openedx_content_draftchangelogrecord r ON r.id =
-				(SELECT x.id FROM openedx_content_draftchangelogrecord x WHERE x.entity_id = e.id AND x.draft_change_log_id <= ?
-				ORDER BY x.draft_change_log_id DESC LIMIT 1)
+			JOIN openedx_content_draftchangelogrecord r ON ` + lastRecord(e, "openedx_content_draftchangelogrecord", "draft_change_log_id") + `
 			JOIN openedx_content_publishableentityversion v ON v.id = r.new_version_id`
 	case m.published:
 		return columns + `FROM openedx_content_publishableentity e
@@ -211,4 +207,14 @@ func (m Moment) query() string {
 			JOIN openedx_content_draft d ON d.entity_id = e.id
 			JOIN openedx_content_publishableentityversion v ON v.id = d.version_id`
 	}
+}
+
+// lastRecord holds for the last record r of entity e up to a log. MySQL is asked in other words than the rest: on a busy server, whose
+// statistics were just made anew, it was seen to take the first record where a subquery says ORDER BY … DESC LIMIT 1. The
+// other engines take up to twice as long by MAX.
+func lastRecord(e db.Engine, table, log string) string {
+	if e == db.MySQL {
+		return `r.entity_id = e.id AND r.` + log + ` = (SELECT MAX(x.` + log + `) FROM ` + table + ` x WHERE x.entity_id = e.id AND x.` + log + ` <= ?)`
+	}
+	return `r.id = (SELECT x.id FROM ` + table + ` x WHERE x.entity_id = e.id AND x.` + log + ` <= ? ORDER BY x.` + log + ` DESC LIMIT 1)`
 }
