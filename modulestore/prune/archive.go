@@ -49,7 +49,8 @@ type headLine struct {
 	By       string    `json:"by"`
 	Began    time.Time `json:"began"`
 	Until    time.Time `json:"restorable_until"`
-	Size     int       `json:"batch"` // documents
+	Size     int       `json:"batch"`            // documents
+	Holder   string    `json:"holder,omitempty"` // by which the archive claims the database
 }
 
 type relinkLine struct{ ID, From, To string }
