@@ -20,6 +20,8 @@ import (
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/bson"
+	"github.com/openlectern/lectern/modulestore/live"
+	"github.com/openlectern/lectern/modulestore/split"
 )
 
 // order is what a process is told to do that will be killed: to halt at its nth call of the database, before or after it.
@@ -194,6 +196,24 @@ func TestKilledProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	after := documents(t, db)
+	src, err := live.Open(t.Context(), uri, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := split.ReadHistories(t.Context(), src, nil)
+	if err := errors.Join(err, src.Close()); err != nil {
+		t.Fatal(err)
+	}
+	gaps := 0
+	for head := range s.heads() {
+		list, _ := h.Of(head, 0)
+		for _, v := range list {
+			gaps += v.Removed
+		}
+	}
+	if gaps == 0 {
+		t.Error("a reader finds no gap on the server")
+	}
 	o.What = "undo"
 	if err := o.run(t.Context(), db); err != nil {
 		t.Fatal(err)
