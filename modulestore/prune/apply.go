@@ -140,6 +140,12 @@ func carryOut(ctx context.Context, db Database, p *Plan, parents [][2]string, it
 		return nil, err
 	}
 	defer func() { err = w.claim.end(ctx, err) }()
+	if p.path != "" && !w.store.done {
+		if p, err = w.store.keepPlan(p); err != nil {
+			return nil, err
+		}
+		w.plan, items = p, p.read
+	}
 	w.Batch = w.store.head.Size // batches are cut as they were before
 	what := "apply plan " + p.SHA256
 	if p.SignedBy != "" {
