@@ -79,6 +79,7 @@ func TestImportTwiceWritesNothing(t *testing.T) {
 	}
 }
 
+// TestImportIsADifference gives a version to what changed alone: a new state of a course is no copy of it (modulestore.md PR-17).
 func TestImportIsADifference(t *testing.T) {
 	t.Parallel()
 	onEveryEngine(t, func(t *testing.T, s *site) {

@@ -68,6 +68,7 @@ type worker struct {
 	plan  *Plan
 	watch *watch
 	store *archive
+	claim *claim
 	pace  pace
 	n     int // of the batch
 	total int
@@ -76,7 +77,8 @@ type worker struct {
 
 // Apply carries out a plan in batches: what goes is copied into the archive, the heads are looked at, it is deleted, and the
 // heads are looked at again; what became needed in between is put back. A course whose heads are not those of the plan is
-// skipped. Killed at any moment it is run again with the same archive, and goes on.
+// skipped. Killed at any moment it is run again with the same archive, and goes on. One archive works on a database at a time; another
+// one is fault.Conflict.
 func Apply(ctx context.Context, db Database, p *Plan, o ApplyOptions) (r *Result, err error) {
 	if p.Database != db.Name() {
 		return nil, fault.Errorf(fault.Refused, p.path, "the plan is of %s, this is %s", p.Database, db.Name()).WithNext("give the database that the plan was made of")
@@ -129,11 +131,21 @@ func carryOut(ctx context.Context, db Database, p *Plan, parents [][2]string, it
 	if w.watch, err = newWatch(db, p, o); err != nil {
 		return nil, err
 	}
-	w.store, err = openArchive(o.Archive, headLine{p.SHA256, db.Name(), o.By, now, now.Add(o.Restorable), o.Batch})
+	w.store, err = openArchive(o.Archive, headLine{p.SHA256, db.Name(), o.By, now, now.Add(o.Restorable), o.Batch, newHolder()})
 	if err != nil {
 		return nil, err
 	}
 	defer func() { err = errors.Join(err, w.store.close()) }()
+	if ctx, w.claim, err = claimed(ctx, db, w.store.head, o.By); err != nil {
+		return nil, err
+	}
+	defer func() { err = w.claim.end(ctx, err) }()
+	if p.path != "" && !w.store.done {
+		if p, err = w.store.keepPlan(p); err != nil {
+			return nil, err
+		}
+		w.plan, items = p, p.read
+	}
 	w.Batch = w.store.head.Size // batches are cut as they were before
 	what := "apply plan " + p.SHA256
 	if p.SignedBy != "" {
@@ -364,6 +376,9 @@ func (w *worker) remove(ctx context.Context, b batchLine, some []item) error {
 			gone, ids = append(gone, it), append(ids, it.id)
 		}
 	}
+	if err := w.claim.check(ctx); err != nil {
+		return err
+	}
 	began := time.Now()
 	if _, err := w.db.Delete(ctx, b.Collection, ids); err != nil {
 		return err
@@ -461,6 +476,11 @@ func Undo(ctx context.Context, db Database, dir, by string, now time.Time, progr
 	if now.After(a.head.Until) {
 		return nil, fault.Errorf(fault.Refused, dir, "its time ran out at %s", a.head.Until.Format(time.RFC3339)).WithNext("its dump can still be loaded with mongorestore")
 	}
+	ctx, claim, err := claimed(ctx, db, a.head, by)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = claim.end(ctx, err) }()
 	if err := a.audit(by, "undo plan "+a.head.Plan, now); err != nil {
 		return nil, err
 	}
@@ -476,6 +496,9 @@ func Undo(ctx context.Context, db Database, dir, by string, now time.Time, progr
 			progress.tell("putting back batches", i+1, len(a.batches))
 			docs, err := a.docs(b)
 			if err != nil {
+				return nil, err
+			}
+			if err := claim.check(ctx); err != nil {
 				return nil, err
 			}
 			n, err := db.Insert(ctx, collection, docs)

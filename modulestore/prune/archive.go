@@ -17,7 +17,7 @@ import (
 	"github.com/openlectern/lectern/modulestore/bson"
 )
 
-// archive is a folder with everything that one plan removed (PR-10): dump/DATABASE/COLLECTION.bson, as mongorestore loads it,
+// archive is a folder with everything that one plan removed (PR-10): the plan, dump/DATABASE/COLLECTION.bson, as mongorestore loads it,
 // and ledger.jsonl, which says of each batch where its documents lie, their digest, and how far it has come (PR-11). Nothing is
 // deleted before its line is on the disk.
 type archive struct {
@@ -49,7 +49,8 @@ type headLine struct {
 	By       string    `json:"by"`
 	Began    time.Time `json:"began"`
 	Until    time.Time `json:"restorable_until"`
-	Size     int       `json:"batch"` // documents
+	Size     int       `json:"batch"`            // documents
+	Holder   string    `json:"holder,omitempty"` // by which the archive claims the database
 }
 
 type relinkLine struct{ ID, From, To string }
@@ -76,7 +77,10 @@ type batchLine struct {
 	GoneBytes  []int  `json:"gone_bytes,omitempty"`
 }
 
-const ledgerName = "ledger.jsonl"
+const (
+	ledgerName = "ledger.jsonl"
+	planName   = "plan.json"
+)
 
 // openArchive opens a folder, or makes one for a plan. head is zero where it must be there.
 func openArchive(dir string, head headLine) (_ *archive, err error) {
@@ -204,6 +208,34 @@ func (a *archive) batch(b batchLine) error {
 	}
 	a.ends[b.Collection] = b.From + b.Bytes
 	return a.write(line{Batch: &b})
+}
+
+// keepPlan copies a plan into the folder, unless it is there, and returns that: what a run works by cannot be changed under it, nor
+// lost before it has gone on. A plan whose file has changed since it was opened is fault.Invalid.
+func (a *archive) keepPlan(p *Plan) (_ *Plan, err error) {
+	path := filepath.Join(a.dir, planName)
+	if kept, err := Open(path); err == nil && kept.SHA256 == p.SHA256 && kept.SignedBy == p.SignedBy {
+		return kept, nil
+	}
+	from, err := os.Open(p.path)
+	if err != nil {
+		return nil, fault.Errorf(fault.Unavailable, p.path, "%w", err)
+	}
+	defer func() { _ = from.Close() }() // opened for reading: nothing is lost when closing fails
+	to, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return nil, fault.Errorf(fault.Unavailable, a.dir, "%w", err)
+	}
+	_, err = io.Copy(to, from)
+	if err := errors.Join(err, to.Sync(), to.Close()); err != nil {
+		return nil, fault.Errorf(fault.Unavailable, a.dir, "copying the plan: %w", err).WithNext("make room and run it again")
+	}
+	kept, err := Open(path + ".new")
+	if err != nil || kept.SHA256 != p.SHA256 || kept.SignedBy != p.SignedBy {
+		return nil, errors.Join(p.invalid("it has changed since it was looked at"), os.Remove(path+".new"))
+	}
+	kept.path = path
+	return kept, errors.Join(os.Rename(path+".new", path), syncFolder(a.dir))
 }
 
 func (a *archive) file(collection string) string {

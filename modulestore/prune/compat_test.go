@@ -62,6 +62,7 @@ func dumped(t *testing.T, set string) Reader {
 	return FromSource(set, src)
 }
 
+// TestGoldenPrunePlans makes the plans that the reference tool made, to the byte (PR-16).
 func TestGoldenPrunePlans(t *testing.T) {
 	t.Parallel()
 	for _, set := range expected.Sets(t, "prune/graph.json") {
@@ -143,7 +144,7 @@ func TestGoldenPruneDamaged(t *testing.T) {
 	}
 }
 
-// TestVectors are the vectors of modulestore.md §7.2.
+// TestVectors are the vectors of modulestore.md §7.2 (PR-16).
 func TestVectors(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

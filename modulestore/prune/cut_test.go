@@ -113,7 +113,8 @@ func TestGapsAreNoted(t *testing.T) {
 	}
 }
 
-// TestGapsWithoutNotes takes back the notes of a course of which something stayed against the plan, which they would hide.
+// TestGapsWithoutNotes takes back the notes of a course of which something stayed against the plan, which they would
+// hide (PR-8).
 func TestGapsWithoutNotes(t *testing.T) {
 	t.Parallel()
 	s, m, ids, _ := described(t)

@@ -68,6 +68,11 @@ type Database interface {
 	Delete(ctx context.Context, collection string, ids []modulestore.ID) (int, error)
 	// Insert puts documents back as they were; one that is there is left. It returns how many were missing.
 	Insert(ctx context.Context, collection string, docs []bson.Doc) (int, error)
+	// Claim lets one holder write to the database for a while by the server's clock, or go on to. While another one may it is
+	// fault.Conflict, which names it. It may be called beside the other methods.
+	Claim(ctx context.Context, holder, by string, ttl time.Duration) error
+	// Release ends the claim of a holder; one that it does not have is left.
+	Release(ctx context.Context, holder string) error
 	// Relink sets the predecessor of a structure if it is still from; a zero id stands for none.
 	Relink(ctx context.Context, id, from, to modulestore.ID) error
 }

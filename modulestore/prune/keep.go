@@ -125,6 +125,9 @@ func (p *planner) guard() error {
 			p.stay(r, whyGuard)
 			p.table.dirty = true
 		}
+		if r.stays {
+			p.stays++
+		}
 	}
 	return p.table.flush()
 }
@@ -139,7 +142,7 @@ func (p *planner) readContent(ctx context.Context) (*table, error) {
 	n := 0
 	read := func(d bson.Doc) error {
 		n++
-		p.Progress.tell("reading what stays", n, 0)
+		p.Progress.tell("reading what stays", n, max(n, p.stays))
 		return contentOf(d, func(id modulestore.ID) error { return uses.add(record{id: id}) }, func(id modulestore.ID) error {
 			_, first, err := p.keep(id, whyLibrary)
 			if first {
@@ -263,10 +266,10 @@ func (p *planner) sweep(ctx context.Context, uses *table) (_ *table, err error) 
 		return out.finish()
 	}
 	all := newSorter(byID)
-	n := 0
+	n, total := 0, int(p.weights[modulestore.CollectionDefinitions].Documents)
 	err = p.db.Definitions(ctx, func(h Header) error {
 		n++
-		p.Progress.tell("reading definitions", n, 0)
+		p.Progress.tell("reading definitions", n, total)
 		return all.add(record{id: h.ID, when: h.when().Unix(), size: uint32(h.Size)})
 	})
 	if err != nil {

@@ -55,6 +55,8 @@ type planner struct {
 	rows    []split.Index                 // of all sources of the index
 	named   *sorter                       // what the registry names
 	cuts    *table                        // notes of earlier plans, by id: previous is what they lead to, size how much is between
+	weights map[string]Weight             // of the collections, none where the source cannot tell
+	stays   int                           // structures, before content was read
 	current modulestore.ID                // where the walk is
 	gaps    map[modulestore.ID][]*pointer // by the original of their histories, the walks that came to what is not there
 }
@@ -115,10 +117,15 @@ func Make(ctx context.Context, db Reader, o Options, path string) (plan *Plan, e
 // readStructures reads the headers of all structures, before the indexes: what comes later is nobody's candidate (§7.1).
 func (p *planner) readStructures(ctx context.Context) error {
 	s := newSorter(byID)
-	n := 0
-	err := p.db.Structures(ctx, func(h Header) error {
+	weights, err := p.db.Weigh(ctx)
+	if err != nil {
+		return err
+	}
+	p.weights = weights
+	n, total := 0, int(weights[modulestore.CollectionStructures].Documents)
+	err = p.db.Structures(ctx, func(h Header) error {
 		n++
-		p.Progress.tell("reading structures", n, 0)
+		p.Progress.tell("reading structures", n, total)
 		return s.add(record{id: h.ID, previous: h.Previous, original: h.Original, when: h.when().Unix(), size: uint32(h.Size)})
 	})
 	if err != nil {

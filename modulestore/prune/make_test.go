@@ -53,7 +53,8 @@ func going(t *testing.T, m Reader, o Options, ids []modulestore.ID) (*Plan, stri
 	return p, strings.Join(places, "")
 }
 
-// TestWhatStays prunes a course of twelve drafts a to l, a day apart from Monday 2024-01-01 on, with each rule (PR-1 to PR-7).
+// TestWhatStays prunes a course of twelve drafts a to l, a day apart from Monday 2024-01-01 on, with each rule (PR-1, PR-2, PR-3, PR-5, PR-6,
+// PR-7).
 func TestWhatStays(t *testing.T) {
 	t.Parallel()
 	s, m := memorySite(t, 1)

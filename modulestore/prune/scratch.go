@@ -24,9 +24,11 @@ type record struct {
 
 const (
 	recordSize = 12 + 12 + 12 + 8 + 4 + 4 + 1
-	// blockRecords is how many records are in memory at once, runRecords how many are sorted there: 60 MiB.
+	// blockRecords is how many records are in memory at once, runRecords how many are sorted there: 5 MiB. runBuffer is read at once of
+	// each run that is merged: 5 MiB of 10,000,000 records.
 	blockRecords = 1 << 14
-	runRecords   = 1 << 20
+	runRecords   = 1 << 16
+	runBuffer    = 32 << 10
 )
 
 func (r *record) put(b []byte) {
@@ -146,7 +148,7 @@ func (s *sorter) finish() (*table, error) {
 	m := merge{compare: s.compare}
 	var from int64
 	for _, end := range s.runs {
-		r := &run{in: bufio.NewReaderSize(io.NewSectionReader(s.file, from*recordSize, (end-from)*recordSize), 256<<10)}
+		r := &run{in: bufio.NewReaderSize(io.NewSectionReader(s.file, from*recordSize, (end-from)*recordSize), runBuffer)}
 		if err := r.next(); err != nil {
 			return nil, err
 		}

@@ -248,6 +248,48 @@ func (s *Server) Insert(ctx context.Context, collection string, docs []bson.Doc)
 	return n, nil
 }
 
+// leases is the collection of claims, prune the one of this package.
+const (
+	leases     = "lectern.lease"
+	pruneLease = "prune"
+)
+
+// Claim takes or renews the lease of the database.
+func (s *Server) Claim(ctx context.Context, holder, by string, ttl time.Duration) error {
+	var is struct {
+		LocalTime time.Time `bson:"localTime"`
+	}
+	err := s.db.RunCommand(ctx, driver.D{{Key: "hello", Value: 1}}).Decode(&is)
+	if err != nil { // before MongoDB 4.4
+		err = s.db.RunCommand(ctx, driver.D{{Key: "isMaster", Value: 1}}).Decode(&is)
+	}
+	if err != nil {
+		return s.failed(ctx, err)
+	}
+	_, err = s.db.Collection(leases).UpdateOne(ctx,
+		driver.D{{Key: "_id", Value: pruneLease}, {Key: "$or", Value: driver.A{driver.D{{Key: "holder", Value: holder}}, driver.D{{Key: "until", Value: driver.D{{Key: "$lt", Value: is.LocalTime}}}}}}},
+		driver.D{{Key: "$set", Value: driver.D{{Key: "holder", Value: holder}, {Key: "by", Value: by}, {Key: "until", Value: is.LocalTime.Add(ttl)}}}},
+		options.UpdateOne().SetUpsert(true))
+	if !mongo.IsDuplicateKeyError(err) {
+		return s.failed(ctx, err)
+	}
+	var other struct {
+		By    string    `bson:"by"`
+		Until time.Time `bson:"until"`
+	}
+	if err := s.db.Collection(leases).FindOne(ctx, driver.D{{Key: "_id", Value: pruneLease}}).Decode(&other); err != nil && !errors.Is(err, mongo.ErrNoDocuments) {
+		return s.failed(ctx, err)
+	}
+	return fault.Errorf(fault.Conflict, s.name, "a run with another archive works on this database, by %s; it said so until %s", other.By, other.Until.UTC().Format(time.RFC3339)).
+		WithNext("wait for it, or stop it; of one that was killed go on with its own archive, or wait for that moment")
+}
+
+// Release gives the lease back.
+func (s *Server) Release(ctx context.Context, holder string) error {
+	_, err := s.db.Collection(leases).DeleteOne(ctx, driver.D{{Key: "_id", Value: pruneLease}, {Key: "holder", Value: holder}})
+	return s.failed(ctx, err)
+}
+
 // Relink sets a predecessor.
 func (s *Server) Relink(ctx context.Context, id, from, to modulestore.ID) error {
 	value := func(id modulestore.ID) any {

@@ -132,11 +132,34 @@ func TestSigned(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Changed after it was looked at it is refused; changed once apply has begun it does no harm.
+	copied := rewrite(func(text string) string { return text })
+	late, err := Open(copied)
+	if err != nil {
+		t.Fatal(err)
+	}
+	changed := change(string(text))
+	if err := os.WriteFile(copied, []byte(again(changed, false)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	before := len(content(m))
+	if _, err := Apply(t.Context(), m, late, ApplyOptions{Archive: filepath.Join(t.TempDir(), "archive"), SignedBy: verifiers(public), Sleep: noSleep, Restorable: time.Hour}); !fault.Is(err, fault.Invalid) || len(content(m)) != before {
+		t.Errorf("changed while it was looked at: %v", err)
+	}
+	m.hook = func(call string) error {
+		if call == "delete" {
+			return os.WriteFile(signed, []byte(again(changed, false)), 0o600)
+		}
+		return nil
+	}
 	archive := filepath.Join(dir, "archive")
 	if _, err := Apply(t.Context(), m, p, ApplyOptions{Archive: archive, SignedBy: verifiers(other, public), By: "jo", Now: func() time.Time { return s.now }, Sleep: noSleep, Restorable: time.Hour}); err != nil {
 		t.Fatal(err)
 	}
 	if log, err := os.ReadFile(filepath.Join(archive, "audit.log")); err != nil || !strings.Contains(string(log), " signed by "+p.SignedBy) {
 		t.Errorf("audit log %s: %v", log, err)
+	}
+	if !s.exists(ids[11]) || s.exists(ids[0]) {
+		t.Error("what was changed since counts")
 	}
 }

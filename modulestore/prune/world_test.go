@@ -14,6 +14,7 @@ import (
 
 	driver "go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/bson"
@@ -25,6 +26,9 @@ import (
 type memory struct {
 	docs map[string]map[modulestore.ID]bson.Doc
 	hook func(call string) error
+	// holder has the database, claims is how often it said so.
+	holder string
+	claims int
 }
 
 func newMemory() *memory {
@@ -118,6 +122,25 @@ func (m *memory) Insert(_ context.Context, collection string, docs []bson.Doc) (
 		}
 	}
 	return n, nil
+}
+func (m *memory) Claim(_ context.Context, holder, _ string, _ time.Duration) error {
+	if err := m.call("claim"); err != nil {
+		return err
+	}
+	if m.claims++; m.holder != "" && m.holder != holder {
+		return fault.Errorf(fault.Conflict, m.Name(), "another one works on it")
+	}
+	m.holder = holder
+	return nil
+}
+func (m *memory) Release(_ context.Context, holder string) error {
+	if err := m.call("release"); err != nil {
+		return err
+	}
+	if m.holder == holder {
+		m.holder = ""
+	}
+	return nil
 }
 func (m *memory) Relink(_ context.Context, id, from, to modulestore.ID) error {
 	if err := m.call("relink"); err != nil {
