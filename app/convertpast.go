@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/conversion"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/convert"
 	"github.com/openlectern/lectern/modulestore/split"
@@ -49,6 +52,44 @@ func (it *oldItem) remember(h *split.Histories, depth int) {
 	slices.SortStableFunc(it.past, func(x, y pastVersion) int {
 		return cmp.Or(x.On.Compare(y.On), cmp.Compare(x.branch, y.branch))
 	})
+}
+
+// late reports whether a course is here without the history that is asked for: it was converted in another way, and there was
+// nothing of it when the history begins.
+func (c *conversions) late(ctx context.Context, q db.Querier, it *oldItem, was conversion.Conversion) (bool, error) {
+	if was.Options == c.o.digest() || len(it.past) == 0 {
+		return false, nil
+	}
+	began := it.past[0].On
+	log, err := publishing.LogAt(ctx, q, was.Package, false, began)
+	if err != nil || log != 0 {
+		return false, err
+	}
+	if err := publishing.CheckKeptAt(ctx, q, was.Package, false, log, began); err != nil {
+		return false, nil // it was there, and was pruned
+	}
+	return true, nil
+}
+
+// unmake takes a course away that is to be made anew. What people have named in its history would lose its meaning.
+func (c *conversions) unmake(ctx context.Context, tx *db.Tx, key keys.Course) error {
+	old, err := course.Find(ctx, tx, key)
+	if err != nil {
+		return err
+	}
+	labels, err := old.Labels(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if len(labels) > 0 {
+		noun := "course"
+		if key.IsLibrary() {
+			noun = "library"
+		}
+		return fault.Errorf(fault.Conflict, key.String(), "it was converted without this history, and %q is a label of one of its moments: it cannot be made anew", labels[0].Name).
+			WithNext("remove the labels with: lectern " + noun + " label " + key.String() + " --remove NAME; or leave --history out")
+	}
+	return old.Unmake(ctx, tx)
 }
 
 // authors returns which editors of the old site there are here under the same number, as there are where Lectern works in the

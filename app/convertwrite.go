@@ -143,8 +143,20 @@ func (c *conversions) write(ctx context.Context, tx *db.Tx, files media.Files, i
 	if err != nil {
 		return nil, nil, false, err
 	}
-	if err := c.mayReplace(ctx, tx, it, key, was, known); err != nil {
+	late := false
+	if known && m.past != nil {
+		if late, err = c.late(ctx, tx, it, was); err != nil {
+			return nil, nil, false, err
+		}
+	}
+	if err := c.mayReplace(ctx, tx, it, key, was, known, late); err != nil {
 		return nil, nil, false, err
+	}
+	if late {
+		if err := c.unmake(ctx, tx, m.res.Key); err != nil {
+			return nil, nil, false, err
+		}
+		known = false
 	}
 	if m.past != nil {
 		report, it.out.Moments, err = m.im.RunAfter(ctx, tx, files, m.past)
@@ -185,8 +197,9 @@ func (m *made) incomplete() bool {
 	return m.src.Problems.Count(modulestore.BadFile) > 0 || m.src.Problems.Count(modulestore.MissingDefinition) > 0
 }
 
-// mayReplace refuses to write over what was not made of the same source, or was edited since.
-func (c *conversions) mayReplace(ctx context.Context, tx *db.Tx, it *oldItem, key string, was conversion.Conversion, known bool) error {
+// mayReplace refuses to write over what was not made of the same source, or was edited since. What was edited is lost where the
+// course is made anew, so that is never done.
+func (c *conversions) mayReplace(ctx context.Context, tx *db.Tx, it *oldItem, key string, was conversion.Conversion, known, anew bool) error {
 	if !known {
 		exists, err := packageExists(ctx, tx, key)
 		if err == nil && exists {
@@ -199,6 +212,10 @@ func (c *conversions) mayReplace(ctx context.Context, tx *db.Tx, it *oldItem, ke
 			WithNext("convert under another key, with --to or --run")
 	}
 	edited, err := was.Edited(ctx, tx)
+	if err == nil && edited && anew {
+		return fault.Errorf(fault.Conflict, key, "it was converted without this history and edited here since: history does not go in before what was edited").
+			WithNext("look at what was edited with: lectern course history " + key + "; leave --history out, or convert it beside under another key, with --run or --to")
+	}
 	if err == nil && edited && !c.o.Overwrite {
 		err = fault.Errorf(fault.Conflict, key, "the old site has changed %s, and it was edited here since it was converted", it.name).
 			WithNext("look at what was edited with: lectern course history " + key + "; write over it with --overwrite")

@@ -15,10 +15,12 @@ import (
 	"github.com/google/go-cmp/cmp"
 	driver "go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/openlectern/lectern/conversion"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/dbtest"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/convert"
@@ -303,6 +305,86 @@ func TestHistoryIsEveryVersion(t *testing.T) {
 			t.Errorf("%d: again: %+v, %v", seed, again, err)
 		}
 	}
+}
+
+// TestHistoryLater asks for the history of a course that was converted without, and for more of it: it is made anew as long as nobody has
+// edited it or named a moment of it, else that is refused and changes nothing.
+func TestHistoryLater(t *testing.T) {
+	t.Parallel()
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		a := emptyStore(t, dbtest.URL(t, e))
+		s := newPastSite(t, 5, 30)
+		s.grow(20)
+		site := OldSite{Source: s.dump()}
+		convert := func(o ConvertOptions) *ConvertedCourse {
+			t.Helper()
+			out, err := a.ConvertOldSite(t.Context(), site, o)
+			if err != nil || len(out.Courses) != 1 {
+				t.Fatal(out, err)
+			}
+			return out.Courses[0]
+		}
+		done := func(o ConvertOptions, status string, moments bool) {
+			t.Helper()
+			if c := convert(o); c.Status != status || moments != (c.Moments > 0) {
+				t.Fatalf("%+v: %s, %d moments, %v", o, c.Status, c.Moments, c.Err)
+			}
+		}
+		done(ConvertOptions{}, CourseConverted, false)
+		done(ConvertOptions{History: true, Depth: 3, Verify: true}, CourseConverted, true)
+		compareVersions(t, a, site.Source, ConvertOptions{Depth: 3}, 1)
+		done(ConvertOptions{History: true, Depth: 3}, CourseUnchanged, false)
+		done(ConvertOptions{History: true, Verify: true}, CourseConverted, true)
+		compareVersions(t, a, site.Source, ConvertOptions{}, 1)
+		done(ConvertOptions{History: true}, CourseUnchanged, false)
+		was := logs(t, a)
+		done(ConvertOptions{History: true, Depth: 3}, CourseConverted, false) // it has more than that
+		done(ConvertOptions{History: true, RemapWiki: true}, CourseConverted, false)
+		if list, err := conversion.List(t.Context(), a.DB); err != nil || len(list) != 1 || was == "" {
+			t.Errorf("conversions: %+v, %v", list, err)
+		}
+
+		key, err := keys.NewCourse("O", "C", s.run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := func(o ConvertOptions, why string) {
+			t.Helper()
+			before := position(t, a, key)
+			c := convert(o)
+			if !fault.Is(c.Err, fault.Conflict) || !strings.Contains(c.Err.Error(), why) || position(t, a, key) != before {
+				t.Errorf("%+v: %s, %v, %s became %s", o, c.Status, c.Err, before, position(t, a, key))
+			}
+		}
+		purge := func() {
+			t.Helper()
+			if _, err := a.Delete(t.Context(), key, true, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		purge()
+		done(ConvertOptions{}, CourseConverted, false)
+		if _, err := a.Label(t.Context(), key, "exam", "draft"); err != nil {
+			t.Fatal(err)
+		}
+		refused(ConvertOptions{History: true}, "label")
+		if _, err := a.Delete(t.Context(), key, false, ""); err != nil {
+			t.Fatal(err)
+		}
+		refused(ConvertOptions{History: true}, "edited")
+		refused(ConvertOptions{History: true, Overwrite: true}, "edited")
+		done(ConvertOptions{RemapWiki: true, Overwrite: true}, CourseConverted, false)
+	})
+}
+
+// position tells how far the history of a course is.
+func position(t *testing.T, a *App, key keys.Course) string {
+	t.Helper()
+	list, err := a.History(t.Context(), key, nil, 0, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d logs, the last is %s at %s", len(list), list[0].Moment, list[0].At)
 }
 
 // compareVersions compares every so manyth version of all courses of a dump, made alone, with what the courses say at its time.
