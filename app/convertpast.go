@@ -110,8 +110,15 @@ func (c *conversions) authors(ctx context.Context, it *oldItem) (map[int64]bool,
 	return known, err
 }
 
-// past yields the states of a course, each read and converted when its turn comes. A version in a form that is not read is
-// passed over (SP-17).
+// SkippedVersion is a version of an old site that did not become history.
+type SkippedVersion struct {
+	Structure string `json:"structure"`
+	Branch    string `json:"branch"`
+	Reason    string `json:"reason"`
+}
+
+// past yields the states of a course, each read and converted when its turn comes. A version in a form that is not read (SP-17), one that
+// cannot be made into a course and one of which something is lost is passed over, and told of.
 func (c *conversions) past(store *oldStore, it *oldItem, m *made, known map[int64]bool) iter.Seq2[course.Past, error] {
 	return func(yield func(course.Past, error) bool) {
 		var last time.Time
@@ -122,15 +129,11 @@ func (c *conversions) past(store *oldStore, it *oldItem, m *made, known map[int6
 			yield(course.Past{}, err)
 			return
 		}
+		it.out.Skipped = nil // of a transaction that runs again
 		for _, v := range it.past {
-			store.mu.Lock()
-			branch, err := reader.Load(v.branch, v.ID)
-			store.mu.Unlock()
-			var tree *courseware.Course
-			if err == nil {
-				tree, err = maker.Convert(branch)
-			}
-			if fault.Is(err, fault.Invalid) {
+			tree, err := c.pastTree(store, reader, maker, v)
+			if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Refused) { // that the head is neither has been seen before
+				it.out.Skipped = append(it.out.Skipped, SkippedVersion{v.ID.String(), v.branch, err.Error()})
 				continue
 			}
 			p := pastState(tree, known, v)
@@ -152,6 +155,22 @@ func (c *conversions) past(store *oldStore, it *oldItem, m *made, known map[int6
 			}
 		}
 	}
+}
+
+// pastTree reads and converts a version. One that has to be passed over is Invalid or Refused.
+func (c *conversions) pastTree(store *oldStore, reader *split.Past, maker *convert.Past, v pastVersion) (*courseware.Course, error) {
+	store.mu.Lock()
+	branch, lost, err := reader.Load(v.branch, v.ID)
+	store.mu.Unlock()
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, fault.Errorf(fault.Invalid, v.ID.String(), "it is not in the source any more, or cannot be read")
+	case err != nil:
+		return nil, err
+	case len(lost) > 0 && !c.o.Lenient:
+		return nil, fault.Errorf(fault.Invalid, v.ID.String(), "%d blocks have lost their definitions, %s is one of them (SP-20)", len(lost), lost[0])
+	}
+	return maker.Convert(branch)
 }
 
 // pastState is the state that a version was.

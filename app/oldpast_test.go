@@ -377,6 +377,53 @@ func TestHistoryLater(t *testing.T) {
 	})
 }
 
+// TestHistoryPassesOver converts a history with versions that cannot be read, made or believed: the others become history, and each of
+// those is told of with the reason.
+func TestHistoryPassesOver(t *testing.T) {
+	t.Parallel()
+	a := emptyStore(t, filepath.Join(t.TempDir(), "l.db"))
+	s := newPastSite(t, 9, 12)
+	s.save(0)
+	odd := func(root any, blocks any) modulestore.ID {
+		id := s.oid()
+		s.clock = s.clock.Add(time.Hour)
+		s.write(modulestore.CollectionStructures, driver.D{{Key: "_id", Value: id}, {Key: "root", Value: root}, {Key: "previous_version", Value: s.heads[0]},
+			{Key: "edited_on", Value: driver.DateTime(s.clock.UnixMilli())}, {Key: "blocks", Value: blocks}})
+		s.heads[0] = id
+		return modulestore.ID(id)
+	}
+	want := []SkippedVersion{
+		{odd("course", driver.D{}).String(), split.DraftBranch, "unsupported split schema"},
+		{odd(driver.A{"course", "course"}, driver.A{}).String(), split.DraftBranch, "there is no root block"},
+	}
+	was := s.draft
+	s.draft = slices.Clone(s.draft)
+	s.draft[0].definition = driver.ObjectID{250}
+	s.save(0)
+	want = append(want, SkippedVersion{modulestore.ID(s.heads[0]).String(), split.DraftBranch, "lost their definitions, " + s.draft[0].id()})
+	s.draft = was
+	s.edit()
+	s.save(0)
+	site := OldSite{Source: s.dump()}
+	out, err := a.ConvertOldSite(t.Context(), site, ConvertOptions{History: true})
+	if err != nil || out.Failed() > 0 {
+		t.Fatal(out.Courses[0].Err, err)
+	}
+	got := out.Courses[0]
+	for i := range want {
+		if i < len(got.Skipped) && strings.Contains(got.Skipped[i].Reason, want[i].Reason) {
+			want[i].Reason = got.Skipped[i].Reason
+		}
+	}
+	if diff := cmp.Diff(want, got.Skipped); diff != "" || got.Moments != 2 {
+		t.Errorf("%d moments, and (-want +got)\n%s", got.Moments, diff)
+	}
+	lenient, err := a.ConvertOldSite(t.Context(), site, ConvertOptions{History: true, Lenient: true, Run: "lenient"})
+	if err != nil || len(lenient.Courses[0].Skipped) != 2 || lenient.Courses[0].Moments != 3 {
+		t.Errorf("with what is left: %+v, %v", lenient.Courses[0], err)
+	}
+}
+
 // position tells how far the history of a course is.
 func position(t *testing.T, a *App, key keys.Course) string {
 	t.Helper()
