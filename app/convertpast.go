@@ -92,17 +92,28 @@ func (c *conversions) unmake(ctx context.Context, tx *db.Tx, key keys.Course) er
 	return old.Unmake(ctx, tx)
 }
 
-// authors returns which editors of the old site there are here under the same number, as there are where Lectern works in the
-// site's own database.
+// authors returns which editors of versions there are here.
 func (c *conversions) authors(ctx context.Context, it *oldItem) (map[int64]bool, error) {
-	var ids []user.ID
+	var ids []int64
 	for _, v := range it.past {
-		if v.By != nil && *v.By > 0 {
-			ids = append(ids, user.ID(*v.By))
+		if v.By != nil {
+			ids = append(ids, *v.By)
 		}
 	}
-	slices.Sort(ids)
-	names, err := user.Names(ctx, c.app.DB, slices.Compact(ids))
+	return c.known(ctx, ids)
+}
+
+// known returns which people of the old site there are here under the same number, as there are where Lectern works in the
+// site's own database.
+func (c *conversions) known(ctx context.Context, people []int64) (map[int64]bool, error) {
+	slices.Sort(people)
+	var ids []user.ID
+	for _, id := range slices.Compact(people) {
+		if id > 0 {
+			ids = append(ids, user.ID(id))
+		}
+	}
+	names, err := user.Names(ctx, c.app.DB, ids)
 	known := make(map[int64]bool, len(names))
 	for id := range names {
 		known[int64(id)] = true

@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/conversion"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
@@ -125,7 +126,39 @@ func (c *conversions) make(ctx context.Context, store *oldStore, it *oldItem) (*
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	m.im = course.Import{Key: m.res.Key, State: m.res.State, By: c.app.By, Message: c.o.Message, Source: it.name, DraftsOnly: m.res.DraftsOnly, KeepAssets: c.o.NoFiles}
+	if err := c.sign(ctx, m); err != nil {
+		return nil, err
+	}
 	return m, m.im.Prepare(ctx)
+}
+
+// sign says who wrote the blocks, where they are known here.
+func (c *conversions) sign(ctx context.Context, m *made) error {
+	var ids []int64
+	for _, views := range [...]map[courseware.BlockID]convert.Written{m.res.Written, m.res.WrittenDrafts} {
+		for _, w := range views {
+			if w.By != nil {
+				ids = append(ids, *w.By)
+			}
+		}
+	}
+	known, err := c.known(ctx, ids)
+	if err != nil {
+		return err
+	}
+	of := func(views map[courseware.BlockID]convert.Written) map[courseware.BlockID]course.Wrote {
+		out := make(map[courseware.BlockID]course.Wrote, len(views))
+		for id, w := range views {
+			x := course.Wrote{At: w.On}
+			if w.By != nil && known[*w.By] {
+				x.By = publishing.UserID(*w.By)
+			}
+			out[id] = x
+		}
+		return out
+	}
+	m.im.Written, m.im.WrittenDrafts = of(m.res.Written), of(m.res.WrittenDrafts)
+	return nil
 }
 
 // target is the key that the converter is told, none for the one that it would choose.

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	driver "go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/conversion"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
@@ -28,6 +29,7 @@ import (
 	"github.com/openlectern/lectern/modulestore/expected"
 	"github.com/openlectern/lectern/modulestore/split"
 	"github.com/openlectern/lectern/olx"
+	"github.com/openlectern/lectern/user"
 )
 
 // pastSite is an old site in the making: one course of the versioned store, whose history grows at random.
@@ -421,6 +423,73 @@ func TestHistoryPassesOver(t *testing.T) {
 	lenient, err := a.ConvertOldSite(t.Context(), site, ConvertOptions{History: true, Lenient: true, Run: "lenient"})
 	if err != nil || len(lenient.Courses[0].Skipped) != 2 || lenient.Courses[0].Moments != 3 {
 		t.Errorf("with what is left: %+v, %v", lenient.Courses[0], err)
+	}
+}
+
+// TestConvertSaysWhoWrote converts without history: versions say when and by whom blocks were written there, where the number of whoever did
+// is one here, and nobody else where it is not.
+func TestConvertSaysWhoWrote(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{false, true} {
+		a := emptyStore(t, filepath.Join(t.TempDir(), "l.db"))
+		for i := 0; known && i < 7; i++ {
+			if _, err := a.AddUser(t.Context(), user.New{Username: fmt.Sprint("u", i), Email: fmt.Sprint(i, "@example.org")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := newPastSite(t, 4, 10)
+		s.save(0)
+		s.live = slices.Clone(s.draft)
+		edited := &s.live[0]
+		edited.definition = s.define(edited.kind, "<p>it was</p>")
+		published := s.clock
+		s.save(1)
+		out, err := a.ConvertOldSite(t.Context(), OldSite{Source: s.dump()}, ConvertOptions{Verify: true})
+		if err != nil || out.Failed() > 0 {
+			t.Fatal(out, err)
+		}
+		by := publishing.UserID(0)
+		if known {
+			by = 7
+		}
+		began := time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC) // as the entries of drafts have it
+		key, err := keys.ParseCourse(out.Courses[0].Course)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = a.View(t.Context(), func(tx *db.Tx) error {
+			c, err := course.Find(t.Context(), tx, key)
+			if err != nil {
+				return err
+			}
+			pointers, err := publishing.AllPointers(t.Context(), tx, c.Package.ID)
+			if err != nil {
+				return err
+			}
+			for _, p := range pointers {
+				versions, err := publishing.VersionsOf(t.Context(), tx, p.Entity)
+				if err != nil {
+					return err
+				}
+				want := []time.Time{began} // what is published word for word is what was drafted then
+				if strings.HasSuffix(p.Ref, edited.name) {
+					want = []time.Time{published, began}
+				}
+				var got []time.Time
+				for _, v := range versions {
+					if got = append(got, v.Created); v.By != by {
+						t.Errorf("version %d of %s was written by %d, not %d", v.Num, p.Ref, v.By, by)
+					}
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s (-want +got)\n%s", p.Ref, diff)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 
