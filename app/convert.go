@@ -71,6 +71,7 @@ type ConvertedCourse struct {
 	Left           []gridfs.BadFile // files that are left out
 	Thumbnails     int              // passed over: they are made anew
 	Moments        int              // logs that history was made of
+	Skipped        []SkippedVersion // versions that history was not made of
 	KeyMap         string           // file with the map of keys, "" where none was written
 	Err            error            // why it failed
 }
@@ -295,7 +296,7 @@ func (c *conversions) one() {
 func (it *oldItem) fail(err error) {
 	it.out.Status, it.out.Err = CourseFailed, err
 	it.out.Report = &course.Report{Course: it.out.Course}
-	it.out.Moments, it.out.KeyMap = 0, ""
+	it.out.Moments, it.out.Skipped, it.out.KeyMap = 0, nil, ""
 }
 
 // savedReport is what a conversion is remembered with.

@@ -9,9 +9,12 @@ import (
 	"time"
 
 	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/conversion"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
+	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/convert"
 	"github.com/openlectern/lectern/modulestore/split"
@@ -51,17 +54,66 @@ func (it *oldItem) remember(h *split.Histories, depth int) {
 	})
 }
 
-// authors returns which editors of the old site there are here under the same number, as there are where Lectern works in the
-// site's own database.
+// late reports whether a course is here without the history that is asked for: it was converted in another way, and there was
+// nothing of it when the history begins.
+func (c *conversions) late(ctx context.Context, q db.Querier, it *oldItem, was conversion.Conversion) (bool, error) {
+	if was.Options == c.o.digest() || len(it.past) == 0 {
+		return false, nil
+	}
+	began := it.past[0].On
+	log, err := publishing.LogAt(ctx, q, was.Package, false, began)
+	if err != nil || log != 0 {
+		return false, err
+	}
+	if err := publishing.CheckKeptAt(ctx, q, was.Package, false, log, began); err != nil {
+		return false, nil // it was there, and was pruned
+	}
+	return true, nil
+}
+
+// unmake takes a course away that is to be made anew. What people have named in its history would lose its meaning.
+func (c *conversions) unmake(ctx context.Context, tx *db.Tx, key keys.Course) error {
+	old, err := course.Find(ctx, tx, key)
+	if err != nil {
+		return err
+	}
+	labels, err := old.Labels(ctx, tx)
+	if err != nil {
+		return err
+	}
+	if len(labels) > 0 {
+		noun := "course"
+		if key.IsLibrary() {
+			noun = "library"
+		}
+		return fault.Errorf(fault.Conflict, key.String(), "it was converted without this history, and %q is a label of one of its moments: it cannot be made anew", labels[0].Name).
+			WithNext("remove the labels with: lectern " + noun + " label " + key.String() + " --remove NAME; or leave --history out")
+	}
+	return old.Unmake(ctx, tx)
+}
+
+// authors returns which editors of versions there are here.
 func (c *conversions) authors(ctx context.Context, it *oldItem) (map[int64]bool, error) {
-	var ids []user.ID
+	var ids []int64
 	for _, v := range it.past {
-		if v.By != nil && *v.By > 0 {
-			ids = append(ids, user.ID(*v.By))
+		if v.By != nil {
+			ids = append(ids, *v.By)
 		}
 	}
-	slices.Sort(ids)
-	names, err := user.Names(ctx, c.app.DB, slices.Compact(ids))
+	return c.known(ctx, ids)
+}
+
+// known returns which people of the old site there are here under the same number, as there are where Lectern works in the
+// site's own database.
+func (c *conversions) known(ctx context.Context, people []int64) (map[int64]bool, error) {
+	slices.Sort(people)
+	var ids []user.ID
+	for _, id := range slices.Compact(people) {
+		if id > 0 {
+			ids = append(ids, user.ID(id))
+		}
+	}
+	names, err := user.Names(ctx, c.app.DB, ids)
 	known := make(map[int64]bool, len(names))
 	for id := range names {
 		known[int64(id)] = true
@@ -69,8 +121,15 @@ func (c *conversions) authors(ctx context.Context, it *oldItem) (map[int64]bool,
 	return known, err
 }
 
-// past yields the states of a course, each read and converted when its turn comes. A version in a form that is not read is
-// passed over (SP-17).
+// SkippedVersion is a version of an old site that did not become history.
+type SkippedVersion struct {
+	Structure string `json:"structure"`
+	Branch    string `json:"branch"`
+	Reason    string `json:"reason"`
+}
+
+// past yields the states of a course, each read and converted when its turn comes. A version in a form that is not read (SP-17), one that
+// cannot be made into a course and one of which something is lost is passed over, and told of.
 func (c *conversions) past(store *oldStore, it *oldItem, m *made, known map[int64]bool) iter.Seq2[course.Past, error] {
 	return func(yield func(course.Past, error) bool) {
 		var last time.Time
@@ -81,15 +140,11 @@ func (c *conversions) past(store *oldStore, it *oldItem, m *made, known map[int6
 			yield(course.Past{}, err)
 			return
 		}
+		it.out.Skipped = nil // of a transaction that runs again
 		for _, v := range it.past {
-			store.mu.Lock()
-			branch, err := reader.Load(v.branch, v.ID)
-			store.mu.Unlock()
-			var tree *courseware.Course
-			if err == nil {
-				tree, err = maker.Convert(branch)
-			}
-			if fault.Is(err, fault.Invalid) {
+			tree, err := c.pastTree(store, reader, maker, v)
+			if fault.Is(err, fault.Invalid) || fault.Is(err, fault.Refused) { // that the head is neither has been seen before
+				it.out.Skipped = append(it.out.Skipped, SkippedVersion{v.ID.String(), v.branch, err.Error()})
 				continue
 			}
 			p := pastState(tree, known, v)
@@ -111,6 +166,22 @@ func (c *conversions) past(store *oldStore, it *oldItem, m *made, known map[int6
 			}
 		}
 	}
+}
+
+// pastTree reads and converts a version. One that has to be passed over is Invalid or Refused.
+func (c *conversions) pastTree(store *oldStore, reader *split.Past, maker *convert.Past, v pastVersion) (*courseware.Course, error) {
+	store.mu.Lock()
+	branch, lost, err := reader.Load(v.branch, v.ID)
+	store.mu.Unlock()
+	switch {
+	case fault.Is(err, fault.NotFound):
+		return nil, fault.Errorf(fault.Invalid, v.ID.String(), "it is not in the source any more, or cannot be read")
+	case err != nil:
+		return nil, err
+	case len(lost) > 0 && !c.o.Lenient:
+		return nil, fault.Errorf(fault.Invalid, v.ID.String(), "%d blocks have lost their definitions, %s is one of them (SP-20)", len(lost), lost[0])
+	}
+	return maker.Convert(branch)
 }
 
 // pastState is the state that a version was.

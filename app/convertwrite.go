@@ -15,6 +15,7 @@ import (
 	"strings"
 
 	"github.com/openlectern/lectern/content/media"
+	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/conversion"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
@@ -125,7 +126,39 @@ func (c *conversions) make(ctx context.Context, store *oldStore, it *oldItem) (*
 		return nil, fmt.Errorf("report: %w", err)
 	}
 	m.im = course.Import{Key: m.res.Key, State: m.res.State, By: c.app.By, Message: c.o.Message, Source: it.name, DraftsOnly: m.res.DraftsOnly, KeepAssets: c.o.NoFiles}
+	if err := c.sign(ctx, m); err != nil {
+		return nil, err
+	}
 	return m, m.im.Prepare(ctx)
+}
+
+// sign says who wrote the blocks, where they are known here.
+func (c *conversions) sign(ctx context.Context, m *made) error {
+	var ids []int64
+	for _, views := range [...]map[courseware.BlockID]convert.Written{m.res.Written, m.res.WrittenDrafts} {
+		for _, w := range views {
+			if w.By != nil {
+				ids = append(ids, *w.By)
+			}
+		}
+	}
+	known, err := c.known(ctx, ids)
+	if err != nil {
+		return err
+	}
+	of := func(views map[courseware.BlockID]convert.Written) map[courseware.BlockID]course.Wrote {
+		out := make(map[courseware.BlockID]course.Wrote, len(views))
+		for id, w := range views {
+			x := course.Wrote{At: w.On}
+			if w.By != nil && known[*w.By] {
+				x.By = publishing.UserID(*w.By)
+			}
+			out[id] = x
+		}
+		return out
+	}
+	m.im.Written, m.im.WrittenDrafts = of(m.res.Written), of(m.res.WrittenDrafts)
+	return nil
 }
 
 // target is the key that the converter is told, none for the one that it would choose.
@@ -143,8 +176,20 @@ func (c *conversions) write(ctx context.Context, tx *db.Tx, files media.Files, i
 	if err != nil {
 		return nil, nil, false, err
 	}
-	if err := c.mayReplace(ctx, tx, it, key, was, known); err != nil {
+	late := false
+	if known && m.past != nil {
+		if late, err = c.late(ctx, tx, it, was); err != nil {
+			return nil, nil, false, err
+		}
+	}
+	if err := c.mayReplace(ctx, tx, it, key, was, known, late); err != nil {
 		return nil, nil, false, err
+	}
+	if late {
+		if err := c.unmake(ctx, tx, m.res.Key); err != nil {
+			return nil, nil, false, err
+		}
+		known = false
 	}
 	if m.past != nil {
 		report, it.out.Moments, err = m.im.RunAfter(ctx, tx, files, m.past)
@@ -185,8 +230,9 @@ func (m *made) incomplete() bool {
 	return m.src.Problems.Count(modulestore.BadFile) > 0 || m.src.Problems.Count(modulestore.MissingDefinition) > 0
 }
 
-// mayReplace refuses to write over what was not made of the same source, or was edited since.
-func (c *conversions) mayReplace(ctx context.Context, tx *db.Tx, it *oldItem, key string, was conversion.Conversion, known bool) error {
+// mayReplace refuses to write over what was not made of the same source, or was edited since. What was edited is lost where the
+// course is made anew, so that is never done.
+func (c *conversions) mayReplace(ctx context.Context, tx *db.Tx, it *oldItem, key string, was conversion.Conversion, known, anew bool) error {
 	if !known {
 		exists, err := packageExists(ctx, tx, key)
 		if err == nil && exists {
@@ -199,6 +245,10 @@ func (c *conversions) mayReplace(ctx context.Context, tx *db.Tx, it *oldItem, ke
 			WithNext("convert under another key, with --to or --run")
 	}
 	edited, err := was.Edited(ctx, tx)
+	if err == nil && edited && anew {
+		return fault.Errorf(fault.Conflict, key, "it was converted without this history and edited here since: history does not go in before what was edited").
+			WithNext("look at what was edited with: lectern course history " + key + "; leave --history out, or convert it beside under another key, with --run or --to")
+	}
 	if err == nil && edited && !c.o.Overwrite {
 		err = fault.Errorf(fault.Conflict, key, "the old site has changed %s, and it was edited here since it was converted", it.name).
 			WithNext("look at what was edited with: lectern course history " + key + "; write over it with --overwrite")

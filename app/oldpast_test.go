@@ -15,10 +15,13 @@ import (
 	"github.com/google/go-cmp/cmp"
 	driver "go.mongodb.org/mongo-driver/v2/bson"
 
+	"github.com/openlectern/lectern/content/publishing"
+	"github.com/openlectern/lectern/conversion"
 	"github.com/openlectern/lectern/course"
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/internal/dbtest"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
 	"github.com/openlectern/lectern/modulestore/convert"
@@ -26,6 +29,7 @@ import (
 	"github.com/openlectern/lectern/modulestore/expected"
 	"github.com/openlectern/lectern/modulestore/split"
 	"github.com/openlectern/lectern/olx"
+	"github.com/openlectern/lectern/user"
 )
 
 // pastSite is an old site in the making: one course of the versioned store, whose history grows at random.
@@ -303,6 +307,200 @@ func TestHistoryIsEveryVersion(t *testing.T) {
 			t.Errorf("%d: again: %+v, %v", seed, again, err)
 		}
 	}
+}
+
+// TestHistoryLater asks for the history of a course that was converted without, and for more of it: it is made anew as long as nobody has
+// edited it or named a moment of it, else that is refused and changes nothing.
+func TestHistoryLater(t *testing.T) {
+	t.Parallel()
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		a := emptyStore(t, dbtest.URL(t, e))
+		s := newPastSite(t, 5, 30)
+		s.grow(20)
+		site := OldSite{Source: s.dump()}
+		convert := func(o ConvertOptions) *ConvertedCourse {
+			t.Helper()
+			out, err := a.ConvertOldSite(t.Context(), site, o)
+			if err != nil || len(out.Courses) != 1 {
+				t.Fatal(out, err)
+			}
+			return out.Courses[0]
+		}
+		done := func(o ConvertOptions, status string, moments bool) {
+			t.Helper()
+			if c := convert(o); c.Status != status || moments != (c.Moments > 0) {
+				t.Fatalf("%+v: %s, %d moments, %v", o, c.Status, c.Moments, c.Err)
+			}
+		}
+		done(ConvertOptions{}, CourseConverted, false)
+		done(ConvertOptions{History: true, Depth: 3, Verify: true}, CourseConverted, true)
+		compareVersions(t, a, site.Source, ConvertOptions{Depth: 3}, 1)
+		done(ConvertOptions{History: true, Depth: 3}, CourseUnchanged, false)
+		done(ConvertOptions{History: true, Verify: true}, CourseConverted, true)
+		compareVersions(t, a, site.Source, ConvertOptions{}, 1)
+		done(ConvertOptions{History: true}, CourseUnchanged, false)
+		was := logs(t, a)
+		done(ConvertOptions{History: true, Depth: 3}, CourseConverted, false) // it has more than that
+		done(ConvertOptions{History: true, RemapWiki: true}, CourseConverted, false)
+		if list, err := conversion.List(t.Context(), a.DB); err != nil || len(list) != 1 || was == "" {
+			t.Errorf("conversions: %+v, %v", list, err)
+		}
+
+		key, err := keys.NewCourse("O", "C", s.run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		refused := func(o ConvertOptions, why string) {
+			t.Helper()
+			before := position(t, a, key)
+			c := convert(o)
+			if !fault.Is(c.Err, fault.Conflict) || !strings.Contains(c.Err.Error(), why) || position(t, a, key) != before {
+				t.Errorf("%+v: %s, %v, %s became %s", o, c.Status, c.Err, before, position(t, a, key))
+			}
+		}
+		purge := func() {
+			t.Helper()
+			if _, err := a.Delete(t.Context(), key, true, ""); err != nil {
+				t.Fatal(err)
+			}
+		}
+		purge()
+		done(ConvertOptions{}, CourseConverted, false)
+		if _, err := a.Label(t.Context(), key, "exam", "draft"); err != nil {
+			t.Fatal(err)
+		}
+		refused(ConvertOptions{History: true}, "label")
+		if _, err := a.Delete(t.Context(), key, false, ""); err != nil {
+			t.Fatal(err)
+		}
+		refused(ConvertOptions{History: true}, "edited")
+		refused(ConvertOptions{History: true, Overwrite: true}, "edited")
+		done(ConvertOptions{RemapWiki: true, Overwrite: true}, CourseConverted, false)
+	})
+}
+
+// TestHistoryPassesOver converts a history with versions that cannot be read, made or believed: the others become history, and each of
+// those is told of with the reason.
+func TestHistoryPassesOver(t *testing.T) {
+	t.Parallel()
+	a := emptyStore(t, filepath.Join(t.TempDir(), "l.db"))
+	s := newPastSite(t, 9, 12)
+	s.save(0)
+	odd := func(root any, blocks any) modulestore.ID {
+		id := s.oid()
+		s.clock = s.clock.Add(time.Hour)
+		s.write(modulestore.CollectionStructures, driver.D{{Key: "_id", Value: id}, {Key: "root", Value: root}, {Key: "previous_version", Value: s.heads[0]},
+			{Key: "edited_on", Value: driver.DateTime(s.clock.UnixMilli())}, {Key: "blocks", Value: blocks}})
+		s.heads[0] = id
+		return modulestore.ID(id)
+	}
+	want := []SkippedVersion{
+		{odd("course", driver.D{}).String(), split.DraftBranch, "unsupported split schema"},
+		{odd(driver.A{"course", "course"}, driver.A{}).String(), split.DraftBranch, "there is no root block"},
+	}
+	was := s.draft
+	s.draft = slices.Clone(s.draft)
+	s.draft[0].definition = driver.ObjectID{250}
+	s.save(0)
+	want = append(want, SkippedVersion{modulestore.ID(s.heads[0]).String(), split.DraftBranch, "lost their definitions, " + s.draft[0].id()})
+	s.draft = was
+	s.edit()
+	s.save(0)
+	site := OldSite{Source: s.dump()}
+	out, err := a.ConvertOldSite(t.Context(), site, ConvertOptions{History: true})
+	if err != nil || out.Failed() > 0 {
+		t.Fatal(out.Courses[0].Err, err)
+	}
+	got := out.Courses[0]
+	for i := range want {
+		if i < len(got.Skipped) && strings.Contains(got.Skipped[i].Reason, want[i].Reason) {
+			want[i].Reason = got.Skipped[i].Reason
+		}
+	}
+	if diff := cmp.Diff(want, got.Skipped); diff != "" || got.Moments != 2 {
+		t.Errorf("%d moments, and (-want +got)\n%s", got.Moments, diff)
+	}
+	lenient, err := a.ConvertOldSite(t.Context(), site, ConvertOptions{History: true, Lenient: true, Run: "lenient"})
+	if err != nil || len(lenient.Courses[0].Skipped) != 2 || lenient.Courses[0].Moments != 3 {
+		t.Errorf("with what is left: %+v, %v", lenient.Courses[0], err)
+	}
+}
+
+// TestConvertSaysWhoWrote converts without history: versions say when and by whom blocks were written there, where the number of whoever did
+// is one here, and nobody else where it is not.
+func TestConvertSaysWhoWrote(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{false, true} {
+		a := emptyStore(t, filepath.Join(t.TempDir(), "l.db"))
+		for i := 0; known && i < 7; i++ {
+			if _, err := a.AddUser(t.Context(), user.New{Username: fmt.Sprint("u", i), Email: fmt.Sprint(i, "@example.org")}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		s := newPastSite(t, 4, 10)
+		s.save(0)
+		s.live = slices.Clone(s.draft)
+		edited := &s.live[0]
+		edited.definition = s.define(edited.kind, "<p>it was</p>")
+		published := s.clock
+		s.save(1)
+		out, err := a.ConvertOldSite(t.Context(), OldSite{Source: s.dump()}, ConvertOptions{Verify: true})
+		if err != nil || out.Failed() > 0 {
+			t.Fatal(out, err)
+		}
+		by := publishing.UserID(0)
+		if known {
+			by = 7
+		}
+		began := time.Date(2019, 1, 1, 0, 0, 0, 0, time.UTC) // as the entries of drafts have it
+		key, err := keys.ParseCourse(out.Courses[0].Course)
+		if err != nil {
+			t.Fatal(err)
+		}
+		err = a.View(t.Context(), func(tx *db.Tx) error {
+			c, err := course.Find(t.Context(), tx, key)
+			if err != nil {
+				return err
+			}
+			pointers, err := publishing.AllPointers(t.Context(), tx, c.Package.ID)
+			if err != nil {
+				return err
+			}
+			for _, p := range pointers {
+				versions, err := publishing.VersionsOf(t.Context(), tx, p.Entity)
+				if err != nil {
+					return err
+				}
+				want := []time.Time{began} // what is published word for word is what was drafted then
+				if strings.HasSuffix(p.Ref, edited.name) {
+					want = []time.Time{published, began}
+				}
+				var got []time.Time
+				for _, v := range versions {
+					if got = append(got, v.Created); v.By != by {
+						t.Errorf("version %d of %s was written by %d, not %d", v.Num, p.Ref, v.By, by)
+					}
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s (-want +got)\n%s", p.Ref, diff)
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// position tells how far the history of a course is.
+func position(t *testing.T, a *App, key keys.Course) string {
+	t.Helper()
+	list, err := a.History(t.Context(), key, nil, 0, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%d logs, the last is %s at %s", len(list), list[0].Moment, list[0].At)
 }
 
 // compareVersions compares every so manyth version of all courses of a dump, made alone, with what the courses say at its time.

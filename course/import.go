@@ -25,11 +25,20 @@ type Import struct {
 	DraftsOnly bool
 	// KeepAssets keeps static files that the source lacks.
 	KeepAssets bool
+	// Written and WrittenDrafts say who wrote blocks where they come from, of what is published and of the drafts: their versions
+	// say so, too. Blocks that are not there are written now, by By.
+	Written, WrittenDrafts map[courseware.BlockID]Wrote
 	// Progress is called as new versions are written; may be nil.
 	Progress func(done, total int)
 
 	published, drafts *tree  // of State, by Prepare
 	digest            string // of them and the options
+}
+
+// Wrote is who wrote a block when. A moment after that of the import is none.
+type Wrote struct {
+	At time.Time
+	By publishing.UserID // 0 for nobody known here
 }
 
 // Prepare does what depends on State alone: it encodes the blocks and reads the static files for their digests. Called
@@ -39,11 +48,13 @@ func (im *Import) Prepare(ctx context.Context) (err error) {
 	if im.published, err = want(ctx, im.State.Published); err != nil {
 		return err
 	}
+	im.published.sign(im.Written)
 	im.drafts = im.published
 	if im.State.Draft != nil {
 		if im.drafts, err = want(ctx, im.State.Draft); err != nil {
 			return err
 		}
+		im.drafts.sign(im.WrittenDrafts)
 	}
 	im.digest = im.sum()
 	return nil

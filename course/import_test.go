@@ -6,13 +6,16 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/user"
 )
 
 const small = `
@@ -305,4 +308,58 @@ func TestImportUnderABranch(t *testing.T) {
 		_, err := s.bring(Import{}, small)
 		s.must(err)
 	}
+}
+
+// TestImportSaysWhoWrote brings blocks that were written elsewhere: their versions say when and by whom, where nobody is known nobody, and
+// where nothing is, or nothing that can be, the import.
+func TestImportSaysWhoWrote(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(t *testing.T, s *site) {
+		var writer, importer publishing.UserID
+		s.must(s.update(func(tx *db.Tx) error {
+			for name, id := range map[string]*publishing.UserID{"writer": &writer, "importer": &importer} {
+				u, err := user.Create(s.ctx, tx, user.New{Username: name, Email: name + "@example.org"})
+				if err != nil {
+					return err
+				}
+				*id = publishing.UserID(u.ID)
+			}
+			return nil
+		}))
+		then := time.Date(2014, 3, 1, 9, 30, 0, 123000000, time.UTC)
+		published := "\n\tcourse/course T\n\t\tvertical/u U\n\t\t\tproblem/a one\n\t\t\tproblem/b two\n\t\t\tproblem/c three\n"
+		_, err := s.bring(Import{By: importer,
+			Written: map[courseware.BlockID]Wrote{id("vertical/u"): {then, writer}, id("problem/a"): {then.Add(time.Hour), 0}, id("problem/b"): {then.AddDate(100, 0, 0), writer},
+				id("problem/nowhere"): {then, writer}, id("course/course"): {then.AddDate(-1500, 0, 0), writer}},
+			WrittenDrafts: map[courseware.BlockID]Wrote{id("problem/a"): {then.Add(2 * time.Hour), writer}},
+		}, published, strings.Replace(published, "one", "another", 1))
+		s.must(err)
+		s.must(s.do(func(tx *db.Tx, c *Course) error {
+			for block, want := range map[string][]Wrote{
+				"vertical/u": {{then, writer}}, "problem/a": {{then.Add(time.Hour), 0}, {then.Add(2 * time.Hour), writer}},
+				"problem/b": {{By: importer}}, "problem/c": {{By: importer}}, "course/course": {{By: importer}},
+			} {
+				e, err := publishing.EntityByRef(s.ctx, tx, c.Package.ID, blockRef(id(block)))
+				if err != nil {
+					return err
+				}
+				versions, err := publishing.VersionsOf(s.ctx, tx, e.ID)
+				if err != nil {
+					return err
+				}
+				var got []Wrote
+				for _, v := range versions {
+					w := Wrote{v.Created, v.By}
+					if w.At.Year() > 2014 {
+						w.At = time.Time{} // by now
+					}
+					got = append(got, w)
+				}
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("%s (-want +got)\n%s", block, diff)
+				}
+			}
+			return nil
+		}))
+	})
 }

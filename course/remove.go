@@ -42,16 +42,20 @@ func (c *Course) gone() error {
 // Purge removes every row of the course for good: content, history, labels and catalog run. Files beside the database
 // are left to the next sweep.
 func (c *Course) Purge(ctx context.Context, tx *db.Tx) error {
+	if err := c.Unmake(ctx, tx); err != nil || c.run == 0 {
+		return err
+	}
+	return catalog.Delete(ctx, tx, c.run)
+}
+
+// Unmake removes what [Course.Purge] does but for the catalog run, which is not the course's alone, so that the course can be made anew
+// in the same transaction.
+func (c *Course) Unmake(ctx context.Context, tx *db.Tx) error {
 	if err := publishing.Lock(ctx, tx, c.Package.ID); err != nil {
 		return err
 	}
 	for _, table := range []string{"lectern_label", "lectern_import", "lectern_course"} {
 		if _, err := tx.Exec(ctx, "DELETE FROM "+table+" WHERE learning_package_id = ?", c.Package.ID); err != nil {
-			return err
-		}
-	}
-	if c.run != 0 {
-		if err := catalog.Delete(ctx, tx, c.run); err != nil {
 			return err
 		}
 	}

@@ -28,6 +28,7 @@ type node struct {
 	files     []file            // by path
 	children  []string          // refs of the children that live in the tree, in order
 	block     *courseware.Block // of a wanted node: what those of its files are encoded from that have no content here
+	written   Wrote             // of a wanted node: who wrote it where it comes from
 
 	entity  publishing.EntityID
 	version publishing.VersionID

@@ -61,6 +61,15 @@ func detached(c *courseware.Course, t *tree) []courseware.BlockID {
 	return ids
 }
 
+// sign notes who wrote the blocks of a wanted tree.
+func (t *tree) sign(by map[courseware.BlockID]Wrote) {
+	for id, w := range by {
+		if n := t.nodes[blockRef(id)]; n != nil {
+			n.written = w
+		}
+	}
+}
+
 func (t *tree) wantBlock(c *courseware.Course, b *courseware.Block) error {
 	if err := checkBlockID(b.ID); err != nil {
 		return err

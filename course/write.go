@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/openlectern/lectern/content/components"
 	"github.com/openlectern/lectern/content/containers"
@@ -281,12 +282,13 @@ func (w *writer) versionBatch(ctx context.Context, cs *publishing.ChangeSet, wan
 	var asBoxes, asLeaves []*node
 	for i, n := range nodes {
 		now := n.as(w.entities[n.ref], files[i])
+		at, by := n.author(cs.At())
 		if !n.container {
-			leaves = append(leaves, components.NewVersion{Entity: now.entity, Title: n.title, Files: files[i]})
+			leaves = append(leaves, components.NewVersion{Entity: now.entity, Title: n.title, Files: files[i], Created: at, By: by})
 			asLeaves = append(asLeaves, now)
 			continue
 		}
-		v := containers.NewVersion{Entity: now.entity, Title: n.title, Files: files[i]}
+		v := containers.NewVersion{Entity: now.entity, Title: n.title, Files: files[i], Created: at, By: by}
 		children := withDeleted(want, n)
 		now.stored, asBoxes = children, append(asBoxes, now)
 		if n.version != 0 && slices.Equal(children, n.stored) {
@@ -323,6 +325,18 @@ func (n *node) as(entity publishing.EntityID, files []components.File) *node {
 		out.files[i] = file{path: f.path, digest: f.digest, size: f.size, media: files[i].Media}
 	}
 	return out
+}
+
+// author returns when and by whom a version of a wanted node was written, zeros for the change set's own. Years that not every
+// engine keeps say nothing.
+func (n *node) author(now time.Time) (at time.Time, by publishing.UserID) {
+	if n.written.At.Year() < 1970 || n.written.At.After(now) {
+		return at, 0
+	}
+	if by = n.written.By; by == 0 {
+		by = publishing.Nobody
+	}
+	return n.written.At, by
 }
 
 // made notes the versions of nodes.

@@ -48,7 +48,7 @@ type NewVersion struct {
 	Title   string
 	Files   []File
 	Created time.Time         // the change set's when zero
-	By      publishing.UserID // the change set's when 0
+	By      publishing.UserID // the change set's when 0; may be Nobody
 }
 
 // NextVersion describes a version that starts from the latest one, which need not be the draft. A nil Title is the

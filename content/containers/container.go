@@ -53,7 +53,7 @@ type NewVersion struct {
 	Base     publishing.VersionID
 	Files    []components.File
 	Created  time.Time         // the change set's when zero
-	By       publishing.UserID // the change set's when 0
+	By       publishing.UserID // the change set's when 0; may be Nobody
 }
 
 // Action says how [NextVersion] makes its list of children from the latest one's.

@@ -107,7 +107,7 @@ func (c *ChangeSet) insertVersions(ctx context.Context, list []NewVersion, nums 
 				at = moment(c.tx, n.Created)
 			}
 			if n.By != 0 {
-				by = n.By
+				by = max(n.By, 0) // Nobody is none
 			}
 			v[0], v[1], v[2], v[3], v[4], v[5] = ids[i], n.Title, nums[i], at, null(by), int64(n.Entity)
 		})

@@ -15,6 +15,9 @@ type RecordID int64
 // UserID is the id of a user; 0 stands for nobody.
 type UserID int64
 
+// Nobody as the author of a new version says that nobody is known, where 0 stands for the author of the change set.
+const Nobody UserID = -1
+
 // null gives an id as a statement argument: 0 becomes NULL.
 func null[T ~int64](id T) any {
 	if id == 0 {

@@ -37,6 +37,7 @@ type convertedCourse struct {
 	Edited      bool                 `json:"edited"`
 	KeyMap      *string              `json:"key_map"`
 	Moments     int                  `json:"moments"`
+	Skipped     []app.SkippedVersion `json:"versions_skipped"`
 	Thumbnails  int                  `json:"thumbnails"`
 	FilesLeft   []leftFile           `json:"files_left"`
 	Differences []convert.Difference `json:"differences"`
@@ -69,6 +70,7 @@ func (c *cli) newConverted(ctx context.Context, r *app.Converted) converted {
 			o.FilesLeft = append(o.FilesLeft, leftFile{f.Name, f.Why})
 		}
 		o.Differences = append(o.Differences, x.Differences...)
+		o.Skipped = append([]app.SkippedVersion{}, x.Skipped...)
 		if x.Made != nil {
 			for _, p := range x.Made.Problems {
 				o.Findings = append(o.Findings, courseware.Finding{File: p.First, Rule: string(p.Rule), Severity: courseware.Warning,
@@ -108,6 +110,9 @@ func (d converted) text(w *textWriter) {
 			}
 			if o.Moments > 0 {
 				w.line("  history: %s", count(o.Moments, "moment", "moments"))
+			}
+			if n := len(o.Skipped); n > 0 {
+				w.line("  not in history: %s, the first %s: %s", count(n, "version", "versions"), o.Skipped[0].Structure, plain(o.Skipped[0].Reason))
 			}
 		}
 		if o.KeyMap != nil {

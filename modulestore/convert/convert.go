@@ -1,6 +1,8 @@
 package convert
 
 import (
+	"time"
+
 	"github.com/openlectern/lectern/courseware"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/modulestore"
@@ -59,6 +61,15 @@ type Result struct {
 	DraftsOnly bool
 	Keys       []Mapping // ordered by kind, then by Old
 	Report     Report
+	// Written and WrittenDrafts say who wrote the blocks of State.Published and State.Draft in the old store, and when; what that does
+	// not know is not there. The latter is nil where both are one tree.
+	Written, WrittenDrafts map[courseware.BlockID]Written
+}
+
+// Written is who wrote a block when.
+type Written struct {
+	On time.Time
+	By *int64 // a user of the old site, nil where nobody is known
 }
 
 // Convert makes the state, the key map and the report of a source. It fails with fault.Invalid where the source has no
@@ -81,6 +92,7 @@ func Convert(src Source, o Options) (*Result, error) {
 		return nil, err
 	}
 	r := &Result{Key: key}
+	both := draft
 	switch src.Published {
 	case nil:
 		r.State.Published, r.DraftsOnly = draft, true
@@ -96,6 +108,7 @@ func Convert(src Source, o Options) (*Result, error) {
 		}
 		r.State.Draft = draft
 	}
+	c.written(r, both)
 	r.Keys = c.mappings()
 	r.Report = c.finish(r)
 	return r, nil
@@ -113,4 +126,40 @@ func share(draft, published *courseware.Course) (all bool) {
 		}
 	}
 	return all
+}
+
+// written says who wrote the blocks. What is published word for word from a draft was written when the draft was.
+func (c *converter) written(r *Result, draft *courseware.Course) {
+	drafts := c.writers(c.src.Draft)
+	switch {
+	case c.src.Published == nil || c.src.Published == c.src.Draft:
+		r.Written = drafts
+		return
+	default:
+		r.Written = c.writers(c.src.Published)
+	}
+	for id, w := range drafts {
+		b := r.State.Published.Blocks[id]
+		if p, known := r.Written[id]; b != nil && b == draft.Blocks[id] && (!known || w.On.Before(p.On)) {
+			r.Written[id] = w
+		}
+	}
+	if r.State.Draft != nil {
+		r.WrittenDrafts = drafts
+	}
+}
+
+// writers says who wrote the blocks of a view. Before 2014 only who published them was kept (OM-24).
+func (c *converter) writers(branch *modulestore.Branch) map[courseware.BlockID]Written {
+	out := make(map[courseware.BlockID]Written, branch.Len())
+	for b := range branch.Blocks() {
+		w := Written{b.Edit.On, b.Edit.By}
+		if w.On.IsZero() {
+			w = Written{b.Edit.PublishedOn, b.Edit.PublishedBy}
+		}
+		if !w.On.IsZero() {
+			out[c.ids.of[b.ID].id] = w
+		}
+	}
+	return out
 }

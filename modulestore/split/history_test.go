@@ -116,7 +116,7 @@ func TestPastLoadsWhatLoadDoes(t *testing.T) {
 		if n == 2 {
 			branch = PublishedBranch
 		}
-		got, err := past.Load(branch, id(n))
+		got, lost, err := past.Load(branch, id(n))
 		alone, wantErr := store.Load(key, id(n))
 		if err != nil || wantErr != nil {
 			if fmt.Sprint(err) != fmt.Sprint(wantErr) {
@@ -125,6 +125,9 @@ func TestPastLoadsWhatLoadDoes(t *testing.T) {
 			continue
 		}
 		want := alone.Branch
+		if len(lost) != alone.Content.Count(modulestore.MissingDefinition) {
+			t.Errorf("structure %d: %v have lost their definitions", n, lost)
+		}
 		if diff := cmp.Diff(slices.Collect(want.Blocks()), slices.Collect(got.Blocks())); diff != "" || got.Root != want.Root || got.Version != want.Version {
 			t.Errorf("structure %d (-alone +after others)\n%s", n, diff)
 		}

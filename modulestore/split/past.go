@@ -33,13 +33,14 @@ type pastEntry struct {
 	raw bson.Doc
 	entry
 	block *modulestore.Block
+	lost  bool // its definition is not in the source
 }
 
-// Load gives what [Store.Load] does for a version of a branch, without what was wrong on the way.
-func (p *Past) Load(branch string, version modulestore.ID) (*modulestore.Branch, error) {
+// Load gives what [Store.Load] does for a version of a branch; of what was wrong on the way only which blocks have lost their definitions.
+func (p *Past) Load(branch string, version modulestore.ID) (b *modulestore.Branch, lost []courseware.BlockID, err error) {
 	h, err := p.loader.store.header(p.loader.of, version)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	before := p.last[branch]
 	if before == nil {
@@ -56,7 +57,7 @@ func (p *Past) Load(branch string, version modulestore.ID) (*modulestore.Branch,
 		} else {
 			x = pastEntry{raw: d, entry: entryOf(d)}
 			if x.old {
-				return nil, fault.Errorf(fault.Invalid, p.loader.of.String(), "structure %s: %w", version, ErrOldSchema)
+				return nil, nil, fault.Errorf(fault.Invalid, p.loader.of.String(), "structure %s: %w", version, ErrOldSchema)
 			}
 			id := courseware.BlockID{Type: string(x.kind), Name: string(x.name)}
 			at, had := before.at[id]
@@ -65,8 +66,8 @@ func (p *Past) Load(branch string, version modulestore.ID) (*modulestore.Branch,
 			}
 			if had && bytes.Equal(before.entries[at].raw, d) { // what stood between has gone, or come
 				x = before.entries[at]
-			} else if x.block, err = p.block(&x.entry, id, before); err != nil {
-				return nil, err
+			} else if err := p.block(&x, id, before); err != nil {
+				return nil, nil, err
 			}
 		}
 		if i, twice := now.at[x.block.ID]; twice { // the last counts (SP-12)
@@ -79,14 +80,17 @@ func (p *Past) Load(branch string, version modulestore.ID) (*modulestore.Branch,
 	p.last[branch] = now
 	blocks := make([]*modulestore.Block, len(now.entries))
 	for i := range blocks {
-		blocks[i] = now.entries[i].block
+		x := &now.entries[i]
+		if blocks[i] = x.block; x.lost {
+			lost = append(lost, x.block.ID)
+		}
 	}
-	return modulestore.NewBranch(h.root, version, blocks), nil
+	return modulestore.NewBranch(h.root, version, blocks), lost, nil
 }
 
 // block makes the block of an entry that is another than before. Where no more than who wrote it when is another, as when it
 // was published, its fields are those that it had on either branch.
-func (p *Past) block(e *entry, id courseware.BlockID, before *pastStructure) (*modulestore.Block, error) {
+func (p *Past) block(x *pastEntry, id courseware.BlockID, before *pastStructure) error {
 	list := []*pastStructure{before}
 	for _, other := range p.last {
 		if other != before {
@@ -98,14 +102,17 @@ func (p *Past) block(e *entry, id courseware.BlockID, before *pastStructure) (*m
 		if !ok {
 			continue
 		}
-		if was := &s.entries[i]; e.says(&was.entry) {
+		if was := &s.entries[i]; x.says(&was.entry) {
 			b := *was.block
-			b.Edit = editOf(e)
-			return &b, nil
+			b.Edit = editOf(&x.entry)
+			x.block, x.lost = &b, was.lost
+			return nil
 		}
 	}
-	b := new(modulestore.Block)
-	return b, p.loader.block(e, b)
+	x.block, p.loader.tally = new(modulestore.Block), modulestore.Tally{}
+	err := p.loader.block(&x.entry, x.block)
+	x.lost = p.loader.tally.Count(modulestore.MissingDefinition) > 0
+	return err
 }
 
 // says reports whether two entries of one block say the same, whoever wrote them.
