@@ -419,6 +419,35 @@ func (s *oldStore) load(it *oldItem) (convert.Source, error) {
 	return out, nil
 }
 
+// convert makes of a course what it is in a store of today, with its files. Its key is that of the options; where they have none its
+// own with another run, if one is given.
+func (s *oldStore) convert(it *oldItem, o convert.Options, run string) (src convert.Source, files *gridfs.Made, res *convert.Result, err error) {
+	if src, err = s.load(it); err != nil {
+		return src, nil, nil, err
+	}
+	key := it.target
+	if key.IsZero() { // which only the converter can tell
+		first, err := convert.Convert(src, o)
+		if err != nil {
+			return src, nil, nil, err
+		}
+		if key = first.Key; run != "" {
+			if key, err = keys.NewCourse(key.Org(), key.Code(), run); err != nil {
+				return src, nil, nil, fault.Errorf(fault.Usage, "--run", "%w", err)
+			}
+			o.To = key
+		}
+	}
+	files = gridfs.Assets(nil, key, nil)
+	if s.bytes != nil {
+		files = gridfs.Assets(it.files, key, s.bytes)
+	}
+	src.Assets = files.Assets
+	src.Problems.Merge(files.Problems)
+	res, err = convert.Convert(src, o)
+	return src, files, res, err
+}
+
 // firstOf says where something was met first.
 func firstOf(t modulestore.Tally, rule modulestore.Rule) string {
 	for _, p := range t.Problems() {

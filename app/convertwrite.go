@@ -86,30 +86,7 @@ func (c *conversions) course(ctx context.Context, store *oldStore, it *oldItem) 
 func (c *conversions) make(ctx context.Context, store *oldStore, it *oldItem) (*made, error) {
 	m := &made{}
 	var err error
-	if m.src, err = store.load(it); err != nil {
-		return nil, err
-	}
-	o := convert.Options{To: c.target(it), RemapWiki: c.o.RemapWiki}
-	key := it.target
-	if key.IsZero() { // which only the converter can tell
-		first, err := convert.Convert(m.src, o)
-		if err != nil {
-			return nil, err
-		}
-		if key = first.Key; c.o.Run != "" {
-			if key, err = keys.NewCourse(key.Org(), key.Code(), c.o.Run); err != nil {
-				return nil, fault.Errorf(fault.Usage, "--run", "%w", err)
-			}
-			o.To = key
-		}
-	}
-	m.files = gridfs.Assets(nil, key, nil)
-	if store.bytes != nil {
-		m.files = gridfs.Assets(it.files, key, store.bytes)
-	}
-	m.src.Assets = m.files.Assets
-	m.src.Problems.Merge(m.files.Problems)
-	if m.res, err = convert.Convert(m.src, o); err != nil {
+	if m.src, m.files, m.res, err = store.convert(it, convert.Options{To: c.target(it), RemapWiki: c.o.RemapWiki}, c.o.Run); err != nil {
 		return nil, err
 	}
 	old := make(map[string]string, len(m.files.Keys))

@@ -34,8 +34,10 @@ type LibraryMigration struct {
 	Limit             int      `json:"limit,omitempty"`              // as [migrator.Options] has it
 	Types             []string `json:"types,omitempty"`              // block types to take; none means all
 	Archives          bool     `json:"-"`                            // a source that is no key is the path of an archive or folder
-	Progress          Progress `json:"-"`
-	again             bool     // a worker that ends leaves the task to the next one
+	// Site, if not nil, is an old site that all sources are of, under the keys that it knows them by.
+	Site     *OldSite `json:"-"`
+	Progress Progress `json:"-"`
+	again    bool     // a worker that ends leaves the task to the next one
 }
 
 // asked is a migration that was checked.
@@ -45,8 +47,8 @@ type asked struct {
 	options migrator.Options
 	forward migrator.Forward
 	keys    []keys.Course     // of the sources
-	read    []migrator.Source // those of archives, which are read at once; else zero
-	close   []func() error    // of the archives
+	read    []migrator.Source // those of archives and old sites, which are read at once; else zero
+	close   []func() error    // of these
 	pkg     publishing.Package
 }
 
@@ -87,10 +89,21 @@ func (m LibraryMigration) check(ctx context.Context) (r *asked, err error) {
 	case n != len(m.Sources):
 		return r, fault.Errorf(fault.Usage, "collections", "%d are named for %d sources", n, len(m.Sources)).WithNext("name one for all, or one for each source")
 	}
-	seen := map[string]bool{}
-	for _, text := range m.Sources {
-		key, src, err := r.source(ctx, text)
+	var ofSite []migrator.Source
+	if m.Site != nil {
+		list, done, err := siteSources(ctx, *m.Site, m.Sources, m.Progress)
 		if err != nil {
+			return r, err
+		}
+		ofSite, r.close = list, append(r.close, done)
+	}
+	seen := map[string]bool{}
+	for i, text := range m.Sources {
+		var key keys.Course
+		var src migrator.Source
+		if m.Site != nil {
+			key, src = ofSite[i].Key, ofSite[i]
+		} else if key, src, err = r.source(ctx, text); err != nil {
 			return r, err
 		}
 		if seen[key.String()] {
@@ -141,7 +154,7 @@ func (a *App) mayMigrate(ctx context.Context, m *LibraryMigration) (*asked, erro
 		return nil, fault.Errorf(fault.Usage, "migration", "the job does not say what to migrate").WithNext("name sources and a target")
 	}
 	plain := *m
-	plain.Archives = false
+	plain.Archives, plain.Site = false, nil
 	r, err := plain.check(ctx)
 	if err == nil {
 		err = a.may(ctx, "MigrateToLibrary", r.things()...)

@@ -87,11 +87,13 @@ func (d migratedLibrary) text(w *textWriter) {
 
 func (c *cli) libraryMigrateCommand() *cobra.Command {
 	m := app.LibraryMigration{Archives: true}
+	var site app.OldSite
 	cmd := &cobra.Command{
 		Use:   "migrate SRC… --to " + libraryForm,
 		Short: "Bring courses and legacy libraries into a library",
 		Long: `Migrate copies what is published of courses (course-v1:…) and legacy libraries (library-v1:…) into a library. A source
-that is no key is an archive or folder of a course or legacy library. Sources are read only.
+that is no key is an archive or folder of a course or legacy library. With --from-site sources are courses and legacy libraries of
+an old site, by the keys that legacy scan lists them under, read from its mongodump or server. Sources are read only.
 
 Every component of a source goes into the library; with --level unit, subsection or section the containers up to that
 level as well. What a library cannot hold, such as blocks with children, is listed with the reason, and the rest goes on.
@@ -105,9 +107,16 @@ and the command ends with status 4. --dry-run shows what would happen.`,
 		Args: cobra.MinimumNArgs(1),
 		Example: `  lectern library migrate library-v1:Acme+Old --to lib:Acme:Physics
   lectern library migrate course-v1:Acme+P1+2024 course-v1:Acme+P1+2025 --to lib:Acme:Physics --level unit --create-collections
-  lectern library migrate course.tar.gz --to lib:Acme:Physics --repeat update --dry-run`,
+  lectern library migrate course.tar.gz --to lib:Acme:Physics --repeat update --dry-run
+  lectern library migrate --from-site dump/ library-v1:Acme+Old --to lib:Acme:Physics`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			m.Sources = args
+			switch {
+			case site.Source != "":
+				m.Site = &site
+			case site.Database != "" || site.Index != "":
+				return usage("--from-site", "--database and --index are of an old site").WithNext("name it with --from-site")
+			}
 			meter, progress := c.progress()
 			m.Progress = progress
 			return c.with(cmd.Context(), writing, func(a *app.App) error {
@@ -131,6 +140,9 @@ and the command ends with status 4. --dry-run shows what would happen.`,
 	}
 	f := cmd.Flags()
 	f.StringVar(&m.Target, "to", "", "`key` of the library: "+libraryForm)
+	f.StringVar(&site.Source, "from-site", "", "mongodump, or mongodb:// address, of the `site` that the sources are of")
+	f.StringVar(&site.Database, "database", "", "`name` of the site's database, where there are several")
+	f.StringVar(&site.Index, "index", "", "CSV `file` of the table split_modulestore_django_splitmodulestorecourseindex, or the address of the database with it")
 	f.StringVar(&m.Level, "level", "component", "`level` up to which containers are made: component, unit, subsection or section")
 	f.StringVar(&m.Repeat, "repeat", "skip", "what to do with what was migrated before: skip, fork or update")
 	f.BoolVar(&m.KeepSlugs, "keep-slugs", false, "keep the ids of the source, instead of ids made of titles")
