@@ -233,14 +233,19 @@ func wantAgain(c *courseware.Course, before ...*tree) (*tree, error) {
 			if was == nil || b.ID == c.Root || was.nodes[ref] == nil || !sameBlock(was.nodes[ref].block, b) {
 				continue
 			}
-			n := *was.nodes[ref]
-			n.children = nil
+			n := was.nodes[ref]
+			var children []string
 			for _, child := range b.Children {
 				if c.Blocks[child] != nil {
-					n.children = append(n.children, blockRef(child))
+					children = append(children, blockRef(child))
 				}
 			}
-			t.add(&n)
+			if !slices.Equal(children, n.children) {
+				relisted := *n
+				n = &relisted
+				n.children = children
+			}
+			t.add(n)
 			return nil
 		}
 		return t.wantBlock(c, b)
@@ -249,6 +254,9 @@ func wantAgain(c *courseware.Course, before ...*tree) (*tree, error) {
 		if err := add(b); err != nil {
 			return nil, err
 		}
+	}
+	if len(t.nodes) == len(c.Blocks) {
+		return t, nil
 	}
 	for _, id := range detached(c, t) {
 		if err := add(c.Blocks[id]); err != nil {

@@ -218,7 +218,9 @@ func (t *tree) with(now map[string]*node) *tree {
 		now = nodes
 	}
 	for _, n := range now {
-		list(n)
+		if n != nil {
+			list(n)
+		}
 	}
 	if !moved {
 		return &tree{nodes: nodes, root: t.root, order: t.order}

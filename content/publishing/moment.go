@@ -209,9 +209,8 @@ func (m Moment) query(e db.Engine) string {
 	}
 }
 
-// lastRecord holds for the last record r of entity e up to a log. MySQL is asked in other words than the rest: on a busy server, whose
-// statistics were just made anew, it was seen to take the first record where a subquery says ORDER BY … DESC LIMIT 1. The
-// other engines take up to twice as long by MAX.
+// lastRecord holds for the last record r of entity e up to a log. MySQL is asked in other words than the rest: 9.7, when busy, takes the
+// first record now and then where a subquery says ORDER BY … DESC LIMIT 1. The other engines take up to twice as long by MAX.
 func lastRecord(e db.Engine, table, log string) string {
 	if e == db.MySQL {
 		return `r.entity_id = e.id AND r.` + log + ` = (SELECT MAX(x.` + log + `) FROM ` + table + ` x WHERE x.entity_id = e.id AND x.` + log + ` <= ?)`

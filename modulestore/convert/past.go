@@ -28,9 +28,14 @@ const pastKept = 2
 
 // pastVersion is a version that was converted.
 type pastVersion struct {
-	of    map[courseware.BlockID]naming
-	made  map[courseware.BlockID]pastMade // by old ids
-	links *links.Rewriter
+	root   courseware.BlockID
+	blocks []*modulestore.Block // of the branch, by id
+	tree   *courseware.Course
+	ids    *namer
+	places *places
+	made   map[courseware.BlockID]pastMade // by old ids
+	links  *links.Rewriter
+	folded bool // some blocks are parts of the content of others
 }
 
 type pastMade struct {
@@ -51,15 +56,31 @@ func (p *Past) Convert(branch *modulestore.Branch) (*courseware.Course, error) {
 	if branch == nil || branch.Block(branch.Root) == nil {
 		return nil, noRoot(src.Name)
 	}
-	c := bareConverter(&src, p.o, p.key)
+	now, err := p.edited(&src)
+	if now == nil && err == nil {
+		now, err = p.whole(&src)
+	}
+	if err != nil {
+		return nil, err
+	}
+	p.last = slices.Insert(p.last, 0, now)
+	p.last = p.last[:min(len(p.last), pastKept)]
+	tree := *now.tree
+	return &tree, nil
+}
+
+// whole converts a version that may differ from the last ones in everything.
+func (p *Past) whole(src *Source) (*pastVersion, error) {
+	c := bareConverter(src, p.o, p.key)
 	if err := c.ids.check(); err != nil {
 		return nil, err
 	}
 	c.spool = p.spool
-	now := &pastVersion{of: c.ids.of, made: make(map[courseware.BlockID]pastMade, branch.Len())}
+	branch := src.Draft
+	now := &pastVersion{root: branch.Root, blocks: slices.Collect(branch.Blocks()), ids: c.ids, made: make(map[courseware.BlockID]pastMade, branch.Len())}
 	alike := make([]bool, len(p.last)) // in which versions all blocks have the names of now
 	for i, was := range p.last {
-		if alike[i] = maps.Equal(was.of, now.of); alike[i] {
+		if alike[i] = maps.Equal(was.ids.of, c.ids.of); alike[i] {
 			now.links = was.links
 		}
 	}
@@ -71,23 +92,70 @@ func (p *Past) Convert(branch *modulestore.Branch) (*courseware.Course, error) {
 	for b := range branch.Blocks() {
 		for i, was := range p.last {
 			m, ok := was.made[b.ID]
-			if ok && was.of[b.ID] == now.of[b.ID] && sameSource(m.from, b) && (alike[i] || !m.linked && c.ids.answers(m.asked)) {
+			if ok && was.ids.of[b.ID] == c.ids.of[b.ID] && sameSource(m.from, b) && (alike[i] || !m.linked && c.ids.answers(m.asked)) {
 				c.made[b] = m.made
 				break
 			}
 		}
 	}
-	tree, err := c.view(viewDraft, branch)
-	if err != nil {
+	var err error
+	if now.tree, now.places, err = c.placed(viewDraft, branch); err != nil {
 		return nil, err
 	}
-	tree.Assets = nil
+	now.tree.Assets, now.folded = nil, len(c.inside) > 0
 	for b, m := range c.made {
 		now.made[b.ID] = pastMade{b, m}
 	}
-	p.last = slices.Insert(p.last, 0, now)
-	p.last = p.last[:min(len(p.last), pastKept)]
-	return tree, nil
+	return now, nil
+}
+
+// edited converts a version that has the blocks of one of the last ones in the same places, so that names and places are what they
+// were; nil where there is none.
+func (p *Past) edited(src *Source) (*pastVersion, error) {
+	branch, blocks := src.Draft, slices.Collect(src.Draft.Blocks())
+	i := slices.IndexFunc(p.last, func(was *pastVersion) bool {
+		return !was.folded && was.root == branch.Root && slices.EqualFunc(was.blocks, blocks, sameShape)
+	})
+	if i < 0 {
+		return nil, nil
+	}
+	was := p.last[i]
+	now := &pastVersion{root: was.root, blocks: blocks, ids: was.ids, links: was.links, made: maps.Clone(was.made)}
+	tree := *was.tree
+	tree.Blocks = maps.Clone(was.tree.Blocks)
+	at := *was.places
+	at.branch = branch
+	now.tree, now.places = &tree, &at
+	c := &converter{src: src, o: p.o, key: p.key, ids: &namer{src: src, key: p.key, of: was.ids.of, list: was.ids.list}, spool: p.spool,
+		made: map[*modulestore.Block]*made{}, inside: map[courseware.BlockID]bool{}}
+	c.texts = &texts{c: c, names: p.names, links: was.links}
+	v := &viewing{converter: c, name: viewDraft, p: &at, out: &tree, gone: map[courseware.BlockID]bool{}}
+	for i, b := range blocks {
+		// What came with a copy may count or not by what is said above.
+		if was.blocks[i] == b && len(b.Defaults) == 0 {
+			continue
+		}
+		if m, ok := was.made[b.ID]; ok && sameSource(m.from, b) {
+			c.made[b] = m.made
+		}
+		m, err := v.block(b)
+		if err != nil {
+			return nil, err
+		}
+		if len(c.inside) > 0 {
+			return nil, nil
+		}
+		now.made[b.ID] = pastMade{b, c.made[b]}
+		if tree.Blocks[m.block.ID] = m.block; b.ID == branch.Root {
+			tree.GradingPolicy = m.grading
+		}
+	}
+	return now, nil
+}
+
+// sameShape reports whether two blocks are one, and list the same.
+func sameShape(a, b *modulestore.Block) bool {
+	return a == b || a.ID == b.ID && slices.Equal(a.Children, b.Children)
 }
 
 // answers reports whether blocks are called what they were called.

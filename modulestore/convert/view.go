@@ -62,6 +62,12 @@ func bareConverter(src *Source, o Options, key keys.Course) *converter {
 
 // view makes the tree of one view.
 func (c *converter) view(name string, branch *modulestore.Branch) (*courseware.Course, error) {
+	tree, _, err := c.placed(name, branch)
+	return tree, err
+}
+
+// placed makes the tree of one view, and says where its blocks stand.
+func (c *converter) placed(name string, branch *modulestore.Branch) (*courseware.Course, *places, error) {
 	other := c.src.Draft
 	if name == viewDraft {
 		other = c.src.Published
@@ -82,7 +88,7 @@ func (c *converter) view(name string, branch *modulestore.Branch) (*courseware.C
 	for _, id := range slices.Backward(p.order) {
 		m, err := v.block(branch.Block(id))
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		out.Blocks[m.block.ID] = m.block
 		if id == branch.Root {
@@ -92,7 +98,7 @@ func (c *converter) view(name string, branch *modulestore.Branch) (*courseware.C
 	for id := range v.gone {
 		delete(out.Blocks, id)
 	}
-	return out, nil
+	return out, p, nil
 }
 
 // viewing makes the blocks of one view.
