@@ -21,5 +21,13 @@ func lockFolder(dir string) (io.Closer, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		return nil, errors.Join(fault.Errorf(fault.Conflict, dir, "another run works with this archive: %w", err).WithNext("wait for it, or stop it"), f.Close())
 	}
-	return f, nil
+	return folderLock{f}, nil
+}
+
+type folderLock struct{ *os.File }
+
+// Close gives the lock back in so many words: a child that is about to be started by another part of the process has the file open for
+// a moment too, and would keep the lock for as long.
+func (l folderLock) Close() error {
+	return errors.Join(syscall.Flock(int(l.Fd()), syscall.LOCK_UN), l.File.Close())
 }
