@@ -23,21 +23,26 @@ func TestClaims(t *testing.T) {
 		}
 		time.Sleep(10 * claimFor)
 		synctest.Wait()
-		if m.claims < 40 || ctx.Err() != nil || c.check(ctx) != nil {
-			t.Errorf("renewed %d times in ten minutes, %v", m.claims, ctx.Err())
+		if _, n := m.claim.get(); n < 40 || ctx.Err() != nil || c.check(ctx) != nil {
+			t.Errorf("renewed %d times in ten minutes, %v", n, ctx.Err())
 		}
-		m.holder = "two" // which took it while this process was stopped
+		m.claim.give("two") // which took it while this process was stopped
 		time.Sleep(claimFor)
-		if err := c.end(ctx, context.Canceled); !fault.Is(err, fault.Conflict) || m.holder != "two" {
-			t.Errorf("lost its claim: %v; now it is of %q", err, m.holder)
+		if err := c.end(ctx, context.Canceled); !fault.Is(err, fault.Conflict) || holder(m) != "two" {
+			t.Errorf("lost its claim: %v; now it is of %q", err, holder(m))
 		}
-		m.holder = ""
+		m.claim.give("")
 		ctx, c, err = claimed(t.Context(), m, headLine{Plan: "old"}, "jo")
-		if err != nil || m.holder != "old" {
-			t.Fatal(m.holder, err)
+		if err != nil || holder(m) != "old" {
+			t.Fatal(holder(m), err)
 		}
-		if err := c.end(ctx, nil); err != nil || m.holder != "" {
-			t.Errorf("released: %q, %v", m.holder, err)
+		if err := c.end(ctx, nil); err != nil || holder(m) != "" {
+			t.Errorf("released: %q, %v", holder(m), err)
 		}
 	})
+}
+
+func holder(m *memory) string {
+	now, _ := m.claim.get()
+	return now
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -24,11 +25,28 @@ import (
 
 // memory is a database in memory. Before each call of it hook is called, by which others write or the process is killed.
 type memory struct {
-	docs map[string]map[modulestore.ID]bson.Doc
-	hook func(call string) error
-	// holder has the database, claims is how often it said so.
+	docs  map[string]map[modulestore.ID]bson.Doc
+	hook  func(call string) error
+	claim memoryClaim
+}
+
+// memoryClaim is who has the database, and how often it said so: in the background, too.
+type memoryClaim struct {
+	mu     sync.Mutex
 	holder string
-	claims int
+	count  int
+}
+
+func (c *memoryClaim) get() (holder string, count int) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.holder, c.count
+}
+
+func (c *memoryClaim) give(holder string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.holder = holder
 }
 
 func newMemory() *memory {
@@ -124,21 +142,25 @@ func (m *memory) Insert(_ context.Context, collection string, docs []bson.Doc) (
 	return n, nil
 }
 func (m *memory) Claim(_ context.Context, holder, _ string, _ time.Duration) error {
-	if err := m.call("claim"); err != nil {
-		return err
+	if now, _ := m.claim.get(); now != holder { // what is renewed in the background is in nobody's turn
+		if err := m.call("claim"); err != nil {
+			return err
+		}
 	}
-	if m.claims++; m.holder != "" && m.holder != holder {
+	m.claim.mu.Lock()
+	defer m.claim.mu.Unlock()
+	if m.claim.count++; m.claim.holder != "" && m.claim.holder != holder {
 		return fault.Errorf(fault.Conflict, m.Name(), "another one works on it")
 	}
-	m.holder = holder
+	m.claim.holder = holder
 	return nil
 }
 func (m *memory) Release(_ context.Context, holder string) error {
 	if err := m.call("release"); err != nil {
 		return err
 	}
-	if m.holder == holder {
-		m.holder = ""
+	if now, _ := m.claim.get(); now == holder {
+		m.claim.give("")
 	}
 	return nil
 }
