@@ -127,7 +127,7 @@ func TestFaults(t *testing.T) {
 					runs  int
 				}{
 					{"lost twice", lost, 2, true, 3},
-					{"lost every time", lost, 1000, false, 60},
+					{"lost every time", lost, 1000, false, 25},
 					{"broken", broken, 1, false, 1},
 				} {
 					if c.times == 1000 && at != 3 {

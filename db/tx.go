@@ -237,7 +237,7 @@ func (c *conn) rollback(ctx context.Context) {
 // A unit of work is tried again up to maxAttempts times, but not much longer than maxElapsed, with pauses up to maxPause.
 // SQLite's own wait for its write lock (writerBusy) comes on top of each attempt.
 const (
-	maxAttempts = 60 // which at a node of Galera outlasts the tables that another one changes
+	maxAttempts = 25
 	minAttempts = 5
 	maxElapsed  = time.Minute
 	maxPause    = 250 * time.Millisecond

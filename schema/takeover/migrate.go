@@ -46,7 +46,7 @@ func (r *Run) around(ctx context.Context, steps int, work func(context.Context) 
 // where it was when it is called again.
 func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err error) {
 	o.quick = true // NewPlan warns who asks it
-	p, err = NewPlan(ctx, d, o)
+	p, err = settled(ctx, d, o)
 	if err != nil {
 		return nil, err
 	}
@@ -61,7 +61,7 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 	if l.From != nil && r.TookOver != nil {
 		r.TookOver(*l.From)
 	}
-	if p, err = NewPlan(ctx, d, o); err != nil { // somebody may have been at it before the lease was ours
+	if p, err = settled(ctx, d, o); err != nil { // somebody may have been at it before the lease was ours
 		return nil, err
 	}
 	if p.Refusal != nil || len(p.Steps) == 0 {
@@ -69,6 +69,23 @@ func Migrate(ctx context.Context, d *db.DB, o Options, r Run) (p *Plan, err erro
 	}
 	err = r.around(ctx, len(p.Steps), func(ctx context.Context) error { return carry(ctx, d, o, r, p, l.Check) })
 	return p, err
+}
+
+// settled is NewPlan that is patient: a node of a cluster ends transactions that only read, too, when it gets to tables that another one
+// has changed.
+func settled(ctx context.Context, d *db.DB, o Options) (p *Plan, err error) {
+	const attempts, pause = 40, 250 * time.Millisecond
+	for attempt := 1; ; attempt++ {
+		p, err = NewPlan(ctx, d, o)
+		if !errors.Is(err, db.ErrRetry) || !d.Engine().MySQLFamily() || attempt == attempts {
+			return p, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pause):
+		}
+	}
 }
 
 // carry carries a plan out, and looks whether everything is there afterwards.
