@@ -26,6 +26,7 @@ type Problem struct {
 	Code   string              // for programs, of refusals that they are to know; mostly empty
 	Course string              // that the refusal is about, with Code
 	Fields map[string][]string // messages by field; non_field_errors for those of none
+	Plain  bool                // {"error": Detail}, as some addresses of Open edX have it
 }
 
 // Problemf makes a problem with a detail.
@@ -42,6 +43,11 @@ func (p *Problem) GetStatus() int { return p.Status }
 func (p *Problem) MarshalJSON() ([]byte, error) {
 	if len(p.Fields) > 0 {
 		return encode(p.Fields)
+	}
+	if p.Plain {
+		return encode(struct {
+			Error string `json:"error"`
+		}{p.Detail})
 	}
 	return encode(problemBody{Detail: p.Detail, Next: p.Next, Code: p.Code, Course: p.Course})
 }
@@ -61,6 +67,7 @@ func (*Problem) Schema(huma.Registry) *huma.Schema {
 		Description: "Either `detail` (with `next`, the step to take, where there is one, and with `code` and `course` where a course of the old store is refused: `old_mongo`), or each field with its messages; " +
 			"`non_field_errors` holds those of no field.",
 		Properties: map[string]*huma.Schema{
+			"error":  {OneOf: []*huma.Schema{{Type: huma.TypeString}, {Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}}}},
 			"detail": {Type: huma.TypeString}, "next": {Type: huma.TypeString}, "code": {Type: huma.TypeString}, "course": {Type: huma.TypeString},
 		},
 		AdditionalProperties: &huma.Schema{Type: huma.TypeArray, Items: &huma.Schema{Type: huma.TypeString}},

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/authz/legacy"
@@ -200,6 +201,24 @@ func TestNobodyMayAnything(t *testing.T) {
 			_, err := a.MigrateToLibrary(ctx, LibraryMigration{Sources: []string{sample.CourseKey}, Target: "lib:Acme:New"})
 			return err
 		},
+		"LibraryPreview": func(a *App, _ Config) error {
+			_, err := a.LibraryPreview(ctx, sample.CourseKey, "lib:Acme:New", "", "")
+			return err
+		},
+		"LibraryBlocks": func(a *App, _ Config) error {
+			_, err := a.LibraryBlocks(ctx, LibraryBlocksQuery{Target: "lib:Acme:New"})
+			return err
+		},
+		"LibraryCourses":  func(a *App, _ Config) error { _, err := a.LibraryCourses(ctx, "lib:Acme:New"); return err },
+		"LibraryInfo":     func(a *App, _ Config) error { _, err := a.LibraryInfo(ctx, nil); return err },
+		"LibraryTasks":    func(a *App, _ Config) error { _, _, err := a.LibraryTasks(ctx, 0, 10); return err },
+		"LibraryTask":     func(a *App, _ Config) error { _, err := a.LibraryTask(ctx, uuid.New()); return err },
+		"LibraryArtifact": func(a *App, _ Config) error { _, err := a.LibraryArtifact(ctx, uuid.New()); return err },
+		"StartLibraryTask": func(a *App, _ Config) error {
+			_, err := a.StartLibraryTask(ctx, LibraryMigration{Sources: []string{sample.CourseKey}, Target: "lib:Acme:New"})
+			return err
+		},
+		"CancelLibraryTask": func(a *App, _ Config) error { _, err := a.CancelLibraryTask(ctx, uuid.New()); return err },
 		"LibraryMigrations": func(a *App, _ Config) error { _, err := a.LibraryMigrations(ctx, "lib:Acme:New"); return err },
 		"Packages":          func(a *App, _ Config) error { _, err := a.Packages(ctx); return err },
 		"Backup": func(a *App, _ Config) error {

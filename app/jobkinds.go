@@ -202,16 +202,16 @@ func runRestore(ctx context.Context, a *App, x jobWork) (any, error) {
 	return out, err
 }
 
-// runMigrateLibrary goes on with the task that an attempt before it has begun.
+// runMigrateLibrary works on the task that was made with the job. However it fails, the task ends with it.
 func runMigrateLibrary(ctx context.Context, a *App, x jobWork) (any, error) {
 	r, err := a.mayMigrate(ctx, x.Migration)
 	if err != nil {
-		return nil, err
+		return nil, a.failTask(ctx, x.id, err)
 	}
 	r.again, r.Progress = true, x.progress
 	out, err := a.migrateAs(ctx, r, x.id)
 	if out == nil {
-		return nil, err
+		return nil, a.failTask(ctx, x.id, err)
 	}
 	return out, err
 }

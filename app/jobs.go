@@ -143,6 +143,9 @@ func (a *App) CancelJob(ctx context.Context, id int64) (Job, error) {
 	j, err := a.mayJob(ctx, "CancelJob", id)
 	if err == nil && !a.dryRun {
 		j, err = a.jobs.Cancel(ctx, id)
+		if err == nil && j.Kind == MigrateLibraryJob {
+			err = a.cancelTask(ctx, j.UUID)
+		}
 	}
 	return a.namedJob(ctx, j, err)
 }
@@ -150,6 +153,9 @@ func (a *App) CancelJob(ctx context.Context, id int64) (Job, error) {
 // RetryJob puts a job that failed or was cancelled into the queue again.
 func (a *App) RetryJob(ctx context.Context, id int64) (Job, error) {
 	j, err := a.mayJob(ctx, "RetryJob", id)
+	if err == nil && j.Kind == MigrateLibraryJob && !j.Foreground {
+		err = fault.Errorf(fault.Refused, jobName(id), "a task that has ended stays as it is").WithNext("ask for the migration once more")
+	}
 	if err == nil && !a.dryRun {
 		j, err = a.jobs.Retry(ctx, id, jobKinds[j.Kind].again)
 	}
@@ -200,6 +206,12 @@ func (a *App) StartJob(ctx context.Context, n NewJob) (out Job, err error) {
 	if err != nil {
 		return out, err
 	}
+	besides := func(*db.Tx) error { return nil } // what is written with the row
+	if n.Kind == MigrateLibraryJob {
+		if besides, err = a.pendingTask(ctx, n.Options.Migration, id); err != nil {
+			return out, err
+		}
+	}
 	row := job.New{UUID: id, Kind: n.Kind, Thing: cmp.Or(n.Options.Key, plainName(n.Name)), By: int64(a.actor.id), Again: k.again,
 		Arguments: jobArguments{n.Options, a.actor.system}}
 	if n.Kind == MigrateLibraryJob {
@@ -218,6 +230,9 @@ func (a *App) StartJob(ctx context.Context, n NewJob) (out Job, err error) {
 	}
 	var j job.Job
 	err = a.Update(ctx, func(tx *db.Tx) (err error) {
+		if err := besides(tx); err != nil {
+			return err
+		}
 		j, err = a.jobs.Add(ctx, tx, row)
 		return err
 	})

@@ -31,12 +31,10 @@ type migrating struct {
 // begin makes the task, or takes up the one that a lost worker has begun.
 func (w *migrating) begin(ctx context.Context, id uuid.UUID) error {
 	w.out = LibraryMigrated{Task: id.String(), Target: w.r.Target, Sources: make([]MigratedSource, len(w.r.keys))}
-	q := migrator.Request{UUID: id, By: w.By, Target: w.r.pkg.ID, Level: w.r.options.Level, Repeat: w.r.options.Repeat, KeepSlugs: w.r.KeepSlugs}
 	for i, key := range w.r.keys {
-		q.Sources = append(q.Sources, key.String())
 		w.out.Sources[i] = MigratedSource{Source: key.String(), Blocks: []MigratedNote{}}
 	}
-	q.Name = "Migrate " + strings.Join(q.Sources, ", ") + " to " + w.r.Target
+	q := w.r.request(id, w.By)
 	return w.Update(ctx, func(tx *db.Tx) (err error) {
 		w.done = 0
 		t, err := migrator.TaskByUUID(ctx, tx, id)
@@ -50,6 +48,16 @@ func (w *migrating) begin(ctx context.Context, id uuid.UUID) error {
 		}
 		return err
 	})
+}
+
+// request returns the task that is asked for.
+func (r *asked) request(id uuid.UUID, by publishing.UserID) migrator.Request {
+	q := migrator.Request{UUID: id, By: by, Target: r.pkg.ID, Level: r.options.Level, Repeat: r.options.Repeat, KeepSlugs: r.KeepSlugs, Collections: r.joins}
+	for _, key := range r.keys {
+		q.Sources = append(q.Sources, key.String())
+	}
+	q.Name = "Migrate " + strings.Join(q.Sources, ", ") + " to " + r.Target
+	return q
 }
 
 // run works on the task until it ends.

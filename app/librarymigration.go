@@ -12,6 +12,7 @@ import (
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
+	"github.com/openlectern/lectern/job"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/lease"
 	"github.com/openlectern/lectern/migrator"
@@ -50,6 +51,7 @@ type asked struct {
 	read    []migrator.Source // those of archives and old sites, which are read at once; else zero
 	close   []func() error    // of these
 	pkg     publishing.Package
+	joins   []int64 // ids of Collections, 0 for none
 }
 
 // check reads a request (V1, V3).
@@ -188,30 +190,13 @@ func (a *App) MigrateToLibrary(ctx context.Context, m LibraryMigration) (out *Li
 
 // migrateAs does what was asked for as a task that has this id, and that is taken up where it was begun already.
 func (a *App) migrateAs(ctx context.Context, r *asked, id uuid.UUID) (out *LibraryMigrated, err error) {
-	if r.pkg, err = libraryPackage(ctx, a.DB, r.Target); err != nil {
+	if err := a.locate(ctx, r); err != nil {
 		return nil, err
-	}
-	for _, code := range r.Collections {
-		if code == "" {
-			continue
-		}
-		if c, err := collections.ByCode(ctx, a.DB, r.pkg.ID, code); err != nil && !fault.Is(err, fault.NotFound) {
-			return nil, err
-		} else if err != nil || !c.Enabled {
-			return nil, fault.Errorf(fault.Usage, code, "%s has no such collection", r.Target).WithNext("name one of the library's, or ask for new ones")
-		}
 	}
 	if a.dryRun {
 		return a.rehearseMigration(ctx, r)
 	}
-	there, err := schema.HasMigrator(ctx, a.DB)
-	if err == nil && !there {
-		err = schema.AddMigrator(ctx, a.DB)
-	}
-	if err == nil {
-		err = a.endLost(ctx)
-	}
-	if err != nil {
+	if err := a.readyForTasks(ctx); err != nil {
 		return nil, err
 	}
 	if id == uuid.Nil {
@@ -225,33 +210,75 @@ func (a *App) migrateAs(ctx context.Context, r *asked, id uuid.UUID) (out *Libra
 	}
 	defer func() { err = errors.Join(err, held.Release(context.WithoutCancel(ctx))) }()
 	w := &migrating{App: a, r: r}
-	if err := w.begin(ctx, id); err != nil {
+	switch err := w.begin(ctx, id); {
+	case errors.Is(err, migrator.ErrCanceled):
+		return w.cancelled(ctx)
+	case err != nil:
 		return nil, err
 	}
 	return w.run(ctx)
 }
 
+// locate finds the library, and the collections that were named (V1, V6).
+func (a *App) locate(ctx context.Context, r *asked) (err error) {
+	if r.pkg, err = libraryPackage(ctx, a.DB, r.Target); err != nil {
+		return err
+	}
+	r.joins = make([]int64, len(r.Collections))
+	for i, code := range r.Collections {
+		if code == "" {
+			continue
+		}
+		c, err := collections.ByCode(ctx, a.DB, r.pkg.ID, code)
+		if err != nil && !fault.Is(err, fault.NotFound) {
+			return err
+		}
+		if err != nil || !c.Enabled {
+			return fault.Errorf(fault.Usage, code, "%s has no such collection", r.Target).WithNext("name one of the library's, or ask for new ones")
+		}
+		r.joins[i] = int64(c.ID)
+	}
+	return nil
+}
+
+// readyForTasks makes the tables of tasks where there are none, and ends those whose process is gone.
+func (a *App) readyForTasks(ctx context.Context) error {
+	there, err := schema.HasMigrator(ctx, a.DB)
+	if err == nil && !there {
+		err = schema.AddMigrator(ctx, a.DB)
+	}
+	if err != nil {
+		return err
+	}
+	return a.endLost(ctx)
+}
+
 func migrationLease(id uuid.UUID) string { return "migration " + id.String() }
 
-// endLost ends tasks whose process is gone (T6).
+// endLost ends tasks whose process is gone (T6). What waits in the queue, or is taken up again there, is not lost.
 func (a *App) endLost(ctx context.Context) error {
 	list, err := migrator.Unfinished(ctx, a.DB)
 	if err != nil || len(list) == 0 {
 		return err
 	}
-	names := make([]string, len(list))
+	names, ids := make([]string, len(list)), make([]uuid.UUID, len(list))
 	for i, t := range list {
-		names[i] = migrationLease(t.UUID)
+		names[i], ids[i] = migrationLease(t.UUID), t.UUID
 	}
 	free, err := lease.Free(ctx, a.DB, names)
 	if err != nil || len(free) == 0 {
 		return err
 	}
+	queued, err := job.Live(ctx, a.DB, ids)
+	if err != nil {
+		return err
+	}
+	list = slices.DeleteFunc(list, func(t migrator.Task) bool { return queued[t.UUID] || !slices.Contains(free, migrationLease(t.UUID)) })
+	if len(list) == 0 {
+		return nil
+	}
 	return a.Update(ctx, func(tx *db.Tx) error {
 		for _, t := range list {
-			if !slices.Contains(free, migrationLease(t.UUID)) {
-				continue
-			}
 			if err := migrator.Fail(ctx, tx, t.ID, "The process that worked on it is gone. Each source is in the library as a whole or not at all."); err != nil {
 				return err
 			}

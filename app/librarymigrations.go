@@ -2,8 +2,10 @@ package app
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"github.com/openlectern/lectern/content/collections"
 	"github.com/openlectern/lectern/content/publishing"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/migrator"
@@ -24,12 +26,18 @@ type LibraryImport struct {
 	KeepSlugs   bool      `json:"keep_slugs"`
 	Failed      bool      `json:"is_failed"`
 	Forwarded   bool      `json:"forwarded"`
+	Collection  string    `json:"collection,omitempty"` // code, of the target
 	Blocks      int       `json:"blocks"`
 	Unsupported int       `json:"unsupported"`
 	ChangeLog   string    `json:"change_log,omitempty"`
 	By          string    `json:"by,omitempty"`
 	Created     time.Time `json:"created"`
 	Errors      []string  `json:"errors"`
+
+	CollectionTitle string `json:"-"`
+	TargetTitle     string `json:"-"`
+
+	task, id int64
 }
 
 // LibraryMigrations lists the migrations to a library, or with "" to all that the actor may see, newest first.
@@ -66,10 +74,18 @@ func libraryImports(ctx context.Context, tx *db.Tx, library string) ([]LibraryIm
 	if err != nil {
 		return nil, err
 	}
+	return describeImports(ctx, tx, list)
+}
+
+// describeImports returns what lists say of migrations, in the same order.
+func describeImports(ctx context.Context, tx *db.Tx, list []migrator.Migration) ([]LibraryImport, error) {
+	out := []LibraryImport{}
 	var ids []int64
 	for _, m := range list {
 		ids = append(ids, m.Task)
 	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
 	tasks, err := migrator.Tasks(ctx, tx, ids)
 	if err != nil {
 		return nil, err
@@ -77,10 +93,6 @@ func libraryImports(ctx context.Context, tx *db.Tx, library string) ([]LibraryIm
 	left, err := migrator.Artifacts(ctx, tx, ids)
 	if err != nil {
 		return nil, err
-	}
-	errors := map[int64][]string{}
-	for _, f := range left {
-		errors[f.Task] = append(errors[f.Task], f.Text)
 	}
 	var people []user.ID
 	for _, t := range tasks {
@@ -92,23 +104,33 @@ func libraryImports(ctx context.Context, tx *db.Tx, library string) ([]LibraryIm
 	if err != nil {
 		return nil, err
 	}
-	refs := map[publishing.PackageID]string{}
+	libraries := map[publishing.PackageID]publishing.Package{}
+	shelves := map[int64]collections.Collection{}
 	for _, m := range list {
-		if _, known := refs[m.Target]; !known {
-			p, err := publishing.PackageByID(ctx, tx, m.Target)
+		p, known := libraries[m.Target]
+		if !known {
+			if p, err = publishing.PackageByID(ctx, tx, m.Target); err != nil {
+				return nil, err
+			}
+			libraries[m.Target] = p
+			all, err := collections.Collections(ctx, tx, m.Target, collections.All)
 			if err != nil {
 				return nil, err
 			}
-			refs[m.Target] = p.Ref
+			for _, c := range all {
+				shelves[int64(c.ID)] = c
+			}
 		}
-		t := tasks[m.Task]
-		i := LibraryImport{Task: t.UUID.String(), Source: m.Source, Target: refs[m.Target], State: t.State, Completed: t.Completed, Total: t.Total,
+		t, c := tasks[m.Task], shelves[m.Collection]
+		i := LibraryImport{Task: t.UUID.String(), Source: m.Source, Target: p.Ref, State: t.State, Completed: t.Completed, Total: t.Total,
 			Level: m.Level, Repeat: m.Repeat, KeepSlugs: m.KeepSlugs, Failed: m.Failed, Forwarded: m.Forwarded, Blocks: m.Made, Unsupported: m.Refused,
-			By: names[user.ID(t.By)], Created: t.Created, Errors: []string{}}
+			By: names[user.ID(t.By)], Created: t.Created, Errors: []string{}, Collection: c.Code, CollectionTitle: c.Title, TargetTitle: p.Title, task: t.ID, id: m.ID}
 		if m.ChangeLog != 0 {
 			i.ChangeLog = publishing.LogName(false, m.ChangeLog)
 		}
-		i.Errors = append(i.Errors, errors[m.Task]...)
+		for _, a := range left[t.ID] {
+			i.Errors = append(i.Errors, a.Text)
+		}
 		out = append(out, i)
 	}
 	return out, nil

@@ -89,6 +89,16 @@ var useCases = map[string]Permission{
 	"CreateLibrary":     on("", editLibrary).or(creators), // where there is no such library yet
 	"MigrateToLibrary":  on(editCourse, editLibrary),      // the one on each source, the other on the library
 	"LibraryMigrations": {who: viewers, course: viewCourse, library: viewLibrary},
+	"LibraryPreview":    on(viewCourse, editLibrary), // the one on the source, the other on the library
+	"LibraryBlocks":     on("", viewLibrary),
+	"LibraryCourses":    on("", viewLibrary),
+	"LibraryInfo":       {who: signedIn, course: viewCourse}, // what one may not see is left out
+	// Tasks: everybody has their own.
+	"LibraryTasks":      {who: signedIn},
+	"LibraryTask":       {who: signedIn},
+	"LibraryArtifact":   {who: signedIn},
+	"StartLibraryTask":  {who: signedIn}, // it takes the permission of what it does
+	"CancelLibraryTask": {who: operators},
 
 	// The site's own business.
 	"BackupAll":         {who: operators},

@@ -235,3 +235,20 @@ func Known(ctx context.Context, q db.Querier, ids []uuid.UUID) (map[uuid.UUID]bo
 	})
 	return known, err
 }
+
+// WithUUID returns the job of a uuid; found is false where there is none.
+func WithUUID(ctx context.Context, q db.Querier, id uuid.UUID) (j Job, found bool, err error) {
+	return db.One(ctx, q, "SELECT "+columns+" FROM lectern_job WHERE uuid = ?", []any{id}, scan)
+}
+
+// Live returns which of the uuids are those of jobs that wait or run.
+func Live(ctx context.Context, q db.Querier, ids []uuid.UUID) (map[uuid.UUID]bool, error) {
+	live := map[uuid.UUID]bool{}
+	err := db.QueryIn(ctx, q, "SELECT uuid FROM lectern_job WHERE uuid IN (?...) AND status IN (?, ?)", ids, []any{string(Queued), string(Running)}, func(r *db.Row) error {
+		var id uuid.UUID
+		err := r.Scan(&id)
+		live[id] = true
+		return err
+	})
+	return live, err
+}

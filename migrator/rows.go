@@ -1,6 +1,7 @@
 package migrator
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -264,24 +265,32 @@ type Migration struct {
 
 const migrationColumns = `m.id, m.task_status_id, m.target_id, m.target_collection_id, m.change_log_id, m.composition_level, m.repeat_handling_strategy, m.preserve_url_slugs, m.is_failed, s.forwarded_id`
 
-// migrationsWhere returns migrations, newest first.
-func migrationsWhere(ctx context.Context, q db.Querier, where string, args ...any) ([]Migration, error) {
-	list, err := db.All(ctx, q, `SELECT s.`+q.Engine().Quote("key")+`, `+migrationColumns+` FROM `+migrations+` m JOIN `+sources+` s ON s.id = m.source_id
-		WHERE `+where+` ORDER BY m.id DESC`, args, func(r *db.Row) (m Migration, err error) {
-		var collection, log, forwarded *int64
-		err = r.Scan(&m.Source, &m.ID, &m.Task, &m.Target, &collection, &log, &m.Level, &m.Repeat, &m.KeepSlugs, &m.Failed, &forwarded)
-		if collection != nil {
-			m.Collection = *collection
-		}
-		if log != nil {
-			m.ChangeLog = *log
-		}
-		m.Forwarded = forwarded != nil && *forwarded == m.ID && !m.Failed
-		return m, err
+func scanMigration(r *db.Row) (m Migration, err error) {
+	var collection, log, forwarded *int64
+	err = r.Scan(&m.Source, &m.ID, &m.Task, &m.Target, &collection, &log, &m.Level, &m.Repeat, &m.KeepSlugs, &m.Failed, &forwarded)
+	if collection != nil {
+		m.Collection = *collection
+	}
+	if log != nil {
+		m.ChangeLog = *log
+	}
+	m.Forwarded = forwarded != nil && *forwarded == m.ID && !m.Failed
+	return m, err
+}
+
+// migrationsWhere returns migrations, newest first. The condition has a list of ids.
+func migrationsWhere[T any](ctx context.Context, q db.Querier, where string, values []T) ([]Migration, error) {
+	var list []Migration
+	err := db.QueryIn(ctx, q, `SELECT s.`+q.Engine().Quote("key")+`, `+migrationColumns+` FROM `+migrations+` m JOIN `+sources+` s ON s.id = m.source_id
+		WHERE `+where, values, nil, func(r *db.Row) error {
+		m, err := scanMigration(r)
+		list = append(list, m)
+		return err
 	})
 	if err != nil || len(list) == 0 {
 		return list, err
 	}
+	slices.SortFunc(list, func(a, b Migration) int { return cmp.Compare(b.ID, a.ID) })
 	at := make(map[int64]int, len(list))
 	ids := make([]int64, len(list))
 	for i, m := range list {
@@ -304,9 +313,23 @@ func Migrations(ctx context.Context, q db.Querier, pkg publishing.PackageID) ([]
 		return nil, err
 	}
 	if pkg == 0 {
-		return migrationsWhere(ctx, q, "1 = 1")
+		return migrationsWhere(ctx, q, "1 IN (?...)", []int{1})
 	}
-	return migrationsWhere(ctx, q, "m.target_id = ?", pkg)
+	return migrationsWhere(ctx, q, "m.target_id IN (?...)", []publishing.PackageID{pkg})
+}
+
+// MigrationsOf returns the migrations of tasks, newest first: of each task the last of its sources first.
+func MigrationsOf(ctx context.Context, q db.Querier, tasks []int64) ([]Migration, error) {
+	return migrationsWhere(ctx, q, "m.task_status_id IN (?...)", tasks)
+}
+
+// MigrationsFrom returns the migrations of sources that did not fail, newest first (Y6, X4).
+func MigrationsFrom(ctx context.Context, q db.Querier, keys []string) ([]Migration, error) {
+	if there, err := tablesThere(ctx, q); err != nil || !there {
+		return nil, err
+	}
+	list, err := migrationsWhere(ctx, q, "s."+q.Engine().Quote("key")+" IN (?...)", keys)
+	return slices.DeleteFunc(list, func(m Migration) bool { return m.Failed || !slices.Contains(keys, m.Source) }), err // M1
 }
 
 // Block is what a migration made of a block.

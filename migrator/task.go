@@ -95,12 +95,18 @@ type Request struct {
 	Level     Level
 	Repeat    Strategy
 	KeepSlugs bool
+	// Collections are those of the target that the sources join, aligned; 0, or nil for all of them, is none that is there yet.
+	Collections []int64
+	Waits       bool // for a worker, as Pending; else the work on it begins at once
 }
 
 // Begin makes a task with a migration for each of its sources, and cancels the other unfinished tasks of the same user that
 // have any of them and this target (T4). It returns the ids of the migrations, aligned.
 func Begin(ctx context.Context, tx *db.Tx, r Request) (Task, []int64, error) {
 	t := Task{UUID: r.UUID, By: r.By, Name: r.Name, State: before[0], Total: Steps(len(r.Sources)), Attempts: 1, Created: tx.Now(), Modified: tx.Now()}
+	if r.Waits {
+		t.State = Pending
+	}
 	ids, err := ensureSources(ctx, tx, r.Sources)
 	if err != nil {
 		return t, nil, err
@@ -124,8 +130,11 @@ func Begin(ctx context.Context, tx *db.Tx, r Request) (Task, []int64, error) {
 	}
 	t.ID = made[0]
 	list, err := tx.InsertIDs(ctx, migrations, []string{"source_id", "composition_level", "repeat_handling_strategy", "preserve_url_slugs", "target_id",
-		"task_status_id", "is_failed"}, len(r.Sources), func(i int, v []any) {
-		copy(v, []any{ids[r.Sources[i]], r.Level.String(), string(r.Repeat), r.KeepSlugs, r.Target, t.ID, false})
+		"task_status_id", "is_failed", "target_collection_id"}, len(r.Sources), func(i int, v []any) {
+		copy(v, []any{ids[r.Sources[i]], r.Level.String(), string(r.Repeat), r.KeepSlugs, r.Target, t.ID, false, nil})
+		if r.Collections != nil && r.Collections[i] != 0 {
+			v[7] = r.Collections[i]
+		}
 	})
 	return t, list, err
 }
@@ -267,15 +276,34 @@ type Artifact struct {
 	Text string
 }
 
-// Artifacts returns what tasks left, in the order it was written.
-func Artifacts(ctx context.Context, q db.Querier, ids []int64) (out []Artifact, err error) {
-	err = db.QueryIn(ctx, q, `SELECT uuid, status_id, name, text FROM `+artifacts+` WHERE status_id IN (?...) ORDER BY id`, ids, nil, func(r *db.Row) error {
-		var a Artifact
-		err := r.Scan(&a.UUID, &a.Task, &a.Name, &a.Text)
-		out = append(out, a)
+// Artifacts returns what tasks left, by task, in the order it was written.
+func Artifacts(ctx context.Context, q db.Querier, ids []int64) (map[int64][]Artifact, error) {
+	out := map[int64][]Artifact{}
+	err := db.QueryIn(ctx, q, `SELECT `+artifactColumns+` FROM `+artifacts+` WHERE status_id IN (?...) ORDER BY id`, ids, nil, func(r *db.Row) error {
+		a, err := scanArtifact(r)
+		out[a.Task] = append(out[a.Task], a)
 		return err
 	})
 	return out, err
+}
+
+// ArtifactByUUID returns one thing that a task left, with its task; else fault.NotFound.
+func ArtifactByUUID(ctx context.Context, q db.Querier, id uuid.UUID) (a Artifact, t Task, err error) {
+	a, found, err := db.One(ctx, q, `SELECT `+artifactColumns+` FROM `+artifacts+` WHERE uuid = ?`, []any{id}, scanArtifact)
+	if err == nil && !found {
+		err = fault.Errorf(fault.NotFound, id.String(), "no task has left such a thing")
+	}
+	if err == nil {
+		t, err = taskWhere(ctx, q, "id = ?", a.Task)
+	}
+	return a, t, err
+}
+
+const artifactColumns = `uuid, status_id, name, text`
+
+func scanArtifact(r *db.Row) (a Artifact, err error) {
+	err = r.Scan(&a.UUID, &a.Task, &a.Name, &a.Text)
+	return a, err
 }
 
 const taskColumns = `id, uuid, user_id, name, state, completed_steps, total_steps, attempts, created, modified`
@@ -317,24 +345,44 @@ func Tasks(ctx context.Context, q db.Querier, ids []int64) (map[int64]Task, erro
 	return out, err
 }
 
+// TasksOf returns a page of the tasks of a user that bring something into libraries, the newest first, and how many there are
+// in all. The user 0 is everybody.
+func TasksOf(ctx context.Context, q db.Querier, by publishing.UserID, offset, limit int) (page []Task, count int, err error) {
+	where, args := `EXISTS (SELECT 1 FROM `+migrations+` m WHERE m.task_status_id = t.id)`, []any{}
+	if by != 0 {
+		where, args = "t.user_id = ? AND "+where, append(args, by)
+	}
+	count, _, err = db.One(ctx, q, `SELECT count(*) FROM `+tasks+` t WHERE `+where, args, db.Value[int])
+	if err != nil || count <= offset {
+		return nil, count, err
+	}
+	page, err = db.All(ctx, q, `SELECT `+taskColumns+` FROM `+tasks+` t WHERE `+where+` ORDER BY id DESC LIMIT ? OFFSET ?`, append(args, limit, offset), scanTask)
+	return page, count, err
+}
+
 // Unfinished returns those of Lectern's own tasks that have not ended, by id.
 func Unfinished(ctx context.Context, q db.Querier) ([]Task, error) {
 	return db.All(ctx, q, `SELECT `+taskColumns+` FROM `+tasks+` WHERE task_id LIKE ? AND state NOT IN (?, ?, ?) ORDER BY id`,
 		[]any{ours + "%", Succeeded, Failed, Canceled}, scanTask)
 }
 
-// Resume takes up a task whose worker is gone (T6): it returns its migrations, and how many of them are done.
+// Resume takes up a task that waits for a worker, or whose worker is gone (T6): it returns its migrations, and how many of
+// them are done. It is [ErrCanceled] where the task has ended.
 func Resume(ctx context.Context, tx *db.Tx, t *Task) (ids []int64, done int, err error) {
 	ids, err = db.All(ctx, tx, `SELECT id FROM `+migrations+` WHERE task_status_id = ? ORDER BY id`, []any{t.ID}, db.Value[int64])
 	if err != nil {
 		return nil, 0, err
 	}
-	n, err := tx.Exec(ctx, `UPDATE `+tasks+` SET state = ?, attempts = attempts + 1, modified = ? WHERE id = ? AND state NOT IN (?, ?, ?)`,
-		Retrying, tx.Now(), t.ID, Succeeded, Failed, Canceled)
+	state, attempts := Retrying, t.Attempts+1
+	if t.State == Pending {
+		state, attempts = before[0], t.Attempts
+	}
+	n, err := tx.Exec(ctx, `UPDATE `+tasks+` SET state = ?, attempts = ?, modified = ? WHERE id = ? AND state NOT IN (?, ?, ?)`,
+		state, attempts, tx.Now(), t.ID, Succeeded, Failed, Canceled)
 	if err == nil && n == 0 {
 		err = ErrCanceled
 	}
-	t.Attempts++
+	t.State, t.Attempts = state, attempts
 	return ids, doneSources(t.Completed), err
 }
 

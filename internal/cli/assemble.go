@@ -14,6 +14,7 @@ import (
 	authzapi "github.com/openlectern/lectern/api/authz"
 	"github.com/openlectern/lectern/api/jobs"
 	"github.com/openlectern/lectern/api/legacy"
+	migratorapi "github.com/openlectern/lectern/api/migrator"
 	"github.com/openlectern/lectern/app"
 	"github.com/openlectern/lectern/authz"
 	"github.com/openlectern/lectern/fault"
@@ -42,7 +43,7 @@ func (c *cli) assemble(a *app.App, f *serving, conf api.Config, statements *atom
 		OfferedOnly: f.hideUnflagged, OldNames: f.oldNames})
 	conf.Store, conf.Auth = store{a}, people
 	conf.Parts = []func(*api.Router){people.Routes, permissions.Mount, (&jobs.API{Store: a, Person: people.Person}).Mount,
-		(&legacy.API{Store: a, Person: people.Person}).Mount}
+		(&legacy.API{Store: a, Person: people.Person}).Mount, (&migratorapi.API{Store: a, Person: people.Person}).Mount}
 	conf.Checks = []api.Check{{Name: "database", Probe: usable(a, engine)}, {Name: "policy", Probe: current(a, engine)}}
 	ended := newJobCounter()
 	var server *api.Server

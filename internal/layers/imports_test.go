@@ -31,6 +31,7 @@ var rules = []rule{
 	{"api/signin", []string{"api", "signin/...", "user"}, "what requests show, and the pages to sign in with"},
 	{"api/jobs", []string{"api", "app", "job", "user"}, "long work as package app does it, and the states it can be in"},
 	{"api/legacy", []string{"api", "app", "oldcourse", "user"}, "what is known of old courses, as package app tells it; it opens no old store"},
+	{"api/migrator", []string{"api", "app", "user"}, "what Open edX's clients ask for when something is brought into a library; the rules are the domain's"},
 	{"api/...", []string{"app", "api/..."}, "HTTP is one more way to call the use cases"},
 	{"app", []string{
 		"migrator", "modulestore/...", "conversion", "learnerstate", "oldcourse", "course", "olx/...", "content/...", "authz/...", "flags", "schema/...", "job", "lease", "db", "catalog", "user", "signin/...", "courseware",
