@@ -177,7 +177,7 @@ func (w *migrating) source(ctx context.Context, i int) error {
 		to.Failed, to.Error = true, inWords(err)
 		text := to.Source + ": migrating it: " + to.Error
 		err = w.Update(ctx, func(tx *db.Tx) error {
-			if err := migrator.FailSource(ctx, tx, &w.task, w.ids[i], text); err != nil {
+			if err := migrator.FailSource(ctx, tx, &w.task, w.ids[i], src.Version, text); err != nil {
 				return err
 			}
 			return migrator.Advance(ctx, tx, &w.task, migrator.StepText(i+1, len(w.r.keys), 5), migrator.Completed(i+1))

@@ -158,6 +158,10 @@ func TestScenario9(t *testing.T) {
 	if err != nil || len(list) != 2 || !list[0].Failed || list[0].Blocks != 0 || list[1].Failed || len(list[0].Errors) != 1 || list[0].Total != 17 {
 		t.Errorf("listed: %+v (%v)", list, err)
 	}
+	versions, err := db.All(t.Context(), s.app.DB, `SELECT source_version FROM modulestore_migrator_modulestoremigration WHERE source_version IS NOT NULL`, nil, db.Value[string])
+	if err != nil || len(versions) != 2 { // of the failed one, too: there is no staged copy to look at (X5, docs/decisions/0018)
+		t.Errorf("versions: %v (%v)", versions, err)
+	}
 	m.Sources = m.Sources[1:] // X2: all of them
 	if out, err := s.app.MigrateToLibrary(t.Context(), m); err == nil || out.State != migrator.Failed {
 		t.Errorf("all failed: %+v, %v", out, err)

@@ -93,7 +93,7 @@ func (s *shelf) try(src *courseware.Course, o Options, change func(*Run)) (done 
 	})
 	s.update(func(tx *db.Tx) error {
 		if err != nil {
-			return FailSource(s.t.Context(), tx, &task, r.Migration, err.Error())
+			return FailSource(s.t.Context(), tx, &task, r.Migration, "", err.Error())
 		}
 		return Succeed(s.t.Context(), tx, &task)
 	})

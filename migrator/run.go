@@ -342,14 +342,11 @@ func (w *writing) publishLayers(ctx context.Context, list []publishing.EntityID,
 
 // note completes the row of the migration, and forwards the source if that is asked for.
 func (w *writing) note(ctx context.Context, out *Done, source int64) error {
-	var log, version any
+	var log any
 	if out.ChangeLog != 0 {
 		log = out.ChangeLog
 	}
-	if w.Source.Version != "" {
-		version = cut(w.Source.Version, 255)
-	}
-	if _, err := w.tx.Exec(ctx, `UPDATE `+migrations+` SET change_log_id = ?, source_version = ? WHERE id = ?`, log, version, w.Migration); err != nil {
+	if _, err := w.tx.Exec(ctx, `UPDATE `+migrations+` SET change_log_id = ?, source_version = ? WHERE id = ?`, log, versionOrNull(w.Source.Version), w.Migration); err != nil {
 		return err
 	}
 	now, err := forwarded(ctx, w.tx, source)
@@ -361,4 +358,11 @@ func (w *writing) note(ctx context.Context, out *Done, source int64) error {
 		return forward(ctx, w.tx, source, w.Migration, w.Package.ID)
 	}
 	return nil
+}
+
+func versionOrNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return cut(s, 255)
 }

@@ -253,9 +253,10 @@ func Fail(ctx context.Context, tx *db.Tx, id int64, text string) error {
 	return failFrom(ctx, tx, id, 0)
 }
 
-// FailSource marks one migration failed and says why: source, step and cause (X6).
-func FailSource(ctx context.Context, tx *db.Tx, t *Task, migration int64, text string) error {
-	if _, err := tx.Exec(ctx, `UPDATE `+migrations+` SET is_failed = ? WHERE id = ?`, true, migration); err != nil {
+// FailSource marks one migration failed and says why: source, step and cause (X6). version is what was read of the source, ""
+// where nothing was.
+func FailSource(ctx context.Context, tx *db.Tx, t *Task, migration int64, version, text string) error {
+	if _, err := tx.Exec(ctx, `UPDATE `+migrations+` SET is_failed = ?, source_version = ? WHERE id = ?`, true, versionOrNull(version), migration); err != nil {
 		return err
 	}
 	return Note(ctx, tx, t.ID, text)

@@ -198,7 +198,8 @@ func (r *retiring) asks() []string {
 		r.Fatal(err)
 	}
 	values := map[string]string{"id": "1", "name": "x", "username": "ann", "key": sample.CourseKey, "page": "outline", "scope": sample.CourseKey, "scopes": sample.CourseKey,
-		"course_id": sample.CourseKey, "org": "Lectern", "user": "", "since": "", "course": sample.CourseKey, "role": "course_staff", "limit": "10", "page_size": "10"}
+		"course_id": sample.CourseKey, "org": "Lectern", "user": "", "since": "", "course": sample.CourseKey, "role": "course_staff", "limit": "10", "page_size": "10",
+		"uuid": "0198c0de-0000-7000-8000-000000000000", "library": "lib:Lectern:None", "source_key": sample.CourseKey, "target_key": "lib:Lectern:None"}
 	var all []string
 	for path, item := range doc.Paths {
 		op := item.Get
