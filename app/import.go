@@ -13,7 +13,6 @@ import (
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/oldcourse"
-	"github.com/openlectern/lectern/olx"
 	"github.com/openlectern/lectern/olx/archive"
 )
 
@@ -48,51 +47,48 @@ func CheckImport(ctx context.Context, c Config, path string, o ImportOptions) (*
 	if o.Key.Deprecated() {
 		return nil, sameIdentity(o.Key, oldcourse.None)
 	}
-	result, src, _, err := o.read(ctx, path)
+	result, src, err := o.read(ctx, path)
 	if err == nil {
 		err = src.Close()
 	}
 	return result, err
 }
 
-// read reads the archive of an import. What it notices is in the result, also where it fails; the archive stays open
+// read reads the source of an import. What it notices is in the result, also where it fails; the source stays open
 // where it does not.
-func (o ImportOptions) read(ctx context.Context, path string) (result *ImportResult, src *archive.Archive, read *olx.Result, err error) {
+func (o ImportOptions) read(ctx context.Context, path string) (result *ImportResult, src *readSource, err error) {
 	result = &ImportResult{Report: &course.Report{Course: o.Key.String()}, Findings: []courseware.Finding{}, Ignored: []string{}}
 	o.Progress.begin("reading the archive")
-	if src, err = archive.Open(ctx, path, archive.Limits{}, archive.Options{}); err != nil {
-		result.refused(err)
-		return result, nil, nil, err
-	}
-	read, err = olx.Read(ctx, src, olx.ReadOptions{Lenient: o.Lenient, Target: o.Key})
-	if read != nil {
-		result.Findings = append(result.Findings, read.Findings...)
-		result.Ignored = append(result.Ignored, read.Ignored...)
+	src, err = readFrom(ctx, path, readOptions{Target: o.Key, Lenient: o.Lenient})
+	if src != nil {
+		result.Findings = append(result.Findings, src.Findings...)
+		result.Ignored = append(result.Ignored, src.Ignored...)
 		if o.Key.IsZero() {
-			result.Course = read.Source.String()
+			result.Course = src.Key.String()
 		}
 	}
-	if err == nil {
-		err = o.expects(path, read.Source)
-	}
 	if err != nil {
-		return result, nil, nil, errors.Join(err, src.Close())
+		result.refused(err)
+		return result, nil, err
 	}
-	return result, src, read, nil
+	if err = o.expects(path, src.Key); err != nil {
+		return result, nil, errors.Join(err, src.Close())
+	}
+	return result, src, nil
 }
 
-// Import reads an archive and brings the course it holds to that state, in one transaction. When the archive cannot be
+// Import reads an archive, a folder or a backup and brings the course it holds to that state, in one transaction. When the archive cannot be
 // read nothing is changed, and the findings of the result tell why.
 func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *ImportResult, err error) {
 	if err := a.notOld(ctx, "Import", true, thing{name: o.Key.String(), course: o.Key}); err != nil {
 		return &ImportResult{Report: &course.Report{Course: o.Key.String()}, Findings: []courseware.Finding{}, Ignored: []string{}}, err
 	}
-	result, src, read, err := o.read(ctx, path)
+	result, src, err := o.read(ctx, path)
 	if err != nil {
 		return result, err
 	}
 	defer func() { err = errors.Join(err, src.Close()) }()
-	target, err := theCourse(read.State.Published.Key)
+	target, err := theCourse(src.State.Published.Key)
 	if err != nil {
 		return result, err
 	}
@@ -104,7 +100,7 @@ func (a *App) Import(ctx context.Context, path string, o ImportOptions) (_ *Impo
 		return result, err
 	}
 	im := course.Import{
-		Key: read.State.Published.Key, State: read.State, By: a.By, Message: o.Message, Source: sourceName(path),
+		Key: src.State.Published.Key, State: src.State, By: a.By, Message: o.Message, Source: sourceName(path),
 		DraftsOnly: o.DraftsOnly, KeepAssets: o.KeepAssets, Progress: o.Progress.step("versions"),
 	}
 	if err := im.Prepare(ctx); err != nil {

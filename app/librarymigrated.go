@@ -112,12 +112,13 @@ func (a *App) rehearseMigration(ctx context.Context, r *asked) (*LibraryMigrated
 	err := a.Update(ctx, func(tx *db.Tx) error {
 		w.out.Sources = nil
 		for i, key := range r.keys {
-			src := r.read[i]
-			if src.Tree == nil {
-				var err error
-				if src, err = loadSource(ctx, tx, a.Files, key); err != nil {
-					return err
-				}
+			read := r.lazy[i].read
+			if read == nil {
+				read = func() (migrator.Source, error) { return loadSource(ctx, tx, a.Files, key) }
+			}
+			src, err := read()
+			if err != nil {
+				return err
 			}
 			s := MigratedSource{Source: key.String(), Title: src.Title, Blocks: []MigratedNote{}}
 			done, err := r.run(src, i, a).Run(ctx, tx)

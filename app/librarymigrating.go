@@ -115,9 +115,8 @@ func (w *migrating) sources(ctx context.Context) error {
 		return err
 	}
 	for i, key := range w.r.keys { // all can be read, or none is migrated (V5)
-		if w.r.read[i].Tree != nil {
-			w.out.Sources[i].Title = w.r.read[i].Title
-			continue
+		if w.r.lazy[i].read != nil {
+			continue // what was found there could be opened
 		}
 		err := w.View(ctx, func(tx *db.Tx) error { return hasPublished(ctx, tx, key) })
 		if err != nil {
@@ -205,8 +204,8 @@ func (r *asked) run(src migrator.Source, i int, a *App) *migrator.Run {
 
 // load reads a source.
 func (w *migrating) load(ctx context.Context, i int) (src migrator.Source, err error) {
-	if w.r.read[i].Tree != nil {
-		return w.r.read[i], nil
+	if read := w.r.lazy[i].read; read != nil {
+		return read()
 	}
 	err = w.View(ctx, func(tx *db.Tx) (err error) {
 		src, err = loadSource(ctx, tx, w.Files, w.r.keys[i])

@@ -16,8 +16,6 @@ import (
 	"github.com/openlectern/lectern/keys"
 	"github.com/openlectern/lectern/lease"
 	"github.com/openlectern/lectern/migrator"
-	"github.com/openlectern/lectern/olx"
-	"github.com/openlectern/lectern/olx/archive"
 	"github.com/openlectern/lectern/schema"
 )
 
@@ -47,9 +45,9 @@ type asked struct {
 	target  keys.Context
 	options migrator.Options
 	forward migrator.Forward
-	keys    []keys.Course     // of the sources
-	read    []migrator.Source // those of archives and old sites, which are read at once; else zero
-	close   []func() error    // of these
+	keys    []keys.Course  // of the sources
+	lazy    []lazySource   // those of archives and old sites; others have no read
+	close   []func() error // of these
 	pkg     publishing.Package
 	joins   []int64 // ids of Collections, 0 for none
 }
@@ -91,7 +89,7 @@ func (m LibraryMigration) check(ctx context.Context) (r *asked, err error) {
 	case n != len(m.Sources):
 		return r, fault.Errorf(fault.Usage, "collections", "%d are named for %d sources", n, len(m.Sources)).WithNext("name one for all, or one for each source")
 	}
-	var ofSite []migrator.Source
+	var ofSite []lazySource
 	if m.Site != nil {
 		list, done, err := siteSources(ctx, *m.Site, m.Sources, m.Progress)
 		if err != nil {
@@ -101,49 +99,44 @@ func (m LibraryMigration) check(ctx context.Context) (r *asked, err error) {
 	}
 	seen := map[string]bool{}
 	for i, text := range m.Sources {
-		var key keys.Course
-		var src migrator.Source
+		var src lazySource
 		if m.Site != nil {
-			key, src = ofSite[i].Key, ofSite[i]
-		} else if key, src, err = r.source(ctx, text); err != nil {
+			src = ofSite[i]
+		} else if src, err = r.source(ctx, text); err != nil {
 			return r, err
 		}
-		if seen[key.String()] {
-			return r, fault.Errorf(fault.Usage, key.String(), "the source is named twice").WithNext("name it once")
+		if seen[src.key.String()] {
+			return r, fault.Errorf(fault.Usage, src.key.String(), "the source is named twice").WithNext("name it once")
 		}
-		seen[key.String()] = true
-		r.keys, r.read = append(r.keys, key), append(r.read, src)
+		seen[src.key.String()] = true
+		r.keys, r.lazy = append(r.keys, src.key), append(r.lazy, src)
 	}
 	return r, nil
 }
 
 // source reads the key of a source, or an archive.
-func (r *asked) source(ctx context.Context, text string) (key keys.Course, src migrator.Source, err error) {
-	if key, err = keys.ParseCourse(text); err == nil && !strings.Contains(text, "/") {
-		key, err = key.WithoutBranch()
-		return key, src, err
+func (r *asked) source(ctx context.Context, text string) (src lazySource, err error) {
+	if src.key, err = keys.ParseCourse(text); err == nil && !strings.Contains(text, "/") {
+		src.key, err = src.key.WithoutBranch()
+		return src, err
 	}
 	if !r.Archives || strings.HasPrefix(text, "lib:") || strings.HasPrefix(text, "course-v1:") || strings.HasPrefix(text, "library-v1:") {
-		return key, src, fault.Errorf(fault.Usage, text, "is neither a course nor a legacy library").WithNext("write course-v1:ORG+COURSE+RUN or library-v1:ORG+LIBRARY")
+		return src, fault.Errorf(fault.Usage, text, "is neither a course nor a legacy library").WithNext("write course-v1:ORG+COURSE+RUN or library-v1:ORG+LIBRARY")
 	}
-	a, err := archive.Open(ctx, text, archive.Limits{}, archive.Options{})
+	read, err := readFrom(ctx, text, readOptions{Lenient: true})
 	if err != nil {
-		return key, src, err
+		return src, err
 	}
-	r.close = append(r.close, a.Close)
-	read, err := olx.Read(ctx, a, olx.ReadOptions{Lenient: true})
-	if err != nil {
-		return key, src, err
-	}
-	src = migrator.SourceOf(read.State.Published, "")
-	return src.Key, src, nil
+	r.close = append(r.close, read.Close)
+	tree := migrator.SourceOf(read.State.Published, "")
+	return lazySource{tree.Key, func() (migrator.Source, error) { return tree, nil }}, nil
 }
 
 // things returns what permission is asked for: the library, and what sources there are in the store (V2).
 func (r *asked) things() []thing {
 	list := []thing{thePackage(r.Target)}
 	for i, key := range r.keys {
-		if r.read[i].Tree == nil {
+		if r.lazy[i].read == nil {
 			list = append(list, thing{name: key.String(), course: key})
 		}
 	}

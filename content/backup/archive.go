@@ -253,3 +253,15 @@ func (a *Archive) read(m zipdir.Member, limit int64, into []byte) (all, content 
 		}
 	}
 }
+
+// Is reports whether a path looks like a backup: a zip with the file that tells of the package. It says nothing about
+// whether it can be read.
+func Is(path string) bool {
+	a, err := Open(context.Background(), path, Limits{})
+	if err != nil {
+		return false
+	}
+	defer func() { _ = a.Close() }() // only read
+	_, found := slices.BinarySearchFunc(a.files, packageFile, func(m zipdir.Member, name string) int { return strings.Compare(m.Name, name) })
+	return found
+}

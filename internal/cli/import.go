@@ -36,9 +36,10 @@ func (c *cli) importCommand(n noun) *cobra.Command {
 	var key string
 	cmd := &cobra.Command{
 		Use:   "import SRC",
-		Short: "Bring a " + n.one + " to the state of an archive or folder",
-		Long: `Import reads a .tar.gz, .zip or folder and brings the ` + n.one + ` to that state: it is made where there is none,
-else only what differs gets a new version, and importing the same archive twice writes nothing the second time.
+		Short: "Bring a " + n.one + " to the state of an archive, folder or backup",
+		Long: `Import reads a .tar.gz, .zip or folder of OLX, or a backup of a ` + n.one + `, and brings the ` + n.one + ` to that state: it is
+made where there is none, else only what differs gets a new version, and importing the same archive twice writes nothing the
+second time. The history of a backup stays behind: to have that as well, restore it with: lectern package restore.
 
 All of it is one transaction: when anything is wrong nothing is changed, and every finding is listed. With --lenient
 blocks that cannot be read are kept as they are instead.`,

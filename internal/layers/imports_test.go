@@ -2,6 +2,7 @@ package layers
 
 import (
 	"fmt"
+	"go/ast"
 	"slices"
 	"strings"
 	"testing"
@@ -258,5 +259,41 @@ func TestOldStoresAreReadInOnePlace(t *testing.T) {
 				t.Errorf("%s imports %s: of what answers requests only app/old*.go, app/convert*.go and app/split*.go may", f.path, own)
 			}
 		}
+	}
+}
+
+// TestOnePlaceForSources holds that use cases read archives and folders of courses in one file, by the list of kinds in it: a new
+// kind is a package and a line there (docs/architecture.md, "Adding a source").
+func TestOnePlaceForSources(t *testing.T) {
+	t.Parallel()
+	readers := map[string][]string{ // what opens or reads, by package; export writes with the first
+		module + "/olx/archive": {"Open"},
+		module + "/olx":         {"Read"},
+	}
+	found := 0
+	for _, f := range sources(t) {
+		if f.test() || f.pkg != "app" {
+			continue
+		}
+		for _, p := range f.imports() {
+			name := p[strings.LastIndexByte(p, '/')+1:]
+			ast.Inspect(f.syntax, func(n ast.Node) bool {
+				sel, ok := n.(*ast.SelectorExpr)
+				if !ok || !slices.Contains(readers[p], sel.Sel.Name) {
+					return true
+				}
+				if x, ok := sel.X.(*ast.Ident); !ok || x.Name != name {
+					return true
+				}
+				found++
+				if f.path != "app/source.go" {
+					t.Errorf("%s calls %s.%s: read sources by readFrom", f.path, name, sel.Sel.Name)
+				}
+				return true
+			})
+		}
+	}
+	if found != 2 {
+		t.Errorf("app/source.go reads archives at %d places, want 2: what this test looks for has another name now", found)
 	}
 }
