@@ -63,6 +63,10 @@ func (c *conversions) course(ctx context.Context, store *oldStore, it *oldItem) 
 		report, differences, wrote, err = c.write(ctx, tx, files, it, m)
 		return err
 	})
+	if errors.Is(err, db.ErrForeignKey) { // at the statement, or where an engine looks at the end
+		err = fault.Errorf(fault.Conflict, m.res.Key.String(), "it would be made anew, to have its history, and tables that are not Lectern's name what is there: %w", err).
+			WithNext("delete those rows first, or leave --history out")
+	}
 	out.Differences = differences
 	if err != nil {
 		return err

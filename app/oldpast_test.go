@@ -366,6 +366,18 @@ func TestHistoryLater(t *testing.T) {
 		}
 		purge()
 		done(ConvertOptions{}, CourseConverted, false)
+		for _, sql := range []string{
+			`CREATE TABLE downstream_app (package_id INTEGER NOT NULL, FOREIGN KEY (package_id) REFERENCES openedx_content_learningpackage (id))`,
+			`INSERT INTO downstream_app (package_id) SELECT learning_package_id FROM lectern_course`,
+		} {
+			if _, err := a.DB.Exec(t.Context(), sql); err != nil {
+				t.Fatal(err)
+			}
+		}
+		refused(ConvertOptions{History: true}, "not Lectern's")
+		if _, err := a.DB.Exec(t.Context(), `DROP TABLE downstream_app`); err != nil {
+			t.Fatal(err)
+		}
 		if _, err := a.Label(t.Context(), key, "exam", "draft"); err != nil {
 			t.Fatal(err)
 		}
