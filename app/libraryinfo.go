@@ -22,10 +22,12 @@ import (
 func (a *App) LibraryInfo(ctx context.Context, sources []string) (map[string][]LibraryImport, error) {
 	var known []thing
 	for _, text := range sources {
-		if key, err := keys.ParseCourse(text); err == nil {
-			if t, err := theCourse(key); err == nil && a.notOld(ctx, "LibraryInfo", false, t) == nil {
-				known = append(known, t)
-			}
+		key, err := keys.ParseCourse(text)
+		if err != nil || key.Deprecated() { // what is of the old store is nowhere, which is no refusal (DEP-27)
+			continue
+		}
+		if t, err := theCourse(key); err == nil {
+			known = append(known, t)
 		}
 	}
 	out := map[string][]LibraryImport{}

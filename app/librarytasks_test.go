@@ -1,10 +1,12 @@
 package app
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/google/uuid"
 
+	"github.com/openlectern/lectern/content/collections"
 	"github.com/openlectern/lectern/db"
 	"github.com/openlectern/lectern/fault"
 	"github.com/openlectern/lectern/internal/dbtest"
@@ -151,4 +153,49 @@ func TestStartLibraryTaskRefused(t *testing.T) {
 	if list, err := s.app.Jobs(t.Context(), job.Filter{}); err != nil || len(list) != 0 {
 		t.Errorf("%d jobs (%v)", len(list), err)
 	}
+}
+
+// TestCollectionGone: X1, X3 and X7. What comes after the content is of the same transaction: a collection that goes away
+// meanwhile takes the source back, and the reason stays.
+func TestCollectionGone(t *testing.T) {
+	t.Parallel()
+	dbtest.OnEngines(t, func(t *testing.T, e db.Engine) {
+		s, m := withShelf(t, e)
+		drop := func(code string) {
+			s.update(func(tx *db.Tx) error {
+				pkg, err := libraryPackage(t.Context(), tx, shelf)
+				if err == nil {
+					_, err = collections.Delete(t.Context(), tx, pkg.ID, code)
+				}
+				return err
+			})
+		}
+		s.update(func(tx *db.Tx) error {
+			pkg, err := libraryPackage(t.Context(), tx, shelf)
+			if err == nil {
+				_, err = collections.Create(t.Context(), tx, pkg.ID, []collections.New{{Code: "mine", Title: "Mine"}})
+			}
+			return err
+		})
+		before, gone := s.packages(), false
+		m.Collections = []string{"mine"}
+		m.Progress = func(step string, _, _ int) {
+			if !gone && strings.HasPrefix(step, "loading") {
+				gone = true
+				drop("mine")
+			}
+		}
+		out, err := s.app.MigrateToLibrary(t.Context(), m)
+		if !fault.Is(err, fault.Refused) || out.State != migrator.Failed || !strings.Contains(out.Sources[0].Error, "mine") {
+			t.Fatalf("%+v, %v", out, err)
+		}
+		list, err := s.app.LibraryMigrations(t.Context(), shelf)
+		if err != nil || len(list) != 1 || !list[0].Failed || list[0].Forwarded || list[0].Blocks != 0 || len(list[0].Errors) != 1 || s.packages() != before {
+			t.Errorf("%+v (%v); %d entities, %d before", list, err, s.packages(), before)
+		}
+		m.Collections, m.Progress = nil, nil // nothing of it is known, and nothing comes twice
+		if out, err := s.app.MigrateToLibrary(t.Context(), m); err != nil || out.Sources[0].Created == 0 || out.Sources[0].Skipped != 0 {
+			t.Errorf("once more: %+v (%v)", out, err)
+		}
+	})
 }

@@ -75,7 +75,7 @@ func postgresCondition(err error) (error, bool) {
 		return nil, false
 	}
 	switch e.Code {
-	case "23505":
+	case "23505", "42P07": // of a row, of a table
 		return ErrDuplicate, true
 	case "23503", "23001":
 		return ErrForeignKey, true

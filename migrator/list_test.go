@@ -14,7 +14,7 @@ import (
 
 // laws are those that the list must have.
 const laws = `W1 W2 W3 W4 W5 W6 W7 W7a W7b W8 W9 W10 W11 W12 W13 F1 F2 F3 F4 I1 I2 I3 I4 I5 I6 I7 I8 I8a I9 P0 R1 R2 R3 R4 R5 R6 R7 R8 R9 R10
-U1 U2 U3 U4 U5 U6 U7 U8 X1 X2 X4 X6 A1 A2 A3 A4 C1 C2 C3 C4 C5 C6 C7 T1 T2 T3 T4 T5 T6 T7 V1 V2 V3 V4 V5 V6 Z1 Z2 Z3 Z4 Z5 M1 M3
+U1 U2 U3 U4 U5 U6 U7 U8 X1 X2 X3 X4 X5 X6 X7 A1 A2 A3 A4 A5 A6 C1 C2 C3 C4 C5 C6 C7 C8 C9 Y1 Y2 Y3 Y4 Y5 Y6 Y7 T1 T2 T3 T4 T5 T6 T7 V1 V2 V3 V4 V5 V6 Z1 Z2 Z3 Z4 Z5 Z6 Z7 M1 M2 M3
 S1 S2 S3 S4 S5 S6 S7 S8 S9 S10 S11 S12 S13 S14 S15`
 
 // TestNothingForgotten holds the list of laws and scenarios against the tests: each has one, and the tests that it names are there.

@@ -211,3 +211,25 @@ func TestScenario12(t *testing.T) {
 		want(t, "explicit", s.collections(), []string{`source-1 "Source_1" 3`, `source-2 "Source_2" 3`, `mine "Mine" 3`})
 	})
 }
+
+// TestUntouchedMembership: C9. A source that changed nothing leaves the members of its collection as somebody has made them.
+func TestUntouchedMembership(t *testing.T) {
+	t.Parallel()
+	onEveryEngine(t, func(t *testing.T, s *shelf) {
+		own := func(r *Run) { r.CreateCollection = true }
+		s.migrate(small(t), Options{}, own)
+		want(t, "joined", s.collections(), []string{`source "Source" 3`})
+		s.update(func(tx *db.Tx) error {
+			c, err := collections.ByCode(t.Context(), tx, s.pkg.ID, "source")
+			if err != nil {
+				return err
+			}
+			_, err = collections.Remove(t.Context(), tx, s.pkg.ID, []collections.Members{{Collection: c.ID, Entities: []publishing.EntityID{s.entityIn(tx, "xblock.v1:problem:intro")}}})
+			return err
+		})
+		for _, change := range []func(*Run){own, func(r *Run) { r.Collection = "source" }} {
+			s.migrate(small(t), Options{}, change)
+			want(t, "left alone", s.collections(), []string{`source "Source" 2`})
+		}
+	})
+}

@@ -130,8 +130,9 @@ func buildSteps(ctx context.Context, d *db.DB, eng Dialect, tables []*Table) err
 	return makeMissing(ctx, d, eng, tables)
 }
 
-// makeMissing makes those of the tables that the database does not have. Two runs at once may both find a table missing,
-// which only the MySQL family can come to, so its statements pass over a table that has appeared.
+// makeMissing makes those of the tables that the database does not have. Two runs at once may both find a table missing: on the
+// MySQL family statements pass over a table that has appeared, and PostgreSQL lets one of the two wait and then fail, whose
+// transaction runs again and finds the table.
 func makeMissing(ctx context.Context, q db.Querier, eng Dialect, tables []*Table) error {
 	have, err := inspect.Names(ctx, q)
 	if err != nil {
@@ -143,7 +144,7 @@ func makeMissing(ctx context.Context, q db.Querier, eng Dialect, tables []*Table
 		}
 		for _, s := range eng.Statements(t) {
 			if _, err := q.Exec(ctx, s); err != nil {
-				return fmt.Errorf("make table %s: %w", t.Name, err)
+				return db.Raced(fmt.Errorf("make table %s: %w", t.Name, err))
 			}
 		}
 	}
