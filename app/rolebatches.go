@@ -344,7 +344,7 @@ func (a *App) moveInBatches(ctx context.Context, how shiftWork, makeAsk func(*db
 	})
 	if busy, ok := errors.AsType[*roleshift.Busy](err); ok {
 		if busy.Abandoned {
-			if _, err := a.settleRun(ctx, busy.Run, how); err != nil {
+			if err := a.settleLeft(ctx, busy.Run, how); err != nil {
 				return nil, err
 			}
 			return a.moveInBatches(ctx, how, makeAsk)
@@ -376,10 +376,22 @@ func (a *App) settleRoles(ctx context.Context, scope flags.Scope, c flags.Change
 		return nil, err
 	}
 	if left.Continues(scope, c, o.KeepGoing) {
-		return a.resume(ctx, left.ID, how)
+		run, err := a.resume(ctx, left.ID, how)
+		if errors.Is(err, roleshift.ErrEnded) {
+			return nil, nil //nolint:nilnil // it ended while it was looked at, and the flag is where it has left it
+		}
+		return run, err
 	}
-	_, err = a.settleRun(ctx, left.ID, how)
-	return nil, err
+	return nil, a.settleLeft(ctx, left.ID, how)
+}
+
+// settleLeft is settleRun for a run that was found left. Who worked at it may have been about to end it, and then it has ended.
+func (a *App) settleLeft(ctx context.Context, id int64, how shiftWork) error {
+	_, err := a.settleRun(ctx, id, how)
+	if errors.Is(err, roleshift.ErrEnded) {
+		return nil
+	}
+	return err
 }
 
 // ignoreFailed drops the error of a run that was to fail.
@@ -431,7 +443,7 @@ func (a *App) settleAll(ctx context.Context) error {
 		if err != nil || !found {
 			return err
 		}
-		if _, err := a.settleRun(ctx, run.ID, shiftWork{}); err != nil {
+		if err := a.settleLeft(ctx, run.ID, shiftWork{}); err != nil {
 			return err
 		}
 	}

@@ -227,7 +227,7 @@ func (a *App) move(ctx context.Context, how shiftWork, makeAsk func(*db.Tx) (rol
 	}
 	if busy, ok := errors.AsType[*roleshift.Busy](err); ok {
 		if busy.Abandoned && !a.dryRun {
-			if _, err := a.settleRun(ctx, busy.Run, how); err != nil {
+			if err := a.settleLeft(ctx, busy.Run, how); err != nil {
 				return nil, err
 			}
 			return a.move(ctx, how, makeAsk)

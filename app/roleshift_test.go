@@ -424,6 +424,23 @@ func TestM41M42(t *testing.T) {
 	})
 }
 
+// TestEndedMeanwhile has somebody find a run left that ends before they take it up: they go on, and who names it is told so.
+func TestEndedMeanwhile(t *testing.T) {
+	eachRoles(t, func(t *testing.T, r *roles) {
+		r.set(OneStep, "2")
+		v, err := r.turn(r.a, true, FlagChange{})
+		if err != nil || v.Run == nil {
+			t.Fatalf("%+v, %v", v, err)
+		}
+		if err := r.a.settleLeft(t.Context(), v.Run.ID, shiftWork{}); err != nil {
+			t.Errorf("found left: %v", err)
+		}
+		if _, err := r.a.ResumeRoleRun(t.Context(), v.Run.ID, nil); !fault.Is(err, fault.Refused) || !errors.Is(err, roleshift.ErrEnded) {
+			t.Errorf("named: %v, want refused", err)
+		}
+	})
+}
+
 // TestShiftJob leaves a change of the flag to the queue: it is cancelled with nothing changed, tried again, and taken up by the
 // next worker when one was lost.
 func TestShiftJob(t *testing.T) {

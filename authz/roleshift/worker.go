@@ -91,8 +91,11 @@ func Start(ctx context.Context, d *db.DB, org string, o Batches, prepare func(*d
 	return w, nil
 }
 
+// ErrEnded says that a run that was to be taken up has ended: who found it left has looked while it did.
+var ErrEnded = errors.New("the run has ended")
+
 // Resume takes up a run in batches at which nobody works: where it stopped. One that somebody works at is a *[Busy], one that
-// has ended, or is of another kind, Refused.
+// has ended, which is [ErrEnded], or is of another kind, Refused.
 func Resume(ctx context.Context, d *db.DB, id int64, o Batches) (*Worker, error) {
 	run, err := Find(ctx, d, id)
 	if err != nil {
@@ -101,7 +104,7 @@ func Resume(ctx context.Context, d *db.DB, id int64, o Batches) (*Worker, error)
 	thing := fmt.Sprintf("run %d", id)
 	w := &Worker{o: o.filled(), d: d, run: run}
 	if run.Status != Running {
-		return nil, fault.Errorf(fault.Refused, thing, "it is %s, and stays so", run.Status)
+		return nil, &fault.Error{Kind: fault.Refused, Thing: thing, Text: fmt.Sprintf("it is %s, and stays so", run.Status), Err: ErrEnded}
 	}
 	if _, found, err := readPace(ctx, d, id); err != nil || !found {
 		if err == nil {
@@ -122,7 +125,7 @@ func Resume(ctx context.Context, d *db.DB, id int64, o Batches) (*Worker, error)
 			return err
 		}
 		if !found {
-			return fault.Errorf(fault.Refused, thing, "it has ended meanwhile")
+			return &fault.Error{Kind: fault.Refused, Thing: thing, Text: "it has ended meanwhile", Err: ErrEnded}
 		}
 		was := p.attempt
 		p.attempt++
